@@ -1,0 +1,213 @@
+package config
+
+import (
+	"net/netip"
+	"path"
+)
+
+// Version of the files' format.
+const Version = "v1"
+
+// TLSPolicy says whether a listener takes unprotected sessions.
+type TLSPolicy string
+
+const (
+	// TLSRequired refuses a login and a transfer without TLS.
+	TLSRequired TLSPolicy = "Required"
+	// TLSOptional leaves the choice to the client.
+	TLSOptional TLSPolicy = "Optional"
+	// TLSDisabled offers no TLS.
+	TLSDisabled TLSPolicy = "Disabled"
+)
+
+// PeerCheck says how the server tells that a passive data connection comes
+// from the client that asked for it.
+type PeerCheck string
+
+const (
+	// PeerAddress wants the address of the control connection.
+	PeerAddress PeerCheck = "Address"
+	// PeerTLSSession wants a resumption of the control connection's TLS
+	// session. It is for exposures that hide the addresses of clients;
+	// unprotected transfers are checked by address even then.
+	PeerTLSSession PeerCheck = "TLSSession"
+	// PeerAny wants nothing: for exposures that hide addresses, where
+	// unprotected transfers must work all the same. Port theft is possible.
+	PeerAny PeerCheck = "Any"
+)
+
+// NodeAddress, as the address of a rule, stands for the address of the node
+// on which the server runs ([FlagNodeAddress]).
+const NodeAddress = "node"
+
+// Config is what the server serves and how. All of it is reloaded when the
+// file changes, without touching a session; of the ports, only new sessions
+// see a change.
+type Config struct {
+	Version   string    `json:"version"`
+	Protocols Protocols `json:"protocols"`
+	Passive   *Passive  `json:"passive,omitempty"` // needed by FTP and FTPS
+	TLS       *TLS      `json:"tls,omitempty"`     // needed by FTP unless its policy is Disabled, and by FTPS
+	SSH       *SSH      `json:"ssh,omitempty"`     // needed by SFTP
+	Storage   Storage   `json:"storage"`
+	UsersFile string    `json:"usersFile"` // absolute path of the Users file
+	Sessions  Sessions  `json:"sessions"`
+	Drain     Drain     `json:"drain"`
+
+	// ProxyProtocolFrom lists the balancers whose PROXY protocol header
+	// (versions 1 and 2) is believed. Empty: none is expected.
+	ProxyProtocolFrom []netip.Prefix `json:"proxyProtocolFrom,omitempty"`
+}
+
+// Protocols has a field for each protocol that is served.
+type Protocols struct {
+	FTP  *FTP  `json:"ftp,omitempty"`
+	FTPS *FTPS `json:"ftps,omitempty"`
+	SFTP *SFTP `json:"sftp,omitempty"`
+}
+
+// FTP is the listener for FTP with explicit TLS (RFC 959, RFC 4217).
+type FTP struct {
+	Port     int       `json:"port"`
+	DataPort int       `json:"dataPort"` // source port of active data connections
+	TLS      TLSPolicy `json:"tls"`
+}
+
+// FTPS is the listener for FTP with implicit TLS.
+type FTPS struct {
+	Port     int `json:"port"`
+	DataPort int `json:"dataPort"` // source port of active data connections
+}
+
+// SFTP is the listener for SSH.
+type SFTP struct {
+	Port int `json:"port"`
+}
+
+// PortRange is a range of ports, both ends included.
+type PortRange struct {
+	First int `json:"first"`
+	Last  int `json:"last"`
+}
+
+// Len is the number of ports in the range.
+func (r PortRange) Len() int { return r.Last - r.First + 1 }
+
+// Contains reports whether the range has the port.
+func (r PortRange) Contains(port int) bool { return r.First <= port && port <= r.Last }
+
+// Passive says which ports passive data connections use and what clients are
+// told.
+type Passive struct {
+	// Ports is the range of the whole FileServer. Each pod listens on its
+	// own slice of it.
+	Ports PortRange `json:"ports"`
+
+	// TellPorts maps a port that the server listens on to the port that
+	// clients are told, where the two differ (node ports). A port that is
+	// not here is told as it is.
+	TellPorts map[int]int `json:"tellPorts,omitempty"`
+
+	// Tell has the addresses that clients are told. The first rule that
+	// matches the client counts; where none does, the client is told the
+	// address to which it connected.
+	Tell []TellRule `json:"tell,omitempty"`
+
+	// PeerCheck says which data connections are accepted; default Address.
+	PeerCheck PeerCheck `json:"peerCheck,omitempty"`
+}
+
+// TellRule is an address told to some clients.
+type TellRule struct {
+	// Clients are the networks that the rule is for. Empty: all.
+	Clients []netip.Prefix `json:"clients,omitempty"`
+	// Addresses are IP addresses, host names (resolved when a client asks,
+	// and cached) or [NodeAddress]. A client is told the first of its own
+	// IP family; PASV can tell only IPv4 (RFC 2428 has EPSV for the rest).
+	Addresses []string `json:"addresses"`
+}
+
+// TLS has the files of the certificate. They are watched.
+type TLS struct {
+	CertFile string `json:"certFile"`
+	KeyFile  string `json:"keyFile"`
+	// ClientCAFile has the authorities whose client certificates are
+	// accepted. Empty: none is asked for.
+	ClientCAFile string `json:"clientCAFile,omitempty"`
+}
+
+// SSH has the files of the host keys and the algorithms that are offered.
+type SSH struct {
+	HostKeyFiles []string `json:"hostKeyFiles"`
+	// Banner is shown before authentication (RFC 4252, section 5.4).
+	Banner string `json:"banner,omitempty"`
+	// TrustedUserCAKeys are public keys, in authorized_keys format, whose
+	// user certificates are accepted.
+	TrustedUserCAKeys []string `json:"trustedUserCAKeys,omitempty"`
+	// Algorithms replace the modern defaults, list by list.
+	Algorithms SSHAlgorithms `json:"algorithms,omitzero"`
+}
+
+// SSHAlgorithms are lists of names as in RFC 4253, most wanted first. An empty
+// list is the default one.
+type SSHAlgorithms struct {
+	KeyExchanges []string `json:"keyExchanges,omitempty"`
+	Ciphers      []string `json:"ciphers,omitempty"`
+	MACs         []string `json:"macs,omitempty"`
+	HostKeys     []string `json:"hostKeys,omitempty"`
+	PublicKeys   []string `json:"publicKeys,omitempty"`
+}
+
+// Storage says where files are.
+type Storage struct {
+	// Root is the folder that holds the homes of all users. No path and no
+	// link leads out of it.
+	Root string `json:"root"`
+	// AtomicUploads keeps an upload hidden until it is complete.
+	AtomicUploads bool `json:"atomicUploads,omitempty"`
+}
+
+// Sessions limits sessions. Zero is no limit for numbers and the default for
+// durations.
+type Sessions struct {
+	Max           int `json:"max,omitempty"`           // at once, in this pod
+	MaxPerUser    int `json:"maxPerUser,omitempty"`    // at once, in this pod
+	MaxPerAddress int `json:"maxPerAddress,omitempty"` // at once, in this pod
+
+	IdleTimeout Duration `json:"idleTimeout,omitzero"` // default 15m; a transfer is not idle
+	LoginGrace  Duration `json:"loginGrace,omitzero"`  // default 1m; from connect to logged in
+
+	Bandwidth Bandwidth `json:"bandwidth,omitzero"`
+	Ban       Ban       `json:"ban,omitzero"`
+}
+
+// Bandwidth limits each session, in bytes per second. Zero is no limit.
+type Bandwidth struct {
+	Upload   int64 `json:"upload,omitempty"`
+	Download int64 `json:"download,omitempty"`
+}
+
+// Ban refuses an address for a while after too many failed logins.
+type Ban struct {
+	Failures int      `json:"failures,omitempty"` // within Window; zero: no ban
+	Window   Duration `json:"window,omitzero"`    // default 10m
+	Duration Duration `json:"duration,omitzero"`  // default 10m
+}
+
+// Drain says how the server ends after SIGTERM.
+type Drain struct {
+	// AcceptFor is how long new sessions are still taken, while balancers
+	// learn that the pod is going; default 5s.
+	AcceptFor Duration `json:"acceptFor,omitzero"`
+	// Timeout is how long running sessions may finish; default 5m.
+	Timeout Duration `json:"timeout,omitzero"`
+}
+
+// HostKeyPaths are the default paths of the SSH host keys.
+func HostKeyPaths() []string {
+	paths := make([]string, len(SSHHostKeyFiles))
+	for i, f := range SSHHostKeyFiles {
+		paths[i] = path.Join(SSHDir, f)
+	}
+	return paths
+}

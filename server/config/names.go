@@ -1,0 +1,102 @@
+package config
+
+import "strconv"
+
+// Names of ports, as container ports of the pods and as ports of the Service.
+// A Service refers to its target ports by these names, so that a pod which
+// does not declare one is skipped for it.
+const (
+	PortNameFTP      = "ftp"
+	PortNameFTPData  = "ftp-data"
+	PortNameFTPS     = "ftps"
+	PortNameFTPSData = "ftps-data"
+	PortNameSFTP     = "sftp"
+	PortNameHTTP     = "http-metrics"
+)
+
+// Port numbers that the standards name, and the one for metrics and probes.
+const (
+	PortFTP      = 21  // RFC 959, section 5.2
+	PortFTPData  = 20  // RFC 959, section 5.2
+	PortFTPS     = 990 // IANA: ftps
+	PortFTPSData = 989 // IANA: ftps-data
+	PortSFTP     = 22  // RFC 4253, section 4.1
+	PortHTTP     = 9090
+)
+
+// The default passive range. Forty ports and the five above fit a balancer
+// with fifty listeners.
+const (
+	PassiveFirst        = 50000
+	PassiveLast         = 50039
+	PassivePortsPerPod  = 10
+	passivePortNameChar = "p"
+)
+
+// PassivePortName is the name of a passive port: "p50010".
+func PassivePortName(port int) string { return passivePortNameChar + strconv.Itoa(port) }
+
+// Where things are mounted in the server's container.
+const (
+	// Dir holds the configuration: a ConfigMap's mount, never a subPath,
+	// since those are not refreshed.
+	Dir        = "/etc/fileserver/config"
+	ConfigFile = "config.json"
+	ConfigPath = Dir + "/" + ConfigFile
+
+	// UsersDir holds the users: a Secret's mount.
+	UsersDir  = "/etc/fileserver/users"
+	UsersFile = "users.json"
+	UsersPath = UsersDir + "/" + UsersFile
+
+	// TLSDir holds tls.crt, tls.key and, where there is one, ca.crt.
+	TLSDir      = "/etc/fileserver/tls"
+	TLSCertFile = "tls.crt"
+	TLSKeyFile  = "tls.key"
+	TLSCAFile   = "ca.crt"
+
+	// SSHDir holds the SSH host keys, one file for each algorithm, in
+	// OpenSSH's private key format.
+	SSHDir = "/etc/fileserver/ssh"
+
+	// DataDir is the root of the storage. Homes are below it.
+	DataDir = "/data"
+)
+
+// SSHHostKeyFiles are the file names that a generated host key Secret has, in
+// the order in which the server offers them.
+var SSHHostKeyFiles = []string{"ssh_host_ed25519_key", "ssh_host_ecdsa_key", "ssh_host_rsa_key"}
+
+// Volume names of the pod.
+const (
+	VolumeConfig = "config"
+	VolumeUsers  = "users"
+	VolumeTLS    = "tls"
+	VolumeSSH    = "ssh-host-keys"
+	VolumeData   = "data"
+)
+
+// Flags of the server's command line, without dashes.
+const (
+	// FlagConfig is the path of the [Config] file; default [ConfigPath].
+	FlagConfig = "config"
+	// FlagPassivePorts is the slice of the passive range that this pod owns,
+	// as "first-last"; default the whole range.
+	FlagPassivePorts = "passive-ports"
+	// FlagNodeAddress is the address of the pod's node, for rules whose
+	// address is [NodeAddress].
+	FlagNodeAddress = "node-address"
+	// FlagHTTPAddress is where metrics and probes are served, as
+	// "host:port"; default ":9090".
+	FlagHTTPAddress = "http-address"
+	// FlagLogLevel is debug, info, warn or error; default info.
+	FlagLogLevel = "log-level"
+)
+
+// Paths of the HTTP endpoint.
+const (
+	PathLive    = "/livez"
+	PathReady   = "/readyz"
+	PathConfig  = "/configz" // see [Loaded]
+	PathMetrics = "/metrics"
+)

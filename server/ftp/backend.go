@@ -1,0 +1,160 @@
+package ftp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"time"
+)
+
+// A Backend decides who may log in. It is called from many goroutines.
+type Backend interface {
+	// Login checks a password and returns the session of the user. It should
+	// take as long for an unknown user as for a wrong password. It may ask
+	// c for the client's address, the listener, the host and the state of
+	// TLS. ctx ends when the client disconnects.
+	//
+	// ErrLoginFailed is the error for wrong credentials; an *Error is sent as
+	// it is, code 421 closing the connection; any other error is logged and
+	// answered 451.
+	Login(ctx context.Context, c *Conn, user, password string) (Session, error)
+}
+
+// A CertificateBackend can also log in by TLS client certificate. Which are
+// asked for and trusted is up to the tls.Config.
+type CertificateBackend interface {
+	Backend
+	// LoginCertificate is called for USER when the client has presented a
+	// certificate, which is in c.TLS(). The user is logged in if it returns a
+	// session (reply 232); with ErrPasswordNeeded the client is asked for a
+	// password as usual; every other error is as with Login.
+	LoginCertificate(ctx context.Context, c *Conn, user string) (Session, error)
+}
+
+var (
+	// ErrLoginFailed means that the user does not exist, the password is
+	// wrong, or the user may not log in here: the client is not told which.
+	ErrLoginFailed = errors.New("ftp: login failed")
+	// ErrPasswordNeeded is returned by LoginCertificate.
+	ErrPasswordNeeded = errors.New("ftp: password needed")
+)
+
+// A Session is what one logged-in client may do. Names are absolute, cleaned
+// and slash-separated ("/" is the user's top), and never contain NUL, CR or LF.
+//
+// Methods are called by one goroutine at a time; files are used while other
+// methods run. The context of a call is cancelled when the client disconnects
+// or aborts the transfer that the call belongs to.
+//
+// Errors become replies by what errors.Is and errors.As find in them:
+// fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, ErrQuota,
+// errors.ErrUnsupported and the error numbers of Unix. The text of an error is
+// never sent, except that of an *Error.
+//
+// A Session may also implement Chmodder, ModTimeSetter, CreateTimeSetter,
+// Symlinker, SpaceReporter, FactReporter, StartDirectory and LimitedSession.
+type Session interface {
+	// Stat describes a file or directory, following symbolic links.
+	Stat(ctx context.Context, name string) (fs.FileInfo, error)
+	// List returns the entries of a directory in any order, without "." and
+	// "..". If name is no directory, it yields an error. Entries need not be
+	// in memory at once. An entry may also implement Owned and Linked.
+	List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error]
+	// OpenFile opens a file with the flags of package os:
+	//
+	//	RETR, HASH                      O_RDONLY
+	//	STOR, COMB                      O_WRONLY|O_CREATE|O_TRUNC
+	//	STOR after REST, and APPE       O_WRONLY|O_CREATE
+	//	STOU                            O_WRONLY|O_CREATE|O_EXCL
+	//
+	// The server seeks to the offset or the end itself, never with O_APPEND:
+	// the kernel's splice refuses that.
+	OpenFile(ctx context.Context, name string, flag int) (File, error)
+
+	// Mkdir creates a directory.
+	Mkdir(ctx context.Context, name string) error
+	// Remove removes a file or symbolic link, not a directory (DELE).
+	Remove(ctx context.Context, name string) error
+	// RemoveDir removes an empty directory (RMD).
+	RemoveDir(ctx context.Context, name string) error
+	// Rename moves a file or directory, replacing a file at newName.
+	Rename(ctx context.Context, oldName, newName string) error
+
+	// Close ends the session: the client has disconnected, or will log in
+	// again.
+	Close() error
+}
+
+// A File is an open file. If it is an *os.File, or says which one it stands
+// for with OSFile, plain transfers use sendfile and splice.
+//
+// A File may also implement:
+//
+//	CloseWithError(err error) error  // called in place of Close when a transfer failed
+//	Truncate(size int64) error       // used when a partial upload is continued earlier than its end
+//	OSFile() *os.File                // the file to transfer from or to
+type File interface {
+	io.Reader
+	io.Writer
+	io.Seeker
+	io.Closer
+}
+
+// Chmodder provides SITE CHMOD and UNIX.mode of MFF.
+type Chmodder interface {
+	Chmod(ctx context.Context, name string, mode fs.FileMode) error
+}
+
+// ModTimeSetter provides MFMT, MDTM with a time, SITE UTIME and MFF.
+type ModTimeSetter interface {
+	SetModTime(ctx context.Context, name string, t time.Time) error
+}
+
+// CreateTimeSetter provides MFCT.
+type CreateTimeSetter interface {
+	SetCreateTime(ctx context.Context, name string, t time.Time) error
+}
+
+// Symlinker provides SITE SYMLINK. target is as the client gave it.
+type Symlinker interface {
+	Symlink(ctx context.Context, target, name string) error
+}
+
+// SpaceReporter provides AVBL: how many bytes may still be stored under name.
+type SpaceReporter interface {
+	Available(ctx context.Context, name string) (int64, error)
+}
+
+// FactReporter provides the perm fact of MLST (RFC 3659 section 7.5.5). When a
+// session has none, it is derived from the owner's bits of the mode.
+type FactReporter interface {
+	Perm(name string, info fs.FileInfo) string
+}
+
+// StartDirectory names the directory in which a session starts, in place of
+// the top. It must exist.
+type StartDirectory interface {
+	StartDirectory() string
+}
+
+// LimitedSession changes limits for one session. Limits is called with the
+// server's after login and again whenever those change. As in Limits given to
+// the server, zero is a default and negative is none.
+type LimitedSession interface {
+	Limits(server Limits) Limits
+}
+
+// Owned is implemented by entries that know their owner and group, shown by
+// LIST and by facts of MLST.
+type Owned interface {
+	Owner() string
+	Group() string
+}
+
+// Linked is implemented by entries that are symbolic links (their mode has
+// fs.ModeSymlink) and know where they lead.
+type Linked interface {
+	LinkTarget() string
+}

@@ -1,0 +1,137 @@
+package ftp
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Conn is a control connection. Backends and hooks receive it to learn about
+// the client; its methods may be called from any goroutine.
+type Conn struct {
+	server   *Server
+	listener ListenerOptions
+	id       uint64
+	raw      net.Conn // as accepted
+	nc       net.Conn // raw, or TLS over it
+	remote   netip.AddrPort
+	local    netip.AddrPort
+	started  time.Time
+	ctx      context.Context
+	cancel   context.CancelFunc
+
+	in  lineReader
+	out replyWriter
+
+	state   state // used by the control goroutine only
+	stopped stopReason
+	current atomic.Pointer[job] // the transfer that runs, if any
+
+	active atomic.Int64 // when something was last done, Unix nanoseconds
+
+	mu sync.Mutex // guards what follows, which others read
+	shared
+}
+
+// shared is what the control goroutine tells others.
+type shared struct {
+	user       string
+	host       string
+	clientName string
+	tls        *tls.ConnectionState
+	lineage    lineage
+	verb       string // last command
+	downloaded int64
+	uploaded   int64
+	ended      bool
+}
+
+// ID is unique among the connections of a server.
+func (c *Conn) ID() uint64 { return c.id }
+
+// RemoteAddr is the client's address, IPv4 in IPv6 unmapped.
+func (c *Conn) RemoteAddr() netip.AddrPort { return c.remote }
+
+// LocalAddr is the address that the client connected to.
+func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
+
+// Listener returns the options of the listener that accepted the connection.
+func (c *Conn) Listener() ListenerOptions { return c.listener }
+
+// NetConn returns the connection as the listener accepted it, below any TLS.
+func (c *Conn) NetConn() net.Conn { return c.raw }
+
+// Context ends when the connection does.
+func (c *Conn) Context() context.Context { return c.ctx }
+
+// User is the name of the user logged in, or "".
+func (c *Conn) User() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.user
+}
+
+// Host is the name given with HOST, or by TLS server name indication if there
+// was none, or "".
+func (c *Conn) Host() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.host == "" && c.tls != nil {
+		return c.tls.ServerName
+	}
+	return c.host
+}
+
+// TLS is the state of TLS on the control connection, or nil without TLS.
+func (c *Conn) TLS() *tls.ConnectionState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tls
+}
+
+// SessionInfo is a snapshot of a session.
+type SessionInfo struct {
+	ID         uint64
+	Listener   string // ListenerOptions.Name
+	User       string // "" before login
+	Host       string
+	ClientName string // as the client calls itself with CLNT or CSID
+	Remote     netip.AddrPort
+	Start      time.Time
+	LastActive time.Time
+	TLS        bool
+	LastVerb   string
+	Transfer   *TransferInfo // nil when idle
+}
+
+// TransferInfo is a snapshot of a running transfer.
+type TransferInfo struct {
+	Verb      string
+	Path      string
+	Direction Direction
+	Start     time.Time
+	Bytes     int64 // moved so far
+	Size      int64 // of the file, or -1 where that is not known
+}
+
+func (c *Conn) info() SessionInfo {
+	i := SessionInfo{
+		ID:         c.id,
+		Listener:   c.listener.Name,
+		Host:       c.Host(),
+		Remote:     c.remote,
+		Start:      c.started,
+		LastActive: time.Unix(0, c.active.Load()),
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i.User, i.ClientName, i.TLS, i.LastVerb = c.user, c.clientName, c.tls != nil, c.verb
+	if j := c.current.Load(); j != nil {
+		i.Transfer = j.info()
+	}
+	return i
+}

@@ -1,0 +1,106 @@
+package ftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+)
+
+// An Error is a reply: a three-digit code and a text, which may have several
+// lines. A backend returns one to choose the reply itself; the code should be
+// of the 400s or 500s. With code 421 the connection is closed after it.
+type Error struct {
+	Code int
+	Text string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%d %s", e.Code, e.Text) }
+
+func errorf(code int, format string, args ...any) *Error {
+	return &Error{Code: code, Text: fmt.Sprintf(format, args...)}
+}
+
+// ErrQuota means that the user may not store as much (reply 552). A backend
+// may also return syscall.EDQUOT.
+var ErrQuota = errors.New("ftp: quota exceeded")
+
+// Replies that several handlers give.
+var (
+	errSyntax       = &Error{501, "Syntax error in parameters or arguments"}
+	errNoLogin      = &Error{530, "Please log in with USER and PASS"}
+	errLoginFailed  = &Error{530, "Login incorrect"}
+	errNoDataSource = &Error{425, "Use PASV, EPSV, PORT or EPRT first"}
+	errNoParameter  = &Error{504, "Command not implemented for that parameter"}
+	errBadName      = &Error{553, "File name not allowed"}
+	errTLSNeeded    = &Error{530, "TLS is required: use AUTH TLS first"}
+	errBusy         = &Error{450, "File busy: another upload to it is running"}
+	errAborted      = &Error{426, "Transfer aborted"}
+	errLost         = &Error{426, "Control connection lost; transfer aborted"}
+	errPortWait     = &Error{425, "No passive port is free, try again later"}
+	errNoConnection = &Error{425, "No data connection was made"}
+)
+
+// dataError marks a failure of the data connection, as opposed to one of the
+// file: the first is the network's and 426, the second is 4xx or 5xx by cause.
+type dataError struct{ err error }
+
+func (e *dataError) Error() string { return "data connection: " + e.err.Error() }
+func (e *dataError) Unwrap() error { return e.err }
+
+// replyTo is the one place where errors become replies. known is false for an
+// error that nobody foresaw, which the caller logs; its text stays off the
+// wire, because it may hold a path of the host.
+func replyTo(err error) (reply *Error, known bool) {
+	var data *dataError
+	switch {
+	case errors.As(err, &reply):
+		return reply, true
+	case errors.Is(err, ErrLoginFailed):
+		return errLoginFailed, true
+	case errors.As(err, &data):
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return &Error{426, "Data connection stalled; transfer aborted"}, true
+		}
+		return &Error{426, "Data connection closed; transfer aborted"}, true
+	}
+	for _, m := range errorReplies {
+		if errors.Is(err, m.is) {
+			return m.reply, true
+		}
+	}
+	return &Error{451, "Requested action aborted: local error in processing"}, false
+}
+
+// errorReplies is searched in order: numbers of Unix come before the classes
+// of io/fs that some of them belong to.
+var errorReplies = []struct {
+	is    error
+	reply *Error
+}{
+	{ErrQuota, &Error{552, "Quota exceeded"}},
+	{syscall.EDQUOT, &Error{552, "Quota exceeded"}},
+	{syscall.EFBIG, &Error{552, "File too large"}},
+	{syscall.ENOSPC, &Error{452, "Insufficient storage space"}},
+	{syscall.ENOTEMPTY, &Error{550, "Directory not empty"}},
+	{syscall.ENOTDIR, &Error{550, "Not a directory"}},
+	{syscall.EISDIR, &Error{550, "Is a directory"}},
+	{syscall.EROFS, &Error{550, "Read-only file system"}},
+	{syscall.EXDEV, &Error{550, "Cannot move to another file system"}},
+	{syscall.ELOOP, &Error{550, "Too many levels of symbolic links"}},
+	{syscall.ENAMETOOLONG, errBadName},
+	{syscall.EINVAL, errBadName},
+	{syscall.EBUSY, &Error{450, "File busy"}},
+	{syscall.ETXTBSY, &Error{450, "File busy"}},
+	{fs.ErrNotExist, &Error{550, "No such file or directory"}},
+	{fs.ErrExist, &Error{550, "File exists"}},
+	{fs.ErrPermission, &Error{550, "Permission denied"}},
+	{fs.ErrInvalid, errBadName},
+	{errors.ErrUnsupported, &Error{502, "Not supported by this file system"}},
+	{context.Canceled, errAborted},
+	{net.ErrClosed, errAborted},
+	{context.DeadlineExceeded, &Error{451, "Requested action timed out"}},
+}

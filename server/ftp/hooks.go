@@ -1,0 +1,111 @@
+package ftp
+
+import (
+	"context"
+	"crypto/tls"
+	"time"
+)
+
+// Hooks are told what happens. Any may be nil. They are called on the
+// goroutine that does the work, so they should be quick. None ever receives a
+// password.
+type Hooks struct {
+	// Connect is called for a new control connection before anything is
+	// sent. An error refuses it: an *Error is sent, for any other the
+	// connection is closed without a word.
+	Connect func(c *Conn) error
+	// Login is called after each attempt.
+	Login func(c *Conn, r LoginRecord)
+	// Command is called after each command has been answered, or, for one
+	// that transfers, started. It is meant for metrics.
+	Command func(c *Conn, r CommandRecord)
+	// TransferStart and TransferEnd enclose each use of a data connection,
+	// listings included.
+	TransferStart func(c *Conn, r TransferRecord)
+	TransferEnd   func(c *Conn, r TransferRecord)
+	// Disconnect is called once for each connection that Connect accepted.
+	Disconnect func(c *Conn, r SessionRecord)
+}
+
+// A LoginRecord is one attempt to log in.
+type LoginRecord struct {
+	User   string
+	Method string // "password" or "certificate"
+	Err    error  // nil if it succeeded
+}
+
+// A CommandRecord is one command.
+type CommandRecord struct {
+	Verb     string // in upper case; "?" if it is unknown
+	Code     int    // of the reply
+	Duration time.Duration
+}
+
+// A SessionRecord is a whole connection.
+type SessionRecord struct {
+	User     string // the last that logged in, or ""
+	Start    time.Time
+	Duration time.Duration
+	// Commands is how many were received. Zero is a probe: something
+	// connected and left, as health checks do, which deserves no attention.
+	Commands      int
+	Downloaded    int64 // bytes on data connections, listings included
+	Uploaded      int64
+	Reason        string // why it ended: "quit", "lost", "idle", "login timeout", "drain", "ended", "limit", "error"
+	FailedLogins  int
+	TLSVersion    uint16 // of the control connection; 0 without TLS
+	CipherSuite   uint16
+	TLSServerName string
+}
+
+// Direction is where data flows.
+type Direction int
+
+const (
+	// Download is from the server to the client, listings included.
+	Download Direction = iota
+	// Upload is from the client to the server.
+	Upload
+)
+
+func (d Direction) String() string {
+	if d == Upload {
+		return "upload"
+	}
+	return "download"
+}
+
+// A TransferRecord describes a transfer. When it starts, Bytes, Duration,
+// Code, Err and the TLS fields are zero.
+type TransferRecord struct {
+	Verb      string // RETR, STOR, STOU, APPE, LIST, NLST, MLSD
+	Path      string // absolute in the session
+	Direction Direction
+	Offset    int64 // where in the file it started
+	Start     time.Time
+	Passive   bool
+
+	Bytes       int64 // that crossed the data connection, as the client sees them
+	Duration    time.Duration
+	Code        int   // of the final reply
+	Err         error // nil if it is complete
+	TLSVersion  uint16
+	CipherSuite uint16
+	TLSResumed  bool
+}
+
+// TLS returns the protocol and cipher names, or empty strings without TLS.
+func (r TransferRecord) TLS() (version, cipher string) {
+	if r.TLSVersion == 0 {
+		return "", ""
+	}
+	return tls.VersionName(r.TLSVersion), tls.CipherSuiteName(r.CipherSuite)
+}
+
+// A RateLimiter delays transfers. *rate.Limiter of golang.org/x/time/rate is one.
+type RateLimiter interface {
+	// WaitN blocks until n bytes may pass; n is at most Burst.
+	WaitN(ctx context.Context, n int) error
+	// Burst is how many bytes may pass at once.
+	Burst() int
+}

@@ -1,0 +1,83 @@
+package v1alpha1
+
+// Types of conditions, as kstatus (and with it Helm, Flux and others) reads
+// them: Stalled=True is failed, Reconciling=True is in progress.
+const (
+	// ConditionReady is True when clients can connect and transfer files;
+	// of a user, when the user can log in.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the operator works or waits.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when nothing will change by itself.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of a FileServer's conditions.
+const (
+	// ReasonReady: clients can connect.
+	ReasonReady = "Ready"
+	// ReasonProgressing: pods are starting, or being replaced.
+	ReasonProgressing = "Progressing"
+	// ReasonScaledToZero: replicas is 0, so nobody can connect.
+	ReasonScaledToZero = "ScaledToZero"
+	// ReasonAddressPending: the Service has no address yet.
+	ReasonAddressPending = "AddressPending"
+	// ReasonSecretNotFound: a Secret that the spec names does not exist.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonSecretInvalid: a Secret that the spec names lacks what is needed.
+	ReasonSecretInvalid = "SecretInvalid"
+	// ReasonClaimNotFound: the claim that the spec names does not exist.
+	ReasonClaimNotFound = "ClaimNotFound"
+	// ReasonClaimPending: the claim has no volume yet.
+	ReasonClaimPending = "ClaimPending"
+	// ReasonImagePullFailed: the image cannot be pulled.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonUnschedulable: no node takes a pod.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonCrashLooping: the server ends again and again.
+	ReasonCrashLooping = "CrashLooping"
+	// ReasonPodsRefused: the cluster refuses the pods (a quota, a policy).
+	ReasonPodsRefused = "PodsRefused"
+	// ReasonMountFailed: a pod cannot get one of its volumes.
+	ReasonMountFailed = "MountFailed"
+	// ReasonNameTaken: an object that the operator would make exists and
+	// belongs to somebody else.
+	ReasonNameTaken = "NameTaken"
+	// ReasonApplyRefused: the API server refuses an object.
+	ReasonApplyRefused = "ApplyRefused"
+	// ReasonInvalidConfiguration: the configuration would not be valid.
+	ReasonInvalidConfiguration = "InvalidConfiguration"
+	// ReasonConfigurationRefused: a pod refuses the configuration it got.
+	ReasonConfigurationRefused = "ConfigurationRefused"
+	// ReasonCertificatePending: cert-manager has not issued the certificate.
+	ReasonCertificatePending = "CertificatePending"
+	// ReasonCertManagerMissing: an issuer is named, but there is no cert-manager.
+	ReasonCertManagerMissing = "CertManagerMissing"
+	// ReasonTopologyConflict: replicas, volume and exposure contradict each other.
+	ReasonTopologyConflict = "TopologyConflict"
+)
+
+// Reasons of a FileServerUser's conditions, besides SecretNotFound,
+// SecretInvalid and NameTaken.
+const (
+	// ReasonLoaded: every pod of the server knows the user as described.
+	ReasonLoaded = "Loaded"
+	// ReasonLoading: some pod has not loaded the user yet.
+	ReasonLoading = "Loading"
+	// ReasonServerNotFound: the server does not exist.
+	ReasonServerNotFound = "ServerNotFound"
+	// ReasonServerNotReady: no pod of the server runs.
+	ReasonServerNotReady = "ServerNotReady"
+	// ReasonUsernameTaken: an older user of the server has the name.
+	ReasonUsernameTaken = "UsernameTaken"
+	// ReasonConfigMapNotFound: a ConfigMap that the spec names does not exist.
+	ReasonConfigMapNotFound = "ConfigMapNotFound"
+	// ReasonKeyInvalid: an authorized key cannot be read.
+	ReasonKeyInvalid = "KeyInvalid"
+	// ReasonProtocolNotServed: none of the user's protocols is served.
+	ReasonProtocolNotServed = "ProtocolNotServed"
+	// ReasonSuspended: the user is suspended.
+	ReasonSuspended = "Suspended"
+	// ReasonExpired: the user's time is over.
+	ReasonExpired = "Expired"
+)

@@ -1,0 +1,174 @@
+package v1alpha1
+
+// Standard ports.
+const (
+	PortFTP      int32 = 21
+	PortFTPData  int32 = 20
+	PortFTPS     int32 = 990
+	PortFTPSData int32 = 989
+	PortSFTP     int32 = 22
+)
+
+// Protocols has a field for each protocol that is served.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.ftp) || has(self.ftps) || has(self.sftp)",message="no protocol is enabled: name at least one of ftp, ftps and sftp, as in 'protocols: {sftp: {}}', or leave protocols out to get all three"
+// +kubebuilder:validation:XValidation:rule="[(has(self.ftp) ? [self.ftp.port, self.ftp.dataPort] : []) + (has(self.ftps) ? [self.ftps.port, self.ftps.dataPort] : []) + (has(self.sftp) ? [self.sftp.port] : [])].all(ports, ports.all(p, ports.exists_one(q, q == p)))",messageExpression="'two listeners share one port (' + [(has(self.ftp) ? ['ftp.port ' + string(self.ftp.port), 'ftp.dataPort ' + string(self.ftp.dataPort)] : []) + (has(self.ftps) ? ['ftps.port ' + string(self.ftps.port), 'ftps.dataPort ' + string(self.ftps.dataPort)] : []) + (has(self.sftp) ? ['sftp.port ' + string(self.sftp.port)] : [])].map(l, l.join(', '))[0] + '): give each port and dataPort a number of its own'",message="two listeners share one port: give each port and dataPort a number of its own"
+// +kubebuilder:validation:XValidation:rule="!(9090 in ((has(self.ftp) ? [self.ftp.port, self.ftp.dataPort] : []) + (has(self.ftps) ? [self.ftps.port, self.ftps.dataPort] : []) + (has(self.sftp) ? [self.sftp.port] : [])))",message="port 9090 is the pod's own, for metrics and probes: choose another one"
+type Protocols struct {
+	// ftp is FTP, with TLS after AUTH TLS ("explicit TLS", RFC 4217).
+	// +optional
+	FTP *FTP `json:"ftp,omitempty"`
+
+	// ftps is FTP that begins with TLS ("implicit TLS").
+	// +optional
+	FTPS *FTPS `json:"ftps,omitempty"`
+
+	// sftp is the SSH File Transfer Protocol.
+	// +optional
+	SFTP *SFTP `json:"sftp,omitempty"`
+}
+
+// FTP is the listener for FTP with explicit TLS.
+type FTP struct {
+	// port is where clients connect; default 21.
+	// +optional
+	// +kubebuilder:default=21
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+
+	// dataPort is the source port of active data connections; default 20.
+	// +optional
+	// +kubebuilder:default=20
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	DataPort int32 `json:"dataPort,omitempty"`
+
+	// tls says what is asked of clients. Required refuses logins and
+	// transfers without TLS. Optional leaves it to the client: passwords and
+	// files of those who do not use it can be read on the way. Disabled
+	// offers none.
+	// +optional
+	// +kubebuilder:default=Required
+	TLS TLSPolicy `json:"tls,omitempty"`
+}
+
+// FTPS is the listener for FTP with implicit TLS.
+type FTPS struct {
+	// port is where clients connect; default 990.
+	// +optional
+	// +kubebuilder:default=990
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+
+	// dataPort is the source port of active data connections; default 989.
+	// +optional
+	// +kubebuilder:default=989
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	DataPort int32 `json:"dataPort,omitempty"`
+}
+
+// SFTP is the listener for SSH.
+type SFTP struct {
+	// port is where clients connect; default 22.
+	// +optional
+	// +kubebuilder:default=22
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+
+	// banner is a text that clients show before they log in.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	Banner string `json:"banner,omitempty"`
+
+	// trustedUserCAKeys are public keys of certificate authorities, as in
+	// OpenSSH's TrustedUserCAKeys. Users who show a certificate that one of
+	// them signed for their name need no authorized key.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=8192
+	TrustedUserCAKeys []string `json:"trustedUserCAKeys,omitempty"`
+
+	// algorithms replace the defaults, which are modern. Use it to admit an
+	// old client. Each list that is given replaces the default one.
+	// +optional
+	Algorithms *SSHAlgorithms `json:"algorithms,omitempty"`
+}
+
+// SSHAlgorithms are lists of names as in RFC 4253, most wanted first.
+type SSHAlgorithms struct {
+	// keyExchanges, such as curve25519-sha256.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=128
+	KeyExchanges []string `json:"keyExchanges,omitempty"`
+
+	// ciphers, such as aes128-gcm@openssh.com.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=128
+	Ciphers []string `json:"ciphers,omitempty"`
+
+	// macs, such as hmac-sha2-256-etm@openssh.com.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=128
+	MACs []string `json:"macs,omitempty"`
+
+	// hostKeys are the signature algorithms of the server's keys, such as
+	// ssh-ed25519.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=128
+	HostKeys []string `json:"hostKeys,omitempty"`
+
+	// publicKeys are the signature algorithms of users' keys, such as
+	// rsa-sha2-512.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=128
+	PublicKeys []string `json:"publicKeys,omitempty"`
+}
+
+// TLSPolicy says what is asked of FTP clients.
+// +kubebuilder:validation:Enum=Required;Optional;Disabled
+type TLSPolicy string
+
+const (
+	// TLSRequired refuses a login and a transfer without TLS.
+	TLSRequired TLSPolicy = "Required"
+	// TLSOptional leaves the choice to the client.
+	TLSOptional TLSPolicy = "Optional"
+	// TLSDisabled offers no TLS.
+	TLSDisabled TLSPolicy = "Disabled"
+)
+
+// ServedProtocols is what is served: all three, where protocols is left out.
+func (s *FileServerSpec) ServedProtocols() Protocols {
+	if s.Protocols != nil {
+		return *s.Protocols
+	}
+	return Protocols{
+		FTP:  &FTP{Port: PortFTP, DataPort: PortFTPData, TLS: TLSRequired},
+		FTPS: &FTPS{Port: PortFTPS, DataPort: PortFTPSData},
+		SFTP: &SFTP{Port: PortSFTP},
+	}
+}
+
+// HasPassive says whether a protocol is served that has passive mode.
+func (p Protocols) HasPassive() bool { return p.FTP != nil || p.FTPS != nil }
+
+// HasTLS says whether a protocol is served that needs a certificate.
+func (p Protocols) HasTLS() bool {
+	return p.FTPS != nil || p.FTP != nil && p.FTP.TLS != TLSDisabled
+}

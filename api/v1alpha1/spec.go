@@ -1,0 +1,129 @@
+package v1alpha1
+
+import corev1 "k8s.io/api/core/v1"
+
+// FileServerSpec is the wanted file server.
+//
+// The rules below look at several fields at once. Each first spells out what
+// absent fields mean, as the methods of this type do: without protocols all
+// three are served on their standard ports; without passive.ports the range is
+// 50000-50039, or 49152-65535 on the host network.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.protocols) && !has(self.protocols.ftp) && !has(self.protocols.ftps) || (!has(self.protocols) ? [21, 20, 990, 989, 22] : (has(self.protocols.ftp) ? [self.protocols.ftp.port, self.protocols.ftp.dataPort] : []) + (has(self.protocols.ftps) ? [self.protocols.ftps.port, self.protocols.ftps.dataPort] : []) + (has(self.protocols.sftp) ? [self.protocols.sftp.port] : [])).all(p, p < (has(self.passive.ports) ? self.passive.ports.first : self.expose.type == 'HostNetwork' ? 49152 : 50000) || p > (has(self.passive.ports) ? self.passive.ports.last : self.expose.type == 'HostNetwork' ? 65535 : 50039))",messageExpression="'the passive range ' + (has(self.passive.ports) ? string(self.passive.ports.first) + '-' + string(self.passive.ports.last) : self.expose.type == 'HostNetwork' ? '49152-65535' : '50000-50039') + ' holds a port of a protocol: set passive.ports to a range without the ports under protocols, or move those'",message="the passive range holds a port of a protocol: set passive.ports to a range without the ports under protocols, or move those"
+// +kubebuilder:validation:XValidation:rule="has(self.protocols) && !has(self.protocols.ftp) && !has(self.protocols.ftps) || self.expose.type == 'HostNetwork' || self.replicas <= ((has(self.passive.ports) ? self.passive.ports.last - self.passive.ports.first + 1 : 40) + self.passive.portsPerPod - 1) / self.passive.portsPerPod",messageExpression="string(self.replicas) + ' replicas with ' + string(self.passive.portsPerPod) + ' passive ports each do not fit into passive.ports ' + (has(self.passive.ports) ? string(self.passive.ports.first) + '-' + string(self.passive.ports.last) : '50000-50039') + ': widen passive.ports, or lower passive.portsPerPod or replicas'",message="replicas times passive.portsPerPod do not fit into passive.ports: widen passive.ports, or lower passive.portsPerPod or replicas"
+// +kubebuilder:validation:XValidation:rule="self.expose.type == 'HostNetwork' || !has(self.passive.ports) || self.passive.ports.last - self.passive.ports.first < 10000",message="passive.ports is wider than the 10000 ports that a Service can hold: narrow it (a few ports serve many clients at once), or use expose.type HostNetwork"
+// +kubebuilder:validation:XValidation:rule="self.expose.type != 'HostNetwork' || !has(self.storage.ephemeral) || self.replicas == 1",message="replicas above 1 with storage.ephemeral on the host network would each have files of their own at another address: use storage.claim with ReadWriteMany, or one replica"
+type FileServerSpec struct {
+	// replicas is the number of pods. All are reached at one address; each
+	// owns a slice of the passive range (see passive.portsPerPod), so a data
+	// connection always reaches the pod that asked for it. Pods share one
+	// volume: more than one on several nodes needs storage with the access
+	// mode ReadWriteMany. `kubectl scale` and autoscalers work.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// protocols are what is served. Naming one here enables it; those not
+	// named are off. Left out, all three are on, at their standard ports.
+	// Example, SFTP alone: `protocols: {sftp: {}}`.
+	// +optional
+	Protocols *Protocols `json:"protocols,omitempty"`
+
+	// passive is about the data connections that FTP clients open in passive
+	// mode: their ports, and the address that clients are told.
+	// +optional
+	// +kubebuilder:default={}
+	Passive Passive `json:"passive,omitzero"`
+
+	// expose is how clients reach the server.
+	// +optional
+	// +kubebuilder:default={}
+	Expose Expose `json:"expose,omitzero"`
+
+	// storage is where the files are. Left out, a claim for 10Gi of the
+	// default StorageClass is made, and kept when the FileServer is deleted.
+	// +optional
+	// +kubebuilder:default={}
+	Storage Storage `json:"storage,omitzero"`
+
+	// tls is the certificate of FTP and FTPS. Left out, a certificate
+	// authority is made for this FileServer and issues it.
+	// +optional
+	// +kubebuilder:default={}
+	TLS TLS `json:"tls,omitzero"`
+
+	// sshHostKeys are the keys by which SFTP clients know the server. Left
+	// out, an ed25519, an ecdsa and an rsa key are made once and kept.
+	// +optional
+	// +kubebuilder:default={}
+	SSHHostKeys SSHHostKeys `json:"sshHostKeys,omitzero"`
+
+	// sessions limits how many clients do how much, for how long.
+	// +optional
+	// +kubebuilder:default={}
+	Sessions Sessions `json:"sessions,omitzero"`
+
+	// drain is how a pod ends, when it is replaced or its node is drained.
+	// +optional
+	// +kubebuilder:default={}
+	Drain Drain `json:"drain,omitzero"`
+
+	// networkPolicy says whether a NetworkPolicy admits exactly the ports
+	// that are served, and nothing else, to the pods: Managed or None.
+	// +optional
+	// +kubebuilder:default=Managed
+	NetworkPolicy NetworkPolicyMode `json:"networkPolicy,omitempty"`
+
+	// image is the server's container image. Left out, it is the one that
+	// belongs to the operator's own release, which is then kept up to date.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image,omitempty"`
+
+	// imagePullPolicy is when the image is pulled: Always, IfNotPresent or
+	// Never. Left out, it is Kubernetes' default for the image's tag.
+	// +optional
+	ImagePullPolicy ImagePullPolicy `json:"imagePullPolicy,omitempty"`
+
+	// logLevel is how much the server logs: Debug, Info, Warn or Error.
+	// Sessions and transfers are logged at Info; passwords never.
+	// +optional
+	// +kubebuilder:default=Info
+	LogLevel LogLevel `json:"logLevel,omitempty"`
+
+	// podTemplate adds to the pods what the operator leaves to you: labels,
+	// resources, scheduling, priority.
+	// +optional
+	// +kubebuilder:default={}
+	PodTemplate PodTemplate `json:"podTemplate,omitzero"`
+}
+
+// LogLevel is how much is logged.
+// +kubebuilder:validation:Enum=Debug;Info;Warn;Error
+type LogLevel string
+
+// Log levels, from the most to the least talkative.
+const (
+	LogDebug LogLevel = "Debug"
+	LogInfo  LogLevel = "Info"
+	LogWarn  LogLevel = "Warn"
+	LogError LogLevel = "Error"
+)
+
+// ImagePullPolicy is when an image is pulled.
+// +kubebuilder:validation:Enum=Always;IfNotPresent;Never
+type ImagePullPolicy corev1.PullPolicy
+
+// NetworkPolicyMode says whether the operator makes a NetworkPolicy.
+// +kubebuilder:validation:Enum=Managed;None
+type NetworkPolicyMode string
+
+const (
+	// NetworkPolicyManaged makes one that admits the served ports alone.
+	NetworkPolicyManaged NetworkPolicyMode = "Managed"
+	// NetworkPolicyNone makes none.
+	NetworkPolicyNone NetworkPolicyMode = "None"
+)

@@ -1,0 +1,68 @@
+package v1alpha1
+
+// TLS is the certificate of FTP and FTPS: from a Secret, from cert-manager, or
+// by default from a certificate authority of this FileServer's own.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.secretRef) || !has(self.issuerRef)",message="tls has both secretRef and issuerRef: keep the one that shall provide the certificate"
+// +kubebuilder:validation:XValidation:rule="!has(self.secretRef) || !has(self.dnsNames)",message="tls.dnsNames are for certificates that are issued; with secretRef the certificate is yours: remove one of them"
+type TLS struct {
+	// secretRef names a Secret of type kubernetes.io/tls with tls.crt and
+	// tls.key. When its content changes, new connections get the new one.
+	// +optional
+	SecretRef *SecretReference `json:"secretRef,omitempty"`
+
+	// issuerRef names an issuer of cert-manager, which then issues and renews
+	// the certificate.
+	// +optional
+	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
+
+	// dnsNames are names in the certificate, besides the Service's own names
+	// and the address at which it is reached. Example: ftp.example.com.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	DNSNames []string `json:"dnsNames,omitempty"`
+}
+
+// SecretReference names a Secret in the same namespace.
+type SecretReference struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// IssuerReference names an issuer of cert-manager.
+type IssuerReference struct {
+	// name of the issuer.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// kind is Issuer (in the same namespace), ClusterIssuer, or the kind of
+	// an external issuer; default Issuer.
+	// +optional
+	// +kubebuilder:default=Issuer
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind,omitempty"`
+
+	// group is the API group of the issuer; default cert-manager.io.
+	// +optional
+	// +kubebuilder:default=cert-manager.io
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Group string `json:"group,omitempty"`
+}
+
+// SSHHostKeys are the keys by which SFTP clients know the server.
+type SSHHostKeys struct {
+	// secretRef names a Secret whose entries are private keys in OpenSSH's or
+	// PEM format without passphrase. Entries that end in ".pub" are ignored.
+	// +optional
+	SecretRef *SecretReference `json:"secretRef,omitempty"`
+}

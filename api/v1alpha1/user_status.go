@@ -1,0 +1,38 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// FileServerUserStatus is what was observed.
+type FileServerUserStatus struct {
+	// conditions are Ready (the user can log in), Reconciling and Stalled.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that the rest of the
+	// status is about; -1 before the first look.
+	// +optional
+	// +kubebuilder:default=-1
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+
+	// username is the name to log in with.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Username string `json:"username,omitempty"`
+
+	// binding names the Secret with all that an application needs to log in,
+	// as the Service Binding specification has it.
+	// +optional
+	Binding *Binding `json:"binding,omitempty"`
+}
+
+// Binding names a Secret in the same namespace.
+type Binding struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}

@@ -1,0 +1,146 @@
+package assets
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+)
+
+// A Component is a set of programs that are built from one Go module.
+type Component struct {
+	// Name is the component's folder below hack/cluster.
+	Name string
+	// Module is the module in its go.mod whose version is the component's version; empty where the
+	// component is source of our own.
+	Module string
+	// Inputs are the files that decide what is built, relative to the folder.
+	Inputs []string
+	// Programs are built in this order.
+	Programs []Program
+	// Stamp lists variables that are set to the version's text at link time.
+	Stamp func(version string) []string
+}
+
+// A Program is one executable of a component.
+type Program struct {
+	Name    string
+	Package string
+}
+
+var moduleFiles = []string{"go.mod", "go.sum"}
+
+// kubernetes holds etcd too: both must agree on the client library, and envtest looks for the programs in
+// one folder.
+var kubernetes = Component{
+	Name:   "kubernetes",
+	Module: "k8s.io/kubernetes",
+	Inputs: moduleFiles,
+	Programs: []Program{
+		{"etcd", "go.etcd.io/etcd/server/v3"},
+		{"kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"},
+		{"kubectl", "k8s.io/kubernetes/cmd/kubectl"},
+		{"kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"},
+		{"kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"},
+		{"kubelet", "k8s.io/kubernetes/cmd/kubelet"},
+		{"kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"},
+	},
+	// Without these the API server says v0.0.0-master, and clients that look at the version refuse it.
+	Stamp: func(version string) []string {
+		parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+		const p = "k8s.io/component-base/version."
+		return []string{p + "gitVersion=" + version, p + "gitMajor=" + parts[0], p + "gitMinor=" + parts[1]}
+	},
+}
+
+var containerd = Component{
+	Name:   "containerd",
+	Module: "github.com/containerd/containerd/v2",
+	Inputs: moduleFiles,
+	Programs: []Program{
+		{"containerd", "github.com/containerd/containerd/v2/cmd/containerd"},
+		{"containerd-shim-runc-v2", "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"},
+		{"ctr", "github.com/containerd/containerd/v2/cmd/ctr"},
+	},
+	Stamp: func(version string) []string {
+		return []string{"github.com/containerd/containerd/v2/version.Version=" + version}
+	},
+}
+
+var pause = Component{
+	Name:     "pause",
+	Inputs:   []string{"main.go"},
+	Programs: []Program{{"pause", "."}},
+}
+
+// EnvtestComponents is what a test against an API server and etcd needs.
+func EnvtestComponents() []Component {
+	c := kubernetes
+	c.Programs = c.Programs[:3]
+	return []Component{c}
+}
+
+// ClusterComponents is all that a cluster with nodes needs.
+func ClusterComponents() []Component {
+	return []Component{kubernetes, containerd, pause}
+}
+
+// version reads the component's version from its go.mod.
+func (c Component) version(source string) (string, error) {
+	if c.Module == "" {
+		return "", nil
+	}
+	name := filepath.Join(source, c.Name, "go.mod")
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	file, err := modfile.Parse(name, data, nil)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range file.Require {
+		if r.Mod.Path == c.Module {
+			return r.Mod.Version, nil
+		}
+	}
+	return "", fmt.Errorf("%s does not require %s", name, c.Module)
+}
+
+// key names the folder in the cache: version and a hash of all that decides the result.
+func (c Component) key(source string) (string, error) {
+	version, err := c.version(source)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintln(h, runtime.GOOS, runtime.GOARCH, c.ldflags(version), buildFlags)
+	for _, input := range c.Inputs {
+		data, err := os.ReadFile(filepath.Join(source, c.Name, input))
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(h, input, len(data))
+		h.Write(data)
+	}
+	parts := []string{c.Name}
+	if version != "" {
+		parts = append(parts, strings.TrimPrefix(version, "v"))
+	}
+	return strings.Join(append(parts, hex.EncodeToString(h.Sum(nil))[:12]), "-"), nil
+}
+
+func (c Component) ldflags(version string) string {
+	flags := "-s -w"
+	if c.Stamp != nil {
+		for _, s := range c.Stamp(version) {
+			flags += " -X " + s
+		}
+	}
+	return flags
+}

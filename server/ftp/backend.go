@@ -54,7 +54,7 @@ var (
 // never sent, except that of an *Error.
 //
 // A Session may also implement Chmodder, ModTimeSetter, CreateTimeSetter,
-// Symlinker, SpaceReporter, FactReporter, StartDirectory and LimitedSession.
+// Symlinker, LinkStater, SpaceReporter, FactReporter, StartDirectory and LimitedSession.
 type Session interface {
 	// Stat describes a file or directory, following symbolic links.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
@@ -120,6 +120,12 @@ type CreateTimeSetter interface {
 // Symlinker provides SITE SYMLINK. target is as the client gave it.
 type Symlinker interface {
 	Symlink(ctx context.Context, target, name string) error
+}
+
+// LinkStater describes a symbolic link itself, for RNFR of one whose target
+// does not exist.
+type LinkStater interface {
+	Lstat(ctx context.Context, name string) (fs.FileInfo, error)
 }
 
 // SpaceReporter provides AVBL: how many bytes may still be stored under name.

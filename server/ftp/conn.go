@@ -30,6 +30,7 @@ type Conn struct {
 	state   state // used by the control goroutine only
 	stopped stopReason
 	current atomic.Pointer[job] // the transfer that runs, if any
+	inForce atomic.Pointer[sessionLimits]
 
 	active atomic.Int64 // when something was last done, Unix nanoseconds
 
@@ -47,7 +48,8 @@ type shared struct {
 	verb       string // last command
 	downloaded int64
 	uploaded   int64
-	ended      bool
+	endText    string // for the client, if EndSessions was called
+	limited    LimitedSession
 }
 
 // ID is unique among the connections of a server.

@@ -38,6 +38,7 @@ var (
 	errBadName      = &Error{553, "File name not allowed"}
 	errTLSNeeded    = &Error{530, "TLS is required: use AUTH TLS first"}
 	errBusy         = &Error{450, "File busy: another upload to it is running"}
+	errTransferring = &Error{503, "A transfer is in progress: only ABOR, STAT, NOOP and QUIT are possible"}
 	errAborted      = &Error{426, "Transfer aborted"}
 	errLost         = &Error{426, "Control connection lost; transfer aborted"}
 	errPortWait     = &Error{425, "No passive port is free, try again later"}

@@ -2,51 +2,199 @@ package ftp
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
-	"time"
+	"net/netip"
 )
 
 // Shutdown drains the server: listeners are closed, sessions that are idle are
 // ended with 421, and those that transfer are when their transfer is finished.
 // It returns nil when the last session has gone. When ctx ends first, what
 // still runs is cut and Shutdown returns the error of ctx.
-func (s *Server) Shutdown(ctx context.Context) error { return nil }
+func (s *Server) Shutdown(ctx context.Context) error {
+	empty := s.stopAccepting()
+	for _, c := range s.snapshot() {
+		c.stop(whenDraining)
+	}
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+		s.Close()
+		return ctx.Err()
+	}
+}
 
-// Close closes listeners and connections at once, cutting transfers.
-func (s *Server) Close() error { return nil }
+// Close closes listeners and connections at once, cutting transfers, and waits
+// until their sessions are closed.
+func (s *Server) Close() error {
+	empty := s.stopAccepting()
+	for _, c := range s.snapshot() {
+		c.stop(atOnce)
+		c.raw.Close()
+	}
+	<-empty
+	return nil
+}
+
+// stopAccepting closes the listeners. The channel it returns is closed when
+// there is no session any more.
+func (s *Server) stopAccepting() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopping {
+		s.stopping = true
+		s.empty = make(chan struct{})
+		if len(s.conns) == 0 {
+			close(s.empty)
+		}
+		for ln := range s.listeners {
+			ln.Close()
+		}
+	}
+	return s.empty
+}
 
 // Sessions returns a snapshot of all sessions, in no particular order.
-func (s *Server) Sessions() []SessionInfo { return nil }
+func (s *Server) Sessions() []SessionInfo {
+	conns := s.snapshot()
+	infos := make([]SessionInfo, len(conns))
+	for i, c := range conns {
+		infos[i] = c.info()
+	}
+	return infos
+}
 
 // EndSessions ends every session for which match returns true, with 421 and
 // text, cutting its transfer, and returns how many those were. It serves for
 // users that were removed or suspended. It does not wait for them to be gone.
-func (s *Server) EndSessions(match func(SessionInfo) bool, text string) int { return 0 }
+func (s *Server) EndSessions(match func(SessionInfo) bool, text string) int {
+	n := 0
+	for _, c := range s.snapshot() {
+		if match(c.info()) {
+			c.mu.Lock()
+			c.endText = text
+			c.mu.Unlock()
+			c.stop(atOnce)
+			n++
+		}
+	}
+	return n
+}
 
-func (s *Server) start(ln net.Listener, opts ListenerOptions) error { return nil }
-func (s *Server) forget(ln net.Listener)                            {}
-func (s *Server) stopping() bool                                    { return s.draining || s.closed }
-func (s *Server) wakeAll()                                          {}
-func (s *Server) serveConn(nc net.Conn, opts ListenerOptions)       {}
+func (s *Server) snapshot() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conns := make([]*Conn, 0, len(s.conns))
+	for c := range s.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+func (s *Server) start(ln net.Listener) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return ErrServerClosed
+	}
+	if s.listeners == nil {
+		s.listeners = map[net.Listener]struct{}{}
+	}
+	s.listeners[ln] = struct{}{}
+	return nil
+}
+
+func (s *Server) forget(ln net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, ln)
+}
+
+func (s *Server) isStopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
+}
+
+// add registers a connection, unless a limit refuses it.
+func (s *Server) add(c *Conn) error {
+	limits := c.limits()
+	addr := c.remote.Addr()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopping:
+		return stopDrain.reply
+	case limits.MaxSessions > 0 && len(s.conns) >= limits.MaxSessions:
+		return &Error{421, "Too many sessions, try again later"}
+	case limits.MaxSessionsPerAddress > 0 && s.byAddr[addr] >= limits.MaxSessionsPerAddress:
+		return &Error{421, "Too many sessions from your address"}
+	}
+	if s.conns == nil {
+		s.conns = map[*Conn]struct{}{}
+		s.byAddr = map[netip.Addr]int{}
+		s.byUser = map[string]int{}
+		s.uploads = map[string]struct{}{}
+	}
+	s.nextID++
+	c.id = s.nextID
+	s.conns[c] = struct{}{}
+	s.byAddr[addr]++
+	return nil
+}
+
+func (s *Server) remove(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	decrement(s.byAddr, c.remote.Addr())
+	if s.stopping && len(s.conns) == 0 {
+		close(s.empty)
+	}
+}
+
+// addUser counts a login, unless the user has enough sessions already.
+func (s *Server) addUser(user string, limit int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if limit > 0 && s.byUser[user] >= limit {
+		return false
+	}
+	s.byUser[user]++
+	return true
+}
+
+func (s *Server) removeUser(user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	decrement(s.byUser, user)
+}
+
+func decrement[K comparable](m map[K]int, key K) {
+	if m[key]--; m[key] <= 0 {
+		delete(m, key)
+	}
+}
+
+var noLogger = slog.New(slog.DiscardHandler)
 
 func (s *Server) logger() *slog.Logger {
 	if s.Logger != nil {
 		return s.Logger
 	}
-	return slog.New(slog.NewTextHandler(io.Discard, nil))
+	return noLogger
 }
 
-type job struct{ start time.Time }
-
-func (j *job) info() *TransferInfo { return nil }
-
-type (
-	lineReader  struct{}
-	replyWriter struct{}
-	state       struct{}
-	stopReason  int32
-	lineage     [16]byte
-	ticketKeys  struct{}
-)
+// passive returns the pool of the server.
+func (s *Server) passive() *PassivePool {
+	if s.Passive != nil {
+		return s.Passive
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.freePool == nil {
+		s.freePool = NewPassivePool(PassiveOptions{})
+	}
+	return s.freePool
+}

@@ -79,17 +79,39 @@ func set[T int | int64 | time.Duration](v *T, byDefault T) {
 
 // SetLimits replaces the limits. New ones hold for sessions that exist too:
 // timeouts from their next command or transfer on, numbers for new sessions.
-func (s *Server) SetLimits(l Limits) {
-	l = l.withDefaults()
-	s.limits.Store(&l)
-	s.wakeAll()
+func (s *Server) SetLimits(l Limits) { s.limits.Store(newServerLimits(l)) }
+
+// serverLimits are limits as they were given and as they are applied.
+type serverLimits struct{ given, applied Limits }
+
+func newServerLimits(l Limits) *serverLimits { return &serverLimits{l, l.withDefaults()} }
+
+func (s *Server) currentLimits() *serverLimits {
+	if s.limits.Load() == nil {
+		s.limits.CompareAndSwap(nil, newServerLimits(s.Limits))
+	}
+	return s.limits.Load()
 }
 
-func (s *Server) currentLimits() *Limits {
-	if l := s.limits.Load(); l != nil {
-		return l
+// sessionLimits are the limits of a session, and what they were made from.
+type sessionLimits struct {
+	of      *serverLimits
+	applied Limits
+}
+
+// limits returns the limits in force, changed by the session if it wants to.
+func (c *Conn) limits() *Limits {
+	base := c.server.currentLimits()
+	c.mu.Lock()
+	session := c.limited
+	c.mu.Unlock()
+	if session == nil {
+		return &base.applied
 	}
-	l := s.Limits.withDefaults()
-	s.limits.CompareAndSwap(nil, &l)
-	return s.limits.Load()
+	l := c.inForce.Load()
+	if l == nil || l.of != base {
+		l = &sessionLimits{base, session.Limits(base.given).withDefaults()}
+		c.inForce.Store(l)
+	}
+	return &l.applied
 }

@@ -63,4 +63,3 @@ type PassiveStats struct {
 	Expired   uint64 // data connections that never came
 	Exhausted uint64 // commands answered 425 because no port became free
 }
-

@@ -1,6 +1,15 @@
 package ftp
 
-import "sync"
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
 
 // A PassivePool owns the ports of passive data connections. A port is listened
 // on only while a data connection is awaited on it, never during a transfer,
@@ -8,14 +17,18 @@ import "sync"
 // ports serve many concurrent transfers. When none is free, commands wait for
 // one for Limits.PortWait. A pool may be shared by several servers.
 type PassivePool struct {
-	mu   sync.Mutex
-	opts PassiveOptions
+	mu      sync.Mutex
+	opts    PassiveOptions
+	ports   map[uint16]*passivePort // those listened on
+	awaited map[netip.Addr]int      // data connections, by client address
+	queue   list.List               // of *portRequest, oldest first
+	stats   PassiveStats
 }
 
 // NewPassivePool returns a pool. It opens no port yet. It panics if Last is
 // smaller than First.
 func NewPassivePool(opts PassiveOptions) *PassivePool {
-	p := &PassivePool{}
+	p := &PassivePool{ports: map[uint16]*passivePort{}, awaited: map[netip.Addr]int{}}
 	p.Update(opts)
 	return p
 }
@@ -32,4 +45,164 @@ func (p *PassivePool) Update(opts PassiveOptions) {
 }
 
 // Stats returns a snapshot.
-func (p *PassivePool) Stats() PassiveStats { return PassiveStats{} }
+func (p *PassivePool) Stats() PassiveStats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stats := p.stats
+	stats.Ports = p.opts.size()
+	stats.Open = len(p.ports)
+	stats.Queued = p.queue.Len()
+	for _, n := range p.awaited {
+		stats.Awaited += n
+	}
+	return stats
+}
+
+func (p *PassivePool) options() PassiveOptions {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.opts
+}
+
+// size is the number of ports in the range, 0 if the system chooses.
+func (o *PassiveOptions) size() int {
+	if o.Last == 0 {
+		return 0
+	}
+	return int(o.Last-o.First) + 1
+}
+
+// toldPort is what clients are told for a port.
+func (o *PassiveOptions) toldPort(port uint16) uint16 {
+	if told, ok := o.ToldPort[port]; ok {
+		return told
+	}
+	return port
+}
+
+// A portRequest waits for a port.
+type portRequest struct {
+	from    netip.Addr // see passiveWait
+	granted chan *passiveWait
+}
+
+// await reserves a port for a data connection from the given address, or from
+// any if that is the zero value: then the port awaits nobody else. If none is
+// free it waits for one, which is what lets 200 clients behind one address
+// share ten ports.
+func (p *PassivePool) await(ctx context.Context, from netip.Addr, patience, timeout time.Duration) (*passiveWait, error) {
+	p.mu.Lock()
+	w, err := p.grant(from)
+	if w != nil || err != nil {
+		p.mu.Unlock()
+		return w.start(timeout), err
+	}
+	request := &portRequest{from: from, granted: make(chan *passiveWait, 1)}
+	element := p.queue.PushBack(request)
+	p.mu.Unlock()
+
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case w := <-request.granted:
+		return w.start(timeout), nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case w := <-request.granted: // just now
+		return w.start(timeout), nil
+	default:
+		p.queue.Remove(element)
+		p.stats.Exhausted++
+		return nil, errPortWait
+	}
+}
+
+// grant reserves a port if one is free, chosen at random so that nobody can
+// tell the next. With p.mu held.
+func (p *PassivePool) grant(from netip.Addr) (*passiveWait, error) {
+	n := p.opts.size()
+	if n == 0 {
+		port, err := p.open(0)
+		if err != nil {
+			return nil, err
+		}
+		return port.add(from), nil
+	}
+	if p.awaited[from] >= n {
+		return nil, nil
+	}
+	var failed error
+	tried := 0
+	for i, first := 0, rand.IntN(n); i < n; i++ {
+		num := p.opts.First + uint16((first+i)%n)
+		port := p.ports[num]
+		if port == nil {
+			var err error
+			if port, err = p.open(num); err != nil {
+				failed = err
+				tried++
+				continue
+			}
+		} else if !port.free(from) {
+			continue
+		}
+		return port.add(from), nil
+	}
+	if tried == n {
+		return nil, fmt.Errorf("opening a passive port: %w", failed)
+	}
+	return nil, nil
+}
+
+// grantNext gives a port on which something became free to who waits longest
+// and can use it. With p.mu held.
+func (p *PassivePool) grantNext(num uint16) {
+	if num < p.opts.First || num > p.opts.Last {
+		return // Update has changed the range
+	}
+	for e := p.queue.Front(); e != nil; {
+		next := e.Next()
+		request := e.Value.(*portRequest)
+		port := p.ports[num]
+		if port == nil {
+			var err error
+			if port, err = p.open(num); err != nil {
+				return
+			}
+		}
+		if port.free(request.from) {
+			p.queue.Remove(e)
+			request.granted <- port.add(request.from)
+			if !request.from.IsValid() {
+				return
+			}
+		}
+		e = next
+	}
+}
+
+// open listens on a port. With p.mu held.
+func (p *PassivePool) open(num uint16) (*passivePort, error) {
+	addr := net.TCPAddr{Port: int(num)}
+	if p.opts.ListenAddr.IsValid() && !p.opts.ListenAddr.IsUnspecified() {
+		addr.IP, addr.Zone = p.opts.ListenAddr.AsSlice(), p.opts.ListenAddr.Zone()
+	}
+	tl, err := net.ListenTCP("tcp", &addr)
+	if err != nil {
+		return nil, err
+	}
+	port := &passivePort{
+		pool: p, ln: tl, num: uint16(tl.Addr().(*net.TCPAddr).Port),
+		waits: map[netip.Addr]*passiveWait{},
+	}
+	if p.opts.WrapListener != nil {
+		port.ln, port.wrapped = p.opts.WrapListener(tl), true
+	}
+	p.ports[port.num] = port
+	go port.serve()
+	return port, nil
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,19 +85,18 @@ type Server struct {
 	// memory for each transfer that uses it.
 	Deflate bool
 
-	limits  atomic.Pointer[Limits]
+	limits  atomic.Pointer[serverLimits]
 	tickets ticketKeys
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*Conn]struct{}
-	byAddr    map[string]int
+	byAddr    map[netip.Addr]int
 	byUser    map[string]int
 	uploads   map[string]struct{} // partial files in use, see AtomicUploads
-	draining  bool
-	closed    bool
-	idle      chan struct{} // closed when draining and the last Conn is gone
-	pool      *PassivePool  // Passive, or the default
+	stopping  bool                // Shutdown or Close was called
+	empty     chan struct{}       // closed when stopping and the last Conn is gone
+	freePool  *PassivePool        // in place of Passive, if that is nil
 	nextID    uint64
 }
 
@@ -143,7 +143,7 @@ func StaticTLS(config *tls.Config) func(*Conn, *tls.ClientHelloInfo) (*tls.Confi
 // goroutine of their own, so it may block.
 func (s *Server) Serve(ln net.Listener, opts ListenerOptions) error {
 	defer ln.Close()
-	if err := s.start(ln, opts); err != nil {
+	if err := s.start(ln); err != nil {
 		return err
 	}
 	defer s.forget(ln)
@@ -151,7 +151,7 @@ func (s *Server) Serve(ln net.Listener, opts ListenerOptions) error {
 	for {
 		nc, err := ln.Accept()
 		if err != nil {
-			if s.stopping() {
+			if s.isStopping() {
 				return ErrServerClosed
 			}
 			// Out of file descriptors, most likely: accepting goes on when

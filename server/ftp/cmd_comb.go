@@ -1,0 +1,138 @@
+package ftp
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path"
+)
+
+// COMB joins files, for clients that upload parts at the same time; AVBL
+// (draft-peterson-streamlined-ftp-command-extensions) and DSIZ tell sizes.
+var _ = register(map[string]*command{
+	"COMB": {(*Conn).cmdComb, needArg, `"target" "part" ...`},
+	"AVBL": {(*Conn).cmdAvbl, 0, "[name]"},
+	"DSIZ": {(*Conn).cmdDsiz, 0, "[name]"},
+})
+
+// cmdComb appends parts to a target, and removes each when all are joined.
+func (c *Conn) cmdComb(arg string) error {
+	words, ok := splitQuoted(arg)
+	if !ok || len(words) < 2 {
+		return errSyntax
+	}
+	names := make([]string, len(words))
+	for i, word := range words {
+		name, err := c.resolve(word)
+		if err != nil {
+			return err
+		}
+		if i > 0 && name == names[0] {
+			return &Error{553, "The target is one of the parts"}
+		}
+		names[i] = name
+	}
+	target, parts := names[0], names[1:]
+	session := c.state.session
+	for _, part := range parts { // before anything is written
+		if info, err := session.Stat(c.ctx, part); err != nil {
+			return err
+		} else if info.IsDir() {
+			return &Error{550, "Is a directory"}
+		}
+	}
+	return c.startWork(&job{verb: "COMB", path: target, size: -1}, func(j *job) (*Error, error) {
+		if err := combine(j, session, target, parts); err != nil {
+			return nil, err
+		}
+		for _, part := range parts {
+			if err := session.Remove(j.ctx, part); err != nil {
+				return nil, err
+			}
+		}
+		return &Error{250, "Parts joined"}, nil
+	})
+}
+
+func combine(j *job, session Session, target string, parts []string) error {
+	out, err := session.OpenFile(j.ctx, target, os.O_WRONLY|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	_, err = out.Seek(0, io.SeekEnd)
+	for _, part := range parts {
+		if err == nil {
+			err = appendPart(j, session, out, part)
+		}
+	}
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func appendPart(j *job, session Session, out io.Writer, part string) error {
+	in, err := session.OpenFile(j.ctx, part, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return copyBlocks(out, &jobReader{j, in})
+}
+
+func (c *Conn) cmdAvbl(arg string) error {
+	name, err := c.resolve(arg)
+	if err != nil {
+		return err
+	}
+	s, ok := c.state.session.(SpaceReporter)
+	if !ok {
+		return &Error{502, "The space is not known"}
+	}
+	n, err := s.Available(c.ctx, name)
+	if err != nil {
+		return err
+	}
+	return c.reply(213, errorf(0, "%d", n).Text)
+}
+
+// cmdDsiz tells the size of a directory and all below.
+func (c *Conn) cmdDsiz(arg string) error {
+	name, err := c.resolve(arg)
+	if err != nil {
+		return err
+	}
+	session := c.state.session
+	info, err := session.Stat(c.ctx, name)
+	if err != nil {
+		return err
+	}
+	return c.startWork(&job{verb: "DSIZ", path: name, size: -1}, func(j *job) (*Error, error) {
+		total, err := treeSize(j, session, name, info, 0)
+		return errorf(213, "%d", total), err
+	})
+}
+
+func treeSize(j *job, session Session, name string, info fs.FileInfo, depth int) (int64, error) {
+	if !info.IsDir() {
+		return info.Size(), nil
+	}
+	if depth == maxDepth {
+		return 0, nil
+	}
+	var total int64
+	for entry, err := range session.List(j.ctx, name) {
+		if err == nil && j.ctx.Err() != nil {
+			err = j.ctx.Err()
+		}
+		if err != nil {
+			return 0, err
+		}
+		n, err := treeSize(j, session, path.Join(name, entry.Name()), entry, depth+1)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}

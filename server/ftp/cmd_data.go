@@ -1,0 +1,164 @@
+package ftp
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// RFC 959 section 4.1.2 and RFC 2428: where data connections are made.
+var _ = register(map[string]*command{
+	"PORT": {(*Conn).cmdPort, needArg, "h1,h2,h3,h4,p1,p2"},
+	"EPRT": {(*Conn).cmdEprt, needArg, "|family|address|port|"},
+	"PASV": {(*Conn).cmdPasv, 0, ""},
+	"EPSV": {(*Conn).cmdEpsv, 0, "[1 or 2 or ALL]"},
+})
+
+var errEpsvAll = &Error{503, "Only EPSV is possible after EPSV ALL"} // RFC 2428 section 4
+
+func (c *Conn) cmdPort(arg string) error {
+	addr, err := parsePort(arg)
+	if err != nil {
+		return err
+	}
+	return c.activeData(addr)
+}
+
+func (c *Conn) cmdEprt(arg string) error {
+	addr, err := parseEprt(arg)
+	if err != nil {
+		return err
+	}
+	return c.activeData(addr)
+}
+
+func (c *Conn) activeData(addr netip.AddrPort) error {
+	if c.state.epsvAll {
+		return errEpsvAll
+	}
+	target := c.activeTo(addr)
+	if !c.isPeer(target) {
+		return errForeign
+	}
+	c.setData(target)
+	return c.reply(200, "The data connection will be made there")
+}
+
+func (c *Conn) cmdPasv(string) error {
+	if c.state.epsvAll {
+		return errEpsvAll
+	}
+	options := c.server.passive().options()
+	addr := c.local.Addr()
+	if options.Address != nil {
+		var err error
+		if addr, err = options.Address(c.ctx, c); err != nil {
+			c.server.logger().Warn("no address for passive mode", "session", c.id, "error", err)
+			return &Error{425, "No passive address is known, try again later"}
+		}
+	}
+	if addr = addr.Unmap(); !addr.Is4() {
+		return &Error{425, "PASV is for IPv4: use EPSV"}
+	}
+	w, err := c.awaitData()
+	if err != nil {
+		return err
+	}
+	h := addr.As4()
+	return c.reply(227, fmt.Sprintf("Entering Passive Mode (%d,%d,%d,%d,%d,%d)",
+		h[0], h[1], h[2], h[3], w.told>>8, w.told&0xff))
+}
+
+func (c *Conn) cmdEpsv(arg string) error {
+	switch strings.ToUpper(arg) {
+	case "", "1", "2":
+		// The client connects to the address it knows, so its family is that
+		// of the control connection, or the other one on a host that listens
+		// on both.
+		if listen := c.server.passive().options().ListenAddr; arg != "" && listen.IsValid() && !listen.IsUnspecified() {
+			if family := familyOf(listen); arg != family {
+				return &Error{522, "Network protocol not supported, use (" + family + ")"}
+			}
+		}
+	case "ALL":
+		c.state.epsvAll = true
+		return c.reply(200, "Only EPSV from now on")
+	default:
+		return errProtocol
+	}
+	w, err := c.awaitData()
+	if err != nil {
+		return err
+	}
+	return c.reply(229, fmt.Sprintf("Entering Extended Passive Mode (|||%d|)", w.told))
+}
+
+var errProtocol = &Error{522, "Network protocol not supported, use (1,2)"}
+
+func familyOf(addr netip.Addr) string {
+	if addr.Unmap().Is4() {
+		return "1"
+	}
+	return "2"
+}
+
+// awaitData reserves a passive port.
+func (c *Conn) awaitData() (*passiveWait, error) {
+	// The port of an earlier PASV may be the very one that is needed now.
+	c.dropData()
+	pool, limits := c.server.passive(), c.limits()
+	from := c.remote.Addr()
+	if c.state.protected && pool.options().Peer == PeerTLSSession {
+		from = netip.Addr{}
+	}
+	w, err := pool.await(c.ctx, from, limits.PortWait, limits.DataTimeout)
+	if err != nil {
+		if _, known := replyTo(err); !known {
+			c.server.logger().Error("no passive port", "session", c.id, "error", err)
+			err = errPortWait
+		}
+		return nil, err
+	}
+	c.setData(w)
+	return w, nil
+}
+
+// parsePort parses the argument of PORT: six decimal bytes.
+func parsePort(arg string) (netip.AddrPort, error) {
+	fields := strings.Split(arg, ",")
+	if len(fields) != 6 {
+		return netip.AddrPort{}, errSyntax
+	}
+	var b [6]byte
+	for i, field := range fields {
+		n, err := strconv.ParseUint(strings.TrimSpace(field), 10, 8)
+		if err != nil {
+			return netip.AddrPort{}, errSyntax
+		}
+		b[i] = byte(n)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), uint16(b[4])<<8|uint16(b[5])), nil
+}
+
+// parseEprt parses the argument of EPRT (RFC 2428 section 2). The delimiter is
+// whatever comes first.
+func parseEprt(arg string) (netip.AddrPort, error) {
+	none := netip.AddrPort{}
+	if len(arg) < 2 || arg[0] < 33 || arg[0] > 126 {
+		return none, errSyntax
+	}
+	fields := strings.Split(arg, arg[:1])
+	if len(fields) != 5 || fields[4] != "" {
+		return none, errSyntax
+	}
+	if fields[1] != "1" && fields[1] != "2" {
+		return none, errProtocol
+	}
+	addr, err := netip.ParseAddr(fields[2])
+	port, perr := strconv.ParseUint(fields[3], 10, 16)
+	if err != nil || perr != nil || familyOf(addr) != fields[1] && !addr.Is4In6() {
+		return none, errSyntax
+	}
+	return netip.AddrPortFrom(addr.Unmap().WithZone(""), uint16(port)), nil
+}

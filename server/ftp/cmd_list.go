@@ -1,0 +1,131 @@
+package ftp
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+)
+
+// RFC 959 section 4.1.3: listings.
+var _ = register(map[string]*command{
+	"LIST": {(*Conn).cmdList, 0, "[-al] [name]"},
+	"NLST": {(*Conn).cmdNlst, 0, "[-a] [name]"},
+})
+
+func (c *Conn) cmdList(arg string) error {
+	return c.list("LIST", arg, func(b []byte, name string, info fs.FileInfo, now time.Time) []byte {
+		return appendListEntry(b, name, info, now)
+	})
+}
+
+// cmdNlst lists names as they were asked for: relative to the working directory
+// if the argument was, so that each can be given to RETR (RFC 1123 section
+// 4.1.2.7).
+func (c *Conn) cmdNlst(arg string) error {
+	return c.list("NLST", arg, func(b []byte, name string, _ fs.FileInfo, _ time.Time) []byte {
+		return append(appendName(b, name), '\r', '\n')
+	})
+}
+
+// entryFormat appends one line of a listing.
+type entryFormat func(b []byte, name string, info fs.FileInfo, now time.Time) []byte
+
+func (c *Conn) list(verb, arg string, format entryFormat) error {
+	c.takeOffset()
+	flags, arg := listFlags(arg)
+	if err := c.dataReady(); err != nil {
+		return err
+	}
+	w, err := c.findListed(arg)
+	if err != nil {
+		return err
+	}
+	w.format, w.recursive = format, strings.Contains(flags, "R")
+	if verb == "NLST" && w.dir != "" {
+		// A directory's entries are named below what was asked for.
+		w.prefix = arg
+		if arg != "" && !strings.HasSuffix(arg, "/") {
+			w.prefix += "/"
+		}
+		if w.pattern != "" {
+			w.prefix = arg[:strings.LastIndexByte(arg, '/')+1]
+		}
+	}
+	return c.startListing(verb, w)
+}
+
+// listFlags splits off flags of ls, which clients send though no RFC has them.
+// Those that can be ignored are, except R.
+func listFlags(arg string) (flags, rest string) {
+	for strings.HasPrefix(arg, "-") {
+		word, after, _ := strings.Cut(arg, " ")
+		if strings.Trim(word[1:], "abcdfghiklmnopqrstuxABCFGHLNQRSTU1") != "" {
+			break
+		}
+		flags += word[1:]
+		arg = after
+	}
+	return flags, arg
+}
+
+// A walk is what a listing goes through: the entries of dir, or one file.
+type walk struct {
+	name      string // as asked for, of a file
+	path      string // absolute
+	info      fs.FileInfo
+	dir       string // absolute; "" if a file is listed
+	prefix    string // of the names shown
+	pattern   string // that names have to match, if not empty
+	recursive bool
+	format    entryFormat
+}
+
+// findListed finds out what arg means. If there is nothing of that name and its
+// last part is a pattern, that is expanded: clients leave it to the server
+// when they are told "mget *.txt".
+func (c *Conn) findListed(arg string) (*walk, error) {
+	name, err := c.resolve(arg)
+	if err != nil {
+		return nil, err
+	}
+	info, err := c.state.session.Stat(c.ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		dir, pattern := path.Split(name)
+		if _, bad := path.Match(pattern, ""); bad == nil && strings.ContainsAny(pattern, "*?[") {
+			dir = path.Clean(dir)
+			if parent, perr := c.state.session.Stat(c.ctx, dir); perr == nil && parent.IsDir() {
+				return &walk{path: name, dir: dir, pattern: pattern}, nil
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return &walk{path: name, dir: name}, nil
+	}
+	return &walk{name: arg, path: name, info: info}, nil
+}
+
+func (c *Conn) startListing(verb string, w *walk) error {
+	session := c.state.session
+	return c.startTransfer(transfer{
+		verb: verb, path: w.path, direction: Download, size: -1,
+		opening: "Opening data connection for the listing",
+		move: func(s *stream) error {
+			s.ascii = false // lines end in CR LF already
+			out, done := s.writer()
+			l := newLister(out)
+			defer l.free()
+			if err := c.writeListing(s.job.ctx, session, w, l); err != nil {
+				return err
+			}
+			if err := l.flush(); err != nil {
+				return err
+			}
+			return done()
+		},
+	})
+}

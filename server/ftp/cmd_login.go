@@ -1,0 +1,132 @@
+package ftp
+
+import (
+	"errors"
+	"time"
+)
+
+// RFC 959 section 4.1.1: access control.
+var _ = register(map[string]*command{
+	"USER": {(*Conn).cmdUser, noLogin | needArg | needsTLS, "name"},
+	"PASS": {(*Conn).cmdPass, noLogin | needsTLS, "password"},
+	"ACCT": {(*Conn).cmdAcct, noLogin, "account"},
+	"REIN": {(*Conn).cmdRein, noLogin, ""},
+	"QUIT": {(*Conn).cmdQuit, noLogin | anyTime, ""},
+})
+
+// cmdUser starts a login, also in the middle of a session. Whether the user
+// exists is not told; only a client certificate can make a password needless.
+func (c *Conn) cmdUser(user string) error {
+	c.logout()
+	c.state.user = user
+	backend, ok := c.server.Backend.(CertificateBackend)
+	if state := c.TLS(); ok && state != nil && len(state.PeerCertificates) > 0 {
+		session, err := backend.LoginCertificate(c.ctx, c, user)
+		if !errors.Is(err, ErrPasswordNeeded) {
+			return c.loggedIn(session, err, "certificate", 232) // RFC 4217 section 4.2
+		}
+	}
+	return c.reply(331, "Password required")
+}
+
+func (c *Conn) cmdPass(password string) error {
+	if c.state.user == "" || c.state.session != nil {
+		return &Error{503, "Send USER first"}
+	}
+	session, err := c.server.Backend.Login(c.ctx, c, c.state.user, password)
+	return c.loggedIn(session, err, "password", 230)
+}
+
+// loggedIn ends an attempt to log in.
+func (c *Conn) loggedIn(session Session, err error, method string, code int) error {
+	user := c.state.user
+	c.state.user = ""
+	if err == nil {
+		err = c.begin(session, user)
+	}
+	if hook := c.server.Hooks.Login; hook != nil {
+		hook(c, LoginRecord{User: user, Method: method, Err: err})
+	}
+	if err == nil {
+		return c.reply(code, "Logged in")
+	}
+	c.state.failed++
+	limit := c.limits().MaxLoginAttempts
+	if reply, known := replyTo(err); limit > 0 && c.state.failed >= limit && known {
+		return c.close(&Error{421, reply.Text + "; too many attempts"}, "limit")
+	}
+	return err
+}
+
+// begin makes session that of the connection.
+func (c *Conn) begin(session Session, user string) error {
+	limited, _ := session.(LimitedSession)
+	c.mu.Lock()
+	c.limited = limited
+	c.mu.Unlock()
+	c.inForce.Store(nil)
+	if !c.server.addUser(user, c.limits().MaxSessionsPerUser) {
+		session.Close()
+		c.mu.Lock()
+		c.limited = nil
+		c.mu.Unlock()
+		return c.close(&Error{421, "Too many sessions of this user"}, "limit")
+	}
+	c.state.session, c.state.dir = session, "/"
+	if start, ok := session.(StartDirectory); ok {
+		if dir, err := resolvePath("/", start.StartDirectory()); err == nil {
+			c.state.dir = dir
+		}
+	}
+	c.mu.Lock()
+	c.user = user
+	c.mu.Unlock()
+	return nil
+}
+
+// logout ends the session of the user, if there is one, and forgets what
+// belongs to it.
+func (c *Conn) logout() {
+	c.dropData()
+	c.state.user, c.state.renameFrom, c.state.offset = "", "", 0
+	if c.state.session == nil {
+		return
+	}
+	if err := c.state.session.Close(); err != nil {
+		c.server.logger().Error("closing a session failed", "user", c.User(), "session", c.id, "error", err)
+	}
+	c.state.session = nil
+	c.state.loginBy = time.Now()
+	c.state.beforeLogin = 0
+	c.mu.Lock()
+	user := c.user
+	c.user, c.limited = "", nil
+	c.mu.Unlock()
+	c.server.removeUser(user)
+}
+
+// cmdAcct: no account is ever needed. 202 says so.
+func (c *Conn) cmdAcct(string) error {
+	return c.reply(202, "No account is needed")
+}
+
+// cmdRein starts over, with TLS where it is in use: taking that away would be
+// a downgrade.
+func (c *Conn) cmdRein(string) error {
+	c.logout()
+	c.resetParameters()
+	return c.reply(220, c.greeting())
+}
+
+// cmdQuit lets a running transfer finish. The goodbye is sent by the loop.
+func (c *Conn) cmdQuit(string) error {
+	c.stop(whenQuit)
+	return nil
+}
+
+func (c *Conn) resetParameters() {
+	s := &c.state
+	s.binary, s.deflate, s.epsvAll, s.zipLevel = false, false, false, -1
+	s.pbsz, s.protected = false, c.listener.Implicit
+	s.facts, s.hash = allFacts, defaultHash
+}

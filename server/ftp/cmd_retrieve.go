@@ -1,0 +1,90 @@
+package ftp
+
+import (
+	"io"
+	"io/fs"
+	"os"
+)
+
+// RFC 959 section 4.1.3: downloads, and ending a transfer.
+var _ = register(map[string]*command{
+	"RETR": {(*Conn).cmdRetr, needArg, "name"},
+	"ABOR": {(*Conn).cmdAbor, anyTime, ""},
+})
+
+func (c *Conn) cmdRetr(arg string) error {
+	offset := c.takeOffset()
+	name, err := c.resolve(arg)
+	if err != nil {
+		return err
+	}
+	if err := c.dataReady(); err != nil {
+		return err
+	}
+	file, size, err := c.openRead(name)
+	if err != nil {
+		return err
+	}
+	if offset > 0 {
+		if offset > size && size >= 0 {
+			file.Close()
+			return &Error{554, "The file ends before that offset"}
+		}
+		if _, err := file.Seek(offset, io.SeekStart); err != nil {
+			file.Close()
+			return err
+		}
+	}
+	return c.startTransfer(transfer{
+		verb: "RETR", path: name, direction: Download, offset: offset, size: size,
+		opening: c.opening(arg, size),
+		move:    func(s *stream) error { return s.download(file) },
+		finish: func(err error) error {
+			file.Close() // it was only read
+			return err
+		},
+	})
+}
+
+// openRead opens a regular file, and returns its size, or -1 if unknown.
+func (c *Conn) openRead(name string) (File, int64, error) {
+	file, err := c.state.session.OpenFile(c.ctx, name, os.O_RDONLY)
+	if err != nil {
+		return nil, 0, err
+	}
+	// Asking the file itself saves a walk along its path.
+	var info fs.FileInfo
+	if f, ok := file.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		info, err = f.Stat()
+	} else {
+		info, err = c.state.session.Stat(c.ctx, name)
+	}
+	if err == nil && info.IsDir() {
+		err = &Error{550, "Is a directory"}
+	}
+	if err != nil {
+		file.Close()
+		return nil, 0, err
+	}
+	return file, info.Size(), nil
+}
+
+// takeOffset returns what REST said, which holds for one transfer.
+func (c *Conn) takeOffset() int64 {
+	offset := c.state.offset
+	c.state.offset = 0
+	return offset
+}
+
+// cmdAbor ends a transfer: 426 for it, then 226 for ABOR (RFC 959 section
+// 4.1.3). Without one, what remains is a data connection to drop.
+func (c *Conn) cmdAbor(string) error {
+	j := c.current.Load()
+	if j == nil {
+		c.dropData()
+		return c.reply(226, "No transfer to abort")
+	}
+	j.abort(errAborted)
+	<-j.done
+	return c.reply(226, "Abort successful")
+}

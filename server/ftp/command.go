@@ -1,0 +1,142 @@
+package ftp
+
+import (
+	"errors"
+	"strings"
+	"time"
+)
+
+// A command is one verb.
+type command struct {
+	run   func(c *Conn, arg string) error
+	flags flag
+	help  string // its arguments, for HELP
+}
+
+type flag uint8
+
+const (
+	anyTime  flag = 1 << iota // answered while a transfer runs
+	noLogin                   // allowed before login
+	needArg                   // 501 without an argument
+	needsTLS                  // refused where TLS is required and not in use
+)
+
+// commands are all verbs in upper case. Families register theirs in the file
+// that implements them.
+var commands = map[string]*command{}
+
+func register(family map[string]*command) bool {
+	for verb, cmd := range family {
+		commands[verb] = cmd
+	}
+	return true
+}
+
+// parseCommand splits a line. What follows the first space is the argument as
+// it is: names may start and end with spaces.
+func parseCommand(line string) (verb, arg string) {
+	verb, arg, _ = strings.Cut(line, " ")
+	return strings.ToUpper(verb), arg
+}
+
+// handle runs one command line and answers it.
+func (c *Conn) handle(line string) {
+	start := time.Now()
+	verb, arg := parseCommand(line)
+	cmd := commands[verb]
+	c.noteCommand(verb, cmd)
+	c.state.code = 0
+	err := c.run(verb, cmd, arg)
+	if err != nil {
+		c.fail(verb, err)
+	}
+	c.active.Store(time.Now().UnixNano())
+	if hook := c.server.Hooks.Command; hook != nil {
+		if cmd == nil {
+			verb = "?"
+		}
+		hook(c, CommandRecord{Verb: verb, Code: c.state.code, Duration: time.Since(start)})
+	}
+}
+
+func (c *Conn) run(verb string, cmd *command, arg string) error {
+	if c.state.session == nil {
+		c.state.beforeLogin++
+		if limit := c.limits().MaxCommandsBeforeLogin; limit > 0 && c.state.beforeLogin > limit {
+			return c.close(&Error{421, "Too many commands without logging in"}, "limit")
+		}
+	}
+	switch {
+	case cmd == nil:
+		return c.unknown(verb)
+	case cmd.flags&anyTime == 0 && !c.awaitJob():
+		return errTransferring
+	case cmd.flags&needsTLS != 0 && c.tlsMissing():
+		return errTLSNeeded
+	case cmd.flags&noLogin == 0 && c.state.session == nil:
+		return errNoLogin
+	case cmd.flags&needArg != 0 && arg == "":
+		return errSyntax
+	}
+	return cmd.run(c, arg)
+}
+
+// unknown answers a verb that does not exist. What does not even look like one
+// (HTTP, TLS on a plain port, noise) ends the session soon.
+func (c *Conn) unknown(verb string) error {
+	if len(verb) >= 3 && len(verb) <= 8 && strings.Trim(verb, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == "" {
+		return &Error{500, "Unknown command"}
+	}
+	return c.garbage(&Error{500, "Syntax error, command unrecognized"})
+}
+
+// garbage answers what is no command, and ends the session when too much of it
+// has come.
+func (c *Conn) garbage(e *Error) error {
+	const tolerated = 10
+	if c.state.garbage++; c.state.garbage > tolerated {
+		return c.close(&Error{421, "Too much that is no command"}, "garbage")
+	}
+	return e
+}
+
+// fail sends the reply that err stands for.
+func (c *Conn) fail(verb string, err error) {
+	reply, known := replyTo(err)
+	if !known {
+		c.server.logger().Error("command failed", "command", verb, "user", c.User(), "session", c.id, "error", err)
+	}
+	c.reply(reply.Code, reply.Text)
+	if reply.Code == 421 {
+		var ce *closeError
+		reason := "error"
+		if errors.As(err, &ce) {
+			reason = ce.reason
+		}
+		c.state.end(reason)
+	}
+}
+
+// closeError is a reply after which the connection is closed.
+type closeError struct {
+	reply  *Error
+	reason string
+}
+
+func (e *closeError) Error() string { return e.reply.Error() }
+func (e *closeError) Unwrap() error { return e.reply }
+
+func (c *Conn) close(reply *Error, reason string) error {
+	return &closeError{reply, reason}
+}
+
+func (c *Conn) noteCommand(verb string, cmd *command) {
+	c.state.commands++
+	if cmd == nil {
+		verb = "?"
+	}
+	c.mu.Lock()
+	c.verb = verb
+	c.mu.Unlock()
+}

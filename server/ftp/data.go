@@ -1,0 +1,210 @@
+package ftp
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"time"
+)
+
+// A dataSource is where the next data connection comes from: a passive wait or
+// an active target.
+type dataSource interface {
+	// next returns a connection, made or accepted within timeout.
+	next(ctx context.Context, timeout time.Duration) (net.Conn, error)
+	passive() bool
+	close()
+}
+
+// setData replaces the data source. The previous one is dropped, so that a
+// client that sends PASV again and again holds one port.
+func (c *Conn) setData(d dataSource) {
+	c.dropData()
+	c.state.data = d
+}
+
+func (c *Conn) dropData() {
+	if c.state.data != nil {
+		c.state.data.close()
+		c.state.data = nil
+	}
+}
+
+// dataReady returns an error if no transfer could start now.
+func (c *Conn) dataReady() error {
+	switch {
+	case c.protectionMissing():
+		return &Error{521, "Data connections must be protected: use PROT P"} // RFC 4217 section 9
+	case c.state.data == nil:
+		return errNoDataSource
+	}
+	return nil
+}
+
+// A dataConn is an open data connection.
+type dataConn struct {
+	net.Conn          // to read from and write to: with TLS, if protected
+	raw      net.Conn // without
+	tls      *tls.ConnectionState
+}
+
+// openData makes the data connection of a transfer.
+func (c *Conn) openData(j *job, src dataSource, protected bool) (*dataConn, error) {
+	defer src.close()
+	timeout := orForever(c.limits().DataTimeout)
+	pool := c.server.passive().options()
+	w, passive := src.(*passiveWait)
+	if passive && protected && pool.Peer == PeerTLSSession {
+		return c.openResumed(j, w, timeout)
+	}
+	for {
+		conn, err := src.next(j.ctx, timeout)
+		if err != nil {
+			return nil, err
+		}
+		// Accepted from anybody, and then the client chose PROT C.
+		if passive && addrPort(conn.RemoteAddr()).Addr() != c.remote.Addr() {
+			conn.Close()
+			continue
+		}
+		if err := j.attach(conn); err != nil {
+			return nil, err
+		}
+		if !protected {
+			conn = c.wrapData(conn)
+			return &dataConn{Conn: conn, raw: conn}, nil
+		}
+		ctx, cancel := context.WithTimeout(j.ctx, timeout)
+		defer cancel()
+		d, _, err := c.dataTLS(ctx, conn)
+		if err != nil {
+			conn.Close()
+			return nil, j.err(err)
+		}
+		return d, nil
+	}
+}
+
+// openResumed takes the first connection that resumes the control connection's
+// TLS session. Others are closed and the wait goes on; since one that says
+// nothing must not keep the right one waiting, several are tried at a time.
+func (c *Conn) openResumed(j *job, w *passiveWait, timeout time.Duration) (*dataConn, error) {
+	ctx, cancel := context.WithTimeoutCause(j.ctx, timeout,
+		&Error{425, "No data connection resumed the TLS session of the control connection"})
+	defer cancel()
+	found := make(chan *dataConn)
+	failed := make(chan error, 1)
+	slots := make(chan struct{}, candidates)
+	try := func(conn net.Conn) {
+		defer func() { <-slots }()
+		d, ticket, err := c.dataTLS(ctx, conn)
+		if err == nil && d.tls.DidResume && c.ownsLineage(ticket) {
+			select {
+			case found <- d:
+				return
+			case <-ctx.Done():
+			}
+		}
+		conn.Close()
+	}
+	go func() {
+		for {
+			slots <- struct{}{}
+			conn, err := w.next(ctx, timeout)
+			if err != nil {
+				failed <- err
+				return
+			}
+			go try(conn)
+		}
+	}()
+	select {
+	case d := <-found:
+		w.arrived()
+		return d, j.attach(d.raw)
+	case err := <-failed:
+		return nil, err
+	}
+}
+
+// ownsLineage reports whether a TLS session belongs to this client: to this
+// control connection or to another one of the same user. The second is for
+// clients that use several connections and share their tickets among them.
+func (c *Conn) ownsLineage(l lineage) bool {
+	c.mu.Lock()
+	own, user := c.lineage, c.user
+	c.mu.Unlock()
+	if l == own {
+		return true
+	}
+	for _, other := range c.server.snapshot() {
+		other.mu.Lock()
+		match := other.lineage == l && other.user == user
+		other.mu.Unlock()
+		if match {
+			return true
+		}
+	}
+	return false
+}
+
+// dataTLS does the TLS handshake of a data connection, as the server even when
+// the connection is active (RFC 4217 section 7).
+func (c *Conn) dataTLS(ctx context.Context, conn net.Conn) (*dataConn, lineage, error) {
+	raw := c.wrapData(conn)
+	c.mu.Lock()
+	t := &tickets{own: c.lineage}
+	c.mu.Unlock()
+	tc := c.tlsServer(raw, t)
+	if err := tc.HandshakeContext(ctx); err != nil {
+		c.server.logger().Debug("TLS handshake on data connection failed", "remote", c.remote, "user", c.User(), "error", err)
+		return nil, t.offered, &Error{522, "TLS negotiation failed on the data connection"}
+	}
+	state := tc.ConnectionState()
+	return &dataConn{Conn: tc, raw: raw, tls: &state}, t.offered, nil
+}
+
+func (c *Conn) wrapData(conn net.Conn) net.Conn {
+	if wrap := c.server.WrapData; wrap != nil {
+		return wrap(c, conn)
+	}
+	return conn
+}
+
+// closeWrite ends what the server sends: close_notify, without which GnuTLS
+// takes the file for truncated, and then FIN.
+func (d *dataConn) closeWrite() {
+	tc, ok := d.Conn.(*tls.Conn)
+	if !ok {
+		return
+	}
+	tc.CloseWrite()
+	if half, ok := d.raw.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+}
+
+// linger closes the connection when the client has closed it too, or after a
+// while. A close while bytes of the client are unread (its close_notify, say)
+// would be a reset, which can overtake data that the client has not read yet.
+func (d *dataConn) linger() {
+	if d.tls != nil {
+		d.raw.SetReadDeadline(time.Now().Add(2 * time.Second))
+		var b [64]byte
+		for {
+			if _, err := d.raw.Read(b[:]); err != nil {
+				break
+			}
+		}
+	}
+	d.raw.Close()
+}
+
+// errForeign keeps PORT and EPRT from being used for attacks on others.
+var errForeign = &Error{504, "Data connections are made to the address of the control connection only, and to ports from 1024"}
+
+// isPeer reports whether an active data connection may go there (RFC 2577
+// section 3): to the client itself, and not to a port of a well-known service.
+func (c *Conn) isPeer(t activeTarget) bool {
+	return t.addr.Addr().Unmap() == c.remote.Addr() && t.addr.Port() >= 1024
+}

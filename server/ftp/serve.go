@@ -1,0 +1,302 @@
+package ftp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// state is what the control goroutine knows about the dialogue.
+type state struct {
+	session     Session
+	dir         string // working directory
+	user        string // given with USER, while PASS is awaited
+	renameFrom  string
+	offset      int64 // of REST
+	binary      bool  // TYPE I
+	deflate     bool  // MODE Z
+	protected   bool  // PROT P
+	pbsz        bool  // PBSZ was given
+	epsvAll     bool
+	facts       facts
+	hash        *hashAlgorithm
+	data        dataSource // where the next data connection comes from
+	zipLevel    int
+	hostText    string    // greeting of the virtual host
+	loginBy     time.Time // when the login grace ends
+	beforeLogin int
+	failed      int
+	garbage     int
+	commands    int
+	code        int // of the last reply
+	reason      string
+	over        bool
+}
+
+// end makes the control goroutine finish after the current command.
+func (s *state) end(reason string) {
+	if !s.over {
+		s.over, s.reason = true, reason
+	}
+}
+
+// stopReason says that a session has to end, and from which point on.
+type stopReason struct{ atomic.Int32 }
+
+const (
+	keepGoing    = iota
+	whenQuit     // the client said QUIT: after the transfer
+	whenDraining // the server is shut down: after the transfer
+	atOnce       // the host wants it
+)
+
+// stop makes the session end. It may be called from any goroutine.
+func (c *Conn) stop(reason int32) {
+	for {
+		old := c.stopped.Load()
+		if old >= reason || c.stopped.CompareAndSwap(old, reason) {
+			break
+		}
+	}
+	if reason == atOnce {
+		if j := c.current.Load(); j != nil {
+			j.abort(errAborted)
+		}
+	}
+	c.wake()
+}
+
+// wake makes the control goroutine look around: a deadline in the past
+// interrupts its read. Whoever wakes it has to have stored before what is to
+// be seen; the loop in next sets its own deadline before it looks.
+func (c *Conn) wake() { c.raw.SetReadDeadline(time.Unix(1, 0)) }
+
+// serveConn serves one control connection.
+func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
+	setKeepAlive(nc)
+	c := &Conn{
+		server: s, listener: opts, raw: nc, nc: nc, started: time.Now(),
+		remote: addrPort(nc.RemoteAddr()),
+		local:  addrPort(nc.LocalAddr()),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.state.facts, c.state.hash, c.state.zipLevel = allFacts, defaultHash, -1
+	c.active.Store(c.started.UnixNano())
+	c.state.loginBy = c.started
+	defer c.raw.Close()
+	defer c.cancel()
+	refusal := s.add(c)
+	if refusal == nil {
+		defer s.remove(c)
+		if hook := s.Hooks.Connect; hook != nil {
+			refusal = hook(c)
+		}
+	}
+	if refusal != nil {
+		if e := (*Error)(nil); errors.As(refusal, &e) && !opts.Implicit {
+			c.send(e.Code, e.Text)
+		}
+		return
+	}
+	defer c.finish()
+	c.dialogue()
+}
+
+// dialogue greets the client and serves its commands.
+func (c *Conn) dialogue() {
+	if c.listener.Implicit {
+		// By custom data is protected too from the start, without PROT.
+		c.state.protected = true
+		if err := c.startTLS(); err != nil {
+			c.state.end("lost")
+			return
+		}
+	}
+	c.reply(220, c.greeting())
+	for !c.state.over {
+		line, err := c.next()
+		switch {
+		case err == nil:
+			c.handle(string(line))
+		case errors.Is(err, errLineTooLong):
+			c.state.commands++
+			c.fail("", c.garbage(&Error{500, "Command line too long"}))
+		case errors.Is(err, errFlood):
+			c.state.commands++
+			c.fail("", c.close(&Error{421, "Command line too long"}, "garbage"))
+		default:
+			c.leave(err)
+		}
+	}
+}
+
+func (c *Conn) greeting() string {
+	if c.state.hostText != "" {
+		return c.state.hostText
+	}
+	if c.server.Greeting != "" {
+		return c.server.Greeting
+	}
+	return "FTP server ready"
+}
+
+// next returns the next command line. While it waits, it ends the session when
+// that has been idle for too long or has to stop, with a *stopError that says
+// why; the idle timer rests during transfers.
+func (c *Conn) next() ([]byte, error) {
+	for {
+		at, why := c.deadline()
+		c.raw.SetReadDeadline(at)
+		if err := c.mustStop(); err != nil {
+			return nil, err
+		}
+		if why != nil && !time.Now().Before(at) {
+			return nil, why
+		}
+		line, err := c.in.readLine(c.nc, c.limits().MaxLineLength)
+		switch {
+		case err == nil && c.stopped.Load() == whenQuit:
+			// What follows QUIT is ignored.
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			// Woken, or time is up: the loop finds out.
+		default:
+			return line, err
+		}
+	}
+}
+
+// stopError says why a session ends without the client having asked.
+type stopError struct {
+	reply  *Error
+	reason string
+}
+
+func (e *stopError) Error() string { return e.reason }
+
+var (
+	stopIdle  = &stopError{&Error{421, "Idle for too long, closing the connection"}, "idle"}
+	stopLogin = &stopError{&Error{421, "Login took too long, closing the connection"}, "login timeout"}
+	stopDrain = &stopError{&Error{421, "Server is shutting down, closing the connection"}, "drain"}
+	stopEnded = &stopError{&Error{421, "Session ended by the server"}, "ended"}
+	stopQuit  = &stopError{&Error{221, "Goodbye"}, "quit"}
+)
+
+// deadline returns when the session is to be ended if no command comes, and
+// as what. A nil reason is a deadline that only makes the loop look again.
+func (c *Conn) deadline() (time.Time, *stopError) {
+	limits := c.limits()
+	var at time.Time
+	var why *stopError
+	if limits.IdleTimeout > 0 {
+		at, why = time.Unix(0, c.active.Load()).Add(limits.IdleTimeout), stopIdle
+		if c.current.Load() != nil {
+			at, why = time.Now().Add(limits.IdleTimeout), nil
+		}
+	}
+	if c.state.session == nil && limits.LoginTimeout > 0 {
+		if by := c.state.loginBy.Add(limits.LoginTimeout); why == nil || by.Before(at) {
+			at, why = by, stopLogin
+		}
+	}
+	return at, why
+}
+
+// mustStop returns an error if the session has to end now.
+func (c *Conn) mustStop() error {
+	reason := c.stopped.Load()
+	if reason != atOnce && c.current.Load() != nil {
+		return nil
+	}
+	switch reason {
+	case whenQuit:
+		return stopQuit
+	case whenDraining:
+		return stopDrain
+	case atOnce:
+		return stopEnded
+	}
+	return nil
+}
+
+// leave ends the dialogue because of err.
+func (c *Conn) leave(err error) {
+	var stop *stopError
+	if !errors.As(err, &stop) {
+		c.state.end("lost")
+		return
+	}
+	c.state.end(stop.reason)
+	c.mu.Lock()
+	text := c.endText
+	c.mu.Unlock()
+	if stop == stopEnded {
+		c.awaitEnd()
+		if text != "" {
+			c.reply(421, text)
+			return
+		}
+	}
+	c.reply(stop.reply.Code, stop.reply.Text)
+}
+
+// finish releases what the session holds.
+func (c *Conn) finish() {
+	if j := c.current.Load(); j != nil {
+		j.abort(errLost)
+	}
+	c.cancel()
+	c.awaitEnd()
+	c.dropData()
+	user := c.User()
+	c.logout()
+	if c.nc != c.raw {
+		// Without close_notify GnuTLS reports an error. The client may not
+		// read any more, so this must not wait for it.
+		c.raw.SetDeadline(time.Now().Add(time.Second))
+		c.nc.Close()
+	}
+	if hook := c.server.Hooks.Disconnect; hook != nil {
+		hook(c, c.sessionRecord(user))
+	}
+}
+
+func (c *Conn) sessionRecord(user string) SessionRecord {
+	r := SessionRecord{
+		User: user, Start: c.started, Duration: time.Since(c.started),
+		Commands: c.state.commands, FailedLogins: c.state.failed, Reason: c.state.reason,
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.Downloaded, r.Uploaded = c.downloaded, c.uploaded
+	if c.tls != nil {
+		r.TLSVersion, r.CipherSuite, r.TLSServerName = c.tls.Version, c.tls.CipherSuite, c.tls.ServerName
+	}
+	return r
+}
+
+// setKeepAlive makes the kernel probe an idle control connection more often
+// than balancers on the way forget it (240 s and more).
+func setKeepAlive(nc net.Conn) {
+	if tc, ok := nc.(interface {
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	}); ok {
+		tc.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4})
+	}
+}
+
+// addrPort returns a as a netip value, IPv4 unmapped and without a zone.
+func addrPort(a net.Addr) netip.AddrPort {
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	case nil:
+	default:
+		ap, _ = netip.ParseAddrPort(a.String())
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+}

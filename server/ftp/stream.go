@@ -1,0 +1,270 @@
+package ftp
+
+import (
+	"compress/zlib"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A stream moves the data of one transfer over its data connection: it counts,
+// limits the rate, and ends what stalls.
+type stream struct {
+	conn     *Conn
+	job      *job
+	data     *dataConn
+	limits   *Limits
+	limiters []RateLimiter
+	ascii    bool
+	deflate  bool
+	level    int
+}
+
+const (
+	// chunkSize is how much sendfile and splice move before progress is
+	// looked at; tick is how long they may take for it.
+	chunkSize = 4 << 20
+	tick      = 500 * time.Millisecond
+	// blockSize is how much is read and written at once where they do not
+	// apply: several TLS records.
+	blockSize = 256 << 10
+)
+
+var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
+
+// download sends a file.
+func (s *stream) download(f File) error {
+	plain := !s.ascii && !s.deflate
+	if from := osFile(f); plain && s.data.tls == nil && from != nil {
+		if to, ok := s.data.Conn.(io.ReaderFrom); ok {
+			return s.zeroCopy(func(r io.Reader) (int64, error) { return to.ReadFrom(r) }, from)
+		}
+	}
+	w, done := s.writer()
+	if err := copyBlocks(w, f); err != nil {
+		return err
+	}
+	return done()
+}
+
+// upload receives a file.
+func (s *stream) upload(f File) error {
+	plain := !s.ascii && !s.deflate
+	if to := osFile(f); plain && s.data.tls == nil && to != nil {
+		if from, ok := s.data.Conn.(*net.TCPConn); ok {
+			return s.zeroCopy(to.ReadFrom, from)
+		}
+	}
+	r, err := s.reader()
+	if err != nil {
+		return err
+	}
+	return copyBlocks(f, r)
+}
+
+// osFile returns the file of the operating system behind f, or nil.
+func osFile(f File) *os.File {
+	switch f := f.(type) {
+	case *os.File:
+		return f
+	case interface{ OSFile() *os.File }:
+		return f.OSFile()
+	}
+	return nil
+}
+
+// zeroCopy moves everything from src with readFrom, which the kernel does
+// without the data being seen here. It goes in chunks, and a deadline that
+// passes in the middle of one is only a reason to look at what has moved.
+func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader) error {
+	lr := &io.LimitedReader{R: src}
+	moved := time.Now()
+	for {
+		lr.N = int64(s.allowance(chunkSize))
+		want := lr.N
+		s.data.raw.SetDeadline(time.Now().Add(tick))
+		n, err := readFrom(lr)
+		s.job.bytes.Add(n)
+		if n > 0 {
+			if err := s.wait(int(n)); err != nil {
+				return err
+			}
+			moved = time.Now()
+		}
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if s.job.ctx.Err() != nil || s.stalled(moved) {
+				return &dataError{err}
+			}
+		case err != nil:
+			return zeroCopyError(err)
+		case n < want:
+			return nil
+		}
+	}
+}
+
+func (s *stream) stalled(since time.Time) bool {
+	return s.limits.StallTimeout > 0 && time.Since(since) > s.limits.StallTimeout
+}
+
+// zeroCopyError tells the errors of the file from those of the connection,
+// which come out of the same system call.
+func zeroCopyError(err error) error {
+	for _, file := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EROFS} {
+		if errors.Is(err, file) {
+			return err
+		}
+	}
+	return &dataError{err}
+}
+
+// copyBlocks copies with a buffer from the pool. src and dst have to tell
+// their own errors apart.
+func copyBlocks(dst io.Writer, src io.Reader) error {
+	block := blocks.Get().(*[blockSize]byte)
+	defer blocks.Put(block)
+	for {
+		n, err := src.Read(block[:])
+		if n > 0 {
+			if _, werr := dst.Write(block[:n]); werr != nil {
+				return werr
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// writer returns where to write what the client is to get, and a function that
+// completes it.
+func (s *stream) writer() (io.Writer, func() error) {
+	var w io.Writer = wire{s}
+	done := func() error { return nil }
+	if s.deflate {
+		z, err := zlib.NewWriterLevel(w, s.level)
+		if err != nil {
+			return w, func() error { return err }
+		}
+		w, done = z, z.Close
+	}
+	if s.ascii {
+		w = &asciiWriter{w: w}
+	}
+	return w, done
+}
+
+// reader returns where to read what the client sends.
+func (s *stream) reader() (io.Reader, error) {
+	var r io.Reader = wire{s}
+	if s.deflate {
+		r = &inflater{r: r}
+	}
+	if s.ascii {
+		r = &asciiReader{r: r}
+	}
+	return r, nil
+}
+
+// inflater opens the zlib stream when it is first read: doing so reads.
+type inflater struct {
+	r io.Reader
+	z io.ReadCloser
+}
+
+func (i *inflater) Read(p []byte) (int, error) {
+	if i.z == nil {
+		z, err := zlib.NewReader(i.r)
+		if err == io.EOF {
+			return 0, err // an empty transfer, without even a header
+		}
+		if err != nil {
+			return 0, deflateError(err)
+		}
+		i.z = z
+	}
+	n, err := i.z.Read(p)
+	if err != nil && err != io.EOF {
+		err = deflateError(err)
+	}
+	return n, err
+}
+
+func deflateError(err error) error {
+	var data *dataError
+	if errors.As(err, &data) {
+		return err
+	}
+	return &Error{451, "The compressed data is damaged"}
+}
+
+// wire is the data connection as a reader and writer, whose errors are
+// dataErrors.
+type wire struct{ *stream }
+
+func (w wire) Write(p []byte) (int, error) {
+	written := 0
+	for written < len(p) {
+		part := p[written:]
+		part = part[:w.allowance(len(part))]
+		if err := w.wait(len(part)); err != nil {
+			return written, err
+		}
+		w.data.raw.SetWriteDeadline(w.stallDeadline())
+		n, err := w.data.Write(part)
+		written += n
+		w.job.bytes.Add(int64(n))
+		if err != nil {
+			return written, &dataError{err}
+		}
+		if err := w.wait(n); err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+func (w wire) Read(p []byte) (int, error) {
+	p = p[:w.allowance(len(p))]
+	w.data.raw.SetReadDeadline(w.stallDeadline())
+	n, err := w.data.Read(p)
+	w.job.bytes.Add(int64(n))
+	if n > 0 {
+		if werr := w.wait(n); werr != nil {
+			return n, werr
+		}
+	}
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case err == io.ErrUnexpectedEOF && w.data.tls != nil:
+		// No close_notify. Many clients leave it out, so it has to do.
+		return n, io.EOF
+	}
+	return n, &dataError{err}
+}
+
+func (s *stream) stallDeadline() time.Time {
+	if s.limits.StallTimeout <= 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(s.limits.StallTimeout)
+}
+
+// close closes the connection after a transfer, properly if that succeeded.
+func (s *stream) close(err error) {
+	if err != nil {
+		s.data.raw.Close()
+		return
+	}
+	s.data.raw.SetDeadline(time.Now().Add(tick))
+	s.data.closeWrite()
+}

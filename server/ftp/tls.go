@@ -1,0 +1,157 @@
+package ftp
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// A lineage names TLS sessions that belong together: that of a control
+// connection and all that were resumed from it. It travels in session tickets,
+// encrypted, and is how a data connection is known to belong to a control
+// connection, in TLS 1.2 and 1.3 alike, and however often a ticket is used.
+type lineage [16]byte
+
+var lineageTag = []byte("fileserver-ftp/")
+
+func newLineage() (l lineage) {
+	rand.Read(l[:])
+	return l
+}
+
+func lineageOf(extra [][]byte) (l lineage, ok bool) {
+	for _, e := range extra {
+		if id, found := bytes.CutPrefix(e, lineageTag); found && len(id) == len(l) {
+			return lineage(id), true
+		}
+	}
+	return l, false
+}
+
+// ticketKeys encrypt session tickets. All connections share them, since a
+// ticket of the control connection comes back on data connections.
+type ticketKeys struct {
+	mu   sync.Mutex
+	keys [][32]byte // the newest first
+	next time.Time
+}
+
+// current returns the keys, with a new one each day. Old ones are kept as
+// long as tickets are valid.
+func (t *ticketKeys) current() [][32]byte {
+	const lifetime, kept = 24 * time.Hour, 8
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := time.Now(); !now.Before(t.next) {
+		var key [32]byte
+		rand.Read(key[:])
+		keys := append([][32]byte{key}, t.keys...)
+		t.keys, t.next = keys[:min(len(keys), kept)], now.Add(lifetime)
+	}
+	return t.keys
+}
+
+// tickets is what a handshake has to do with lineages.
+type tickets struct {
+	own     lineage // that new tickets are issued for
+	offered lineage // of the ticket that the client came with, if any
+	adopt   bool    // if the client resumes a session, own becomes its lineage
+}
+
+// tlsServer returns a TLS connection over nc for this session.
+func (c *Conn) tlsServer(nc net.Conn, t *tickets) *tls.Conn {
+	return tls.Server(nc, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if c.server.TLSConfig == nil {
+			return nil, errors.New("ftp: Server.TLSConfig is not set")
+		}
+		config, err := c.server.TLSConfig(c, hello)
+		if err == nil && config != nil && config.GetConfigForClient != nil {
+			var chosen *tls.Config
+			if chosen, err = config.GetConfigForClient(hello); chosen != nil {
+				config = chosen
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if config == nil {
+			return nil, errors.New("ftp: no TLS configuration for this client")
+		}
+		config = config.Clone()
+		config.SessionTicketsDisabled = false
+		config.DynamicRecordSizingDisabled = true
+		config.SetSessionTicketKeys(c.server.tickets.current())
+		config.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
+			if t.adopt && cs.DidResume {
+				t.own = t.offered
+			}
+			ss.Extra = append(ss.Extra, append(bytes.Clone(lineageTag), t.own[:]...))
+			return config.EncryptTicket(cs, ss)
+		}
+		config.UnwrapSession = func(identity []byte, cs tls.ConnectionState) (*tls.SessionState, error) {
+			ss, err := config.DecryptTicket(identity, cs)
+			if ss != nil {
+				// One of another server that has the same keys by chance
+				// of configuration is no ticket of ours.
+				l, ok := lineageOf(ss.Extra)
+				if !ok {
+					return nil, nil
+				}
+				t.offered = l
+			}
+			return ss, err
+		}
+		return config, nil
+	}})
+}
+
+// startTLS does the TLS handshake on the control connection. What the client
+// sent in plaintext after AUTH is thrown away: whoever could insert it on the
+// way could otherwise have it executed under the protection that follows.
+func (c *Conn) startTLS() error {
+	c.in.reset()
+	// A resumed control connection stays in the lineage of its ticket, because
+	// its client may go on using that ticket for data connections.
+	t := &tickets{own: newLineage(), adopt: true}
+	tc := c.tlsServer(c.raw, t)
+	ctx, cancel := context.WithTimeout(c.ctx, orForever(c.limits().WriteTimeout))
+	defer cancel()
+	c.raw.SetDeadline(time.Time{})
+	if err := tc.HandshakeContext(ctx); err != nil {
+		c.server.logger().Debug("TLS handshake failed", "remote", c.remote, "listener", c.listener.Name, "error", err)
+		return err
+	}
+	state := tc.ConnectionState()
+	if state.DidResume {
+		t.own = t.offered
+	}
+	c.mu.Lock()
+	c.tls, c.lineage = &state, t.own
+	c.mu.Unlock()
+	c.out.mu.Lock()
+	c.nc = tc
+	c.out.mu.Unlock()
+	return nil
+}
+
+func (c *Conn) tlsMissing() bool {
+	return c.listener.TLS == TLSRequired && !c.listener.Implicit && c.nc == c.raw
+}
+
+// protectionMissing reports whether a data connection would lack the
+// protection that the listener requires.
+func (c *Conn) protectionMissing() bool {
+	return !c.state.protected && (c.listener.Implicit || c.listener.TLS == TLSRequired)
+}
+
+func orForever(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 1<<63 - 1
+	}
+	return d
+}

@@ -12,7 +12,9 @@ const (
 // Protocols has a field for each protocol that is served.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.ftp) || has(self.ftps) || has(self.sftp)",message="no protocol is enabled: name at least one of ftp, ftps and sftp, as in 'protocols: {sftp: {}}', or leave protocols out to get all three"
-// +kubebuilder:validation:XValidation:rule="[(has(self.ftp) ? [self.ftp.port, self.ftp.dataPort] : []) + (has(self.ftps) ? [self.ftps.port, self.ftps.dataPort] : []) + (has(self.sftp) ? [self.sftp.port] : [])].all(ports, ports.all(p, ports.exists_one(q, q == p)))",messageExpression="'two listeners share one port (' + [(has(self.ftp) ? ['ftp.port ' + string(self.ftp.port), 'ftp.dataPort ' + string(self.ftp.dataPort)] : []) + (has(self.ftps) ? ['ftps.port ' + string(self.ftps.port), 'ftps.dataPort ' + string(self.ftps.dataPort)] : []) + (has(self.sftp) ? ['sftp.port ' + string(self.sftp.port)] : [])].map(l, l.join(', '))[0] + '): give each port and dataPort a number of its own'",message="two listeners share one port: give each port and dataPort a number of its own"
+// +kubebuilder:validation:XValidation:rule="!has(self.ftp) || !has(self.ftps) || !(self.ftps.port in [self.ftp.port, self.ftp.dataPort]) && !(self.ftps.dataPort in [self.ftp.port, self.ftp.dataPort])",message="ftp and ftps have a port in common: give each port and dataPort a number of its own"
+// +kubebuilder:validation:XValidation:rule="!has(self.ftp) || !has(self.sftp) || !(self.sftp.port in [self.ftp.port, self.ftp.dataPort])",message="ftp and sftp have a port in common: give each port and dataPort a number of its own"
+// +kubebuilder:validation:XValidation:rule="!has(self.ftps) || !has(self.sftp) || !(self.sftp.port in [self.ftps.port, self.ftps.dataPort])",message="ftps and sftp have a port in common: give each port and dataPort a number of its own"
 // +kubebuilder:validation:XValidation:rule="!(9090 in ((has(self.ftp) ? [self.ftp.port, self.ftp.dataPort] : []) + (has(self.ftps) ? [self.ftps.port, self.ftps.dataPort] : []) + (has(self.sftp) ? [self.sftp.port] : [])))",message="port 9090 is the pod's own, for metrics and probes: choose another one"
 type Protocols struct {
 	// ftp is FTP, with TLS after AUTH TLS ("explicit TLS", RFC 4217).
@@ -29,6 +31,8 @@ type Protocols struct {
 }
 
 // FTP is the listener for FTP with explicit TLS.
+//
+// +kubebuilder:validation:XValidation:rule="self.port != self.dataPort",message="port and dataPort are the same: give each a number of its own"
 type FTP struct {
 	// port is where clients connect; default 21.
 	// +optional
@@ -54,6 +58,8 @@ type FTP struct {
 }
 
 // FTPS is the listener for FTP with implicit TLS.
+//
+// +kubebuilder:validation:XValidation:rule="self.port != self.dataPort",message="port and dataPort are the same: give each a number of its own"
 type FTPS struct {
 	// port is where clients connect; default 990.
 	// +optional

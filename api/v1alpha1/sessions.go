@@ -48,12 +48,12 @@ type Sessions struct {
 type Bandwidth struct {
 	// upload is how fast a session may send files; left out, no limit.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() > 0",message="upload is not above zero: write bytes per second such as 10Mi, or leave it out for no limit"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="upload is not above zero: write bytes per second such as 10Mi, or leave it out for no limit"
 	Upload *resource.Quantity `json:"upload,omitempty"`
 
 	// download is how fast a session may get files; left out, no limit.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() > 0",message="download is not above zero: write bytes per second such as 10Mi, or leave it out for no limit"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="download is not above zero: write bytes per second such as 10Mi, or leave it out for no limit"
 	Download *resource.Quantity `json:"download,omitempty"`
 }
 

@@ -34,7 +34,7 @@ type Claim struct {
 	// allows that, and never shrink.
 	// +optional
 	// +kubebuilder:default="10Gi"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() > 0",message="size is not above zero: write an amount such as 10Gi"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="size is not above zero: write an amount such as 10Gi"
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity(string(oldSelf))) >= 0",message="size would shrink, which volumes cannot: keep the old size, or move the files to a FileServer with a smaller one"
 	Size *resource.Quantity `json:"size,omitempty"`
 

@@ -60,7 +60,7 @@ type FileServerUserSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s/:\\\\\\\\\\\\x00-\\\\x1f\\\\x7f]+$') && self != '.' && self != '..'",message="username has a space, '/', ':', '\\\\' or a control character, or is only dots: use letters, digits and signs such as '.', '-', '_' and '@'"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s/:\\\\\\\\\\\\x00-\\\\x1f\\\\x7f]+$') && self != '.' && self != '..'",message="username has a space, '/', ':', a backslash or a control character, or is only dots: use letters, digits and signs such as '.', '-', '_' and '@'"
 	Username string `json:"username,omitempty"`
 
 	// password is how the user logs in. Left out together with the keys, or

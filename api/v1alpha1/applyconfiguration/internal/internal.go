@@ -221,7 +221,13 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: spec
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileServerSpec
-      default: {}
+      default:
+        expose:
+          type: LoadBalancer
+        passive:
+          portsPerPod: 10
+        replicas: 1
+        storage: {}
     - name: status
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileServerStatus

@@ -1,0 +1,305 @@
+package v1alpha1_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
+func TestFileServerRefused(t *testing.T) {
+	ns := namespace(t)
+	for name, c := range map[string]struct{ manifest, want string }{
+		"an unknown field": {
+			`spec: {protocols: {sftp: {prot: 22}}}`,
+			`unknown field "spec.protocols.sftp.prot"`,
+		},
+		"no protocol": {
+			`spec: {protocols: {}}`,
+			`no protocol is enabled: name at least one of ftp, ftps and sftp, as in 'protocols: {sftp: {}}', or leave protocols out to get all three`,
+		},
+		"FTP and SFTP on one port": {
+			`spec: {protocols: {ftp: {}, sftp: {port: 21}}}`,
+			`ftp and sftp have a port in common: give each port and dataPort a number of its own`,
+		},
+		"FTP's data port on SFTP's port": {
+			`spec: {protocols: {ftp: {dataPort: 22}, sftp: {}}}`,
+			`ftp and sftp have a port in common`,
+		},
+		"FTP and FTPS on one port": {
+			`spec: {protocols: {ftp: {port: 990}, ftps: {}}}`,
+			`ftp and ftps have a port in common: give each port and dataPort a number of its own`,
+		},
+		"FTP and FTPS with one data port": {
+			`spec: {protocols: {ftp: {}, ftps: {dataPort: 20}}}`,
+			`ftp and ftps have a port in common`,
+		},
+		"FTPS and SFTP on one port": {
+			`spec: {protocols: {ftps: {}, sftp: {port: 990}}}`,
+			`ftps and sftp have a port in common: give each port and dataPort a number of its own`,
+		},
+		"FTP's port as its data port": {
+			`spec: {protocols: {ftp: {port: 2121, dataPort: 2121}}}`,
+			`port and dataPort are the same: give each a number of its own`,
+		},
+		"FTPS's port as its data port": {
+			`spec: {protocols: {ftps: {port: 989}}}`,
+			`port and dataPort are the same: give each a number of its own`,
+		},
+		"the pod's own port": {
+			`spec: {protocols: {sftp: {port: 9090}}}`,
+			`port 9090 is the pod's own, for metrics and probes: choose another one`,
+		},
+		"a port above 65535": {
+			`spec: {protocols: {sftp: {port: 70000}}}`,
+			`spec.protocols.sftp.port in body should be less than or equal to 65535`,
+		},
+		"a reversed range": {
+			`spec: {passive: {ports: {first: 50039, last: 50000}}}`,
+			`the range is reversed: write the smaller port first`,
+		},
+		"half a range": {
+			`spec: {passive: {ports: {first: 50000}}}`,
+			`spec.passive.ports.last: Required value`,
+		},
+		"a range that holds a port of the default protocols": {
+			`spec: {passive: {ports: {first: 900, last: 999}}}`,
+			`a port under protocols lies in the passive range (passive.ports, which is 50000-50039 by default and 49152-65535 on the host network): set passive.ports to a range without it, or move it`,
+		},
+		"a range that holds a port of a given protocol": {
+			`spec: {protocols: {sftp: {port: 2022}, ftp: {}}, passive: {ports: {first: 2000, last: 2100}}}`,
+			`a port under protocols lies in the passive range`,
+		},
+		"a port in the default range": {
+			`spec: {protocols: {ftp: {port: 50010}}}`,
+			`a port under protocols lies in the passive range`,
+		},
+		"a port in the default range of the host network": {
+			`spec: {protocols: {ftp: {port: 60000}}, expose: {type: HostNetwork}}`,
+			`a port under protocols lies in the passive range`,
+		},
+		"a range that holds the pod's own port": {
+			`spec: {passive: {ports: {first: 9000, last: 9100}}}`,
+			`the range holds 9090, the pod's own port for metrics and probes: choose a range without it`,
+		},
+		"more replicas than slices": {
+			`spec: {replicas: 5}`,
+			`replicas times passive.portsPerPod is more than passive.ports has (40 by default): widen passive.ports, or lower passive.portsPerPod or replicas`,
+		},
+		"more replicas than slices of a given range": {
+			`spec: {replicas: 3, passive: {ports: {first: 50000, last: 50019}}}`,
+			`replicas times passive.portsPerPod is more than passive.ports has`,
+		},
+		"a range wider than a Service can hold": {
+			`spec: {passive: {ports: {first: 50000, last: 60000}}}`,
+			`passive.ports is wider than the 10000 ports that a Service can hold`,
+		},
+		"a passive address with a port": {
+			`spec: {passive: {address: "203.0.113.10:21"}}`,
+			`address is neither an IP address nor a host name: write one alone, without port or scheme, such as 203.0.113.10 or ftp.example.com`,
+		},
+		"an address rule without a network": {
+			`spec: {passive: {addressRules: [{clients: [everyone], address: 10.0.0.1}]}}`,
+			`clients has something that is not a network: write networks such as 10.0.0.0/8 or 2001:db8::/32`,
+		},
+		"a source range that is none": {
+			`spec: {expose: {sourceRanges: [192.0.2.1]}}`,
+			`sourceRanges has something that is not a network: write networks such as 192.0.2.0/24 or 2001:db8::/32`,
+		},
+		"a balancer's setting without a balancer": {
+			`spec: {expose: {type: NodePort, loadBalancerClass: example.com/lb}}`,
+			`loadBalancerClass, sourceRanges and allocateNodePorts are for type LoadBalancer: remove them, or set that type`,
+		},
+		"a traffic policy inside the cluster": {
+			`spec: {expose: {type: ClusterIP, externalTrafficPolicy: Local}}`,
+			`externalTrafficPolicy is for the types LoadBalancer and NodePort: remove it, or set one of them`,
+		},
+		"a network of PROXY headers that is none": {
+			`spec: {expose: {proxyProtocolFrom: [balancer]}}`,
+			`proxyProtocolFrom has something that is not a network: write networks such as 10.0.0.0/8`,
+		},
+		"two kinds of storage": {
+			`spec: {storage: {claim: {}, ephemeral: {}}}`,
+			`storage has more than one of claim, existingClaim and ephemeral: keep one`,
+		},
+		"a claim for nothing": {
+			`spec: {storage: {claim: {size: 0}}}`,
+			`size is not above zero: write an amount such as 10Gi`,
+		},
+		"ephemeral replicas on the host network": {
+			`spec: {replicas: 2, expose: {type: HostNetwork}, storage: {ephemeral: {}}}`,
+			`use storage.claim with ReadWriteMany, or one replica`,
+		},
+		"two sources of the certificate": {
+			`spec: {tls: {secretRef: {name: a}, issuerRef: {name: b}}}`,
+			`tls has both secretRef and issuerRef: keep the one that shall provide the certificate`,
+		},
+		"names for a certificate that is not issued": {
+			`spec: {tls: {secretRef: {name: a}, dnsNames: [ftp.example.com]}}`,
+			`with secretRef the certificate is yours: remove one of them`,
+		},
+		"a duration in days": {
+			`spec: {drain: {timeout: 1d}}`,
+			`this is not a duration: write one such as 90s, 5m or 1h30m`,
+		},
+		"a duration without a unit": {
+			`spec: {sessions: {idleTimeout: "90"}}`,
+			`this is not a duration: write one such as 90s, 5m or 1h30m`,
+		},
+		"no upload at all": {
+			`spec: {sessions: {bandwidth: {upload: 0}}}`,
+			`upload is not above zero: write bytes per second such as 10Mi, or leave it out for no limit`,
+		},
+		"no download at all": {
+			`spec: {sessions: {bandwidth: {download: "-1"}}}`,
+			`download is not above zero: write bytes per second such as 10Mi, or leave it out for no limit`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := api.Create(t.Context(), object(t, ns, "FileServer", "refused", c.manifest))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got: %v\nwant an error with: %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestFileServerNameRefused(t *testing.T) {
+	ns := namespace(t)
+	for _, name := range []string{"1st", "a.b", strings.Repeat("a", 47)} {
+		err := api.Create(t.Context(), object(t, ns, "FileServer", name, ""))
+		if want := "metadata.name becomes the name of a Service and the beginning of other names: use at most 46 lower case letters"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got: %v\nwant an error with: %s", name, err, want)
+		}
+	}
+}
+
+func TestFileServerAccepted(t *testing.T) {
+	ns := namespace(t)
+	for name, manifest := range map[string]string{
+		"nothing":              ``,
+		"an-empty-spec":        `spec: {}`,
+		"sftp-alone":           `spec: {protocols: {sftp: {}}}`,
+		"sftp-in-the-range":    `spec: {protocols: {sftp: {port: 50000}}}`,
+		"sftp-many-replicas":   `spec: {replicas: 50, protocols: {sftp: {}}}`,
+		"four-replicas":        `spec: {replicas: 4}`,
+		"a-narrow-range":       `spec: {passive: {ports: {first: 50000, last: 50004}}}`,
+		"the-host-network":     `spec: {expose: {type: HostNetwork}, replicas: 20}`,
+		"a-wide-host-range":    `spec: {expose: {type: HostNetwork}, passive: {ports: {first: 10000, last: 65535}}}`,
+		"a-wide-service-range": `spec: {passive: {ports: {first: 50000, last: 59999}}}`,
+		"other-ports":          `spec: {protocols: {ftp: {port: 2121, dataPort: 2120, tls: Optional}, ftps: {port: 9990, dataPort: 9989}, sftp: {port: 2022}}}`,
+		"an-own-certificate":   `spec: {tls: {secretRef: {name: tls}}, sshHostKeys: {secretRef: {name: ssh}}}`,
+		"an-issuer":            `spec: {tls: {issuerRef: {name: ca}, dnsNames: [ftp.example.com]}}`,
+		"an-address-rule":      `spec: {passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}]}}`,
+		"some-limits":          `spec: {sessions: {max: 100, idleTimeout: 1h30m, bandwidth: {upload: 10Mi, download: 1000000}, ban: {failures: 0}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := api.Create(t.Context(), object(t, ns, "FileServer", name, manifest)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestFileServerDefaults(t *testing.T) {
+	ns := namespace(t)
+	if err := api.Create(t.Context(), object(t, ns, "FileServer", "defaults", "")); err != nil {
+		t.Fatal(err)
+	}
+	fs := get(t, ns, "defaults")
+	if *fs.Spec.Replicas != 1 || fs.Spec.Passive.PortsPerPod != 10 || fs.Spec.Expose.Type != v1alpha1.ExposeLoadBalancer || fs.Spec.NetworkPolicy != v1alpha1.NetworkPolicyManaged {
+		t.Errorf("defaults are missing: %+v", fs.Spec)
+	}
+	if fs.Status.ObservedGeneration == nil || *fs.Status.ObservedGeneration != -1 {
+		t.Errorf("status.observedGeneration is %v; want -1, so that kstatus does not take a new object for ready", fs.Status.ObservedGeneration)
+	}
+	want := v1alpha1.Protocols{
+		FTP:  &v1alpha1.FTP{Port: 21, DataPort: 20, TLS: v1alpha1.TLSRequired},
+		FTPS: &v1alpha1.FTPS{Port: 990, DataPort: 989},
+		SFTP: &v1alpha1.SFTP{Port: 22},
+	}
+	if d := cmp.Diff(want, fs.Spec.ServedProtocols()); d != "" {
+		t.Errorf("served protocols (-want +got):\n%s", d)
+	}
+	if got := fs.Spec.PassivePorts().String(); got != "50000-50039" {
+		t.Errorf("the passive range is %s; want 50000-50039", got)
+	}
+}
+
+// Schema defaults must say the same as the methods that stand in for absent
+// alternatives.
+func TestPresentAlternativesGetTheSameDefaultsAsAbsentOnes(t *testing.T) {
+	ns := namespace(t)
+	if err := api.Create(t.Context(), object(t, ns, "FileServer", "present", `spec: {protocols: {ftp: {}, ftps: {}, sftp: {}}, storage: {claim: {}}}`)); err != nil {
+		t.Fatal(err)
+	}
+	var absent v1alpha1.FileServerSpec
+	present := get(t, ns, "present").Spec
+	if d := cmp.Diff(absent.ServedProtocols(), present.ServedProtocols()); d != "" {
+		t.Errorf("protocols (-absent +present):\n%s", d)
+	}
+	if d := cmp.Diff(absent.Storage.WantedClaim(), present.Storage.WantedClaim()); d != "" {
+		t.Errorf("storage (-absent +present):\n%s", d)
+	}
+}
+
+func TestAlternativesCanBeChanged(t *testing.T) {
+	ns := namespace(t)
+	apply := func(manifest string) *v1alpha1.FileServer {
+		t.Helper()
+		u := object(t, ns, "FileServer", "changed", manifest)
+		if err := api.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(u), client.FieldOwner("somebody")); err != nil {
+			t.Fatal(err)
+		}
+		return get(t, ns, "changed")
+	}
+	apply(`spec: {}`)
+	if fs := apply(`spec: {protocols: {sftp: {}, ftp: {}}, storage: {claim: {}}}`); fs.Spec.Protocols.FTPS != nil {
+		t.Error("FTPS is served although it is not named")
+	}
+	fs := apply(`spec: {protocols: {sftp: {}}, storage: {ephemeral: {}}}`)
+	if fs.Spec.Protocols.FTP != nil {
+		t.Error("FTP is served although it is no longer named")
+	}
+	if fs.Spec.Storage.Claim != nil {
+		t.Error("the claim stayed beside the storage that replaced it")
+	}
+}
+
+func TestClaimChangesRefused(t *testing.T) {
+	ns := namespace(t)
+	for name, c := range map[string]struct{ before, after, want string }{
+		"smaller": {
+			`spec: {storage: {claim: {size: 10Gi}}}`, `spec: {storage: {claim: {size: 9Gi}}}`,
+			`size would shrink, which volumes cannot: keep the old size, or move the files to a FileServer with a smaller one`,
+		},
+		"another-class": {
+			`spec: {storage: {claim: {storageClassName: slow}}}`, `spec: {storage: {claim: {storageClassName: fast}}}`,
+			`storageClassName cannot change while the claim exists: move the files to a FileServer with the other class`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := object(t, ns, "FileServer", name, c.before)
+			if err := api.Create(t.Context(), before); err != nil {
+				t.Fatal(err)
+			}
+			after := object(t, ns, "FileServer", name, c.after)
+			after.SetResourceVersion(before.GetResourceVersion())
+			if err := api.Update(t.Context(), after); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got: %v\nwant an error with: %s", err, c.want)
+			}
+		})
+	}
+}
+
+func get(t *testing.T, ns, name string) *v1alpha1.FileServer {
+	t.Helper()
+	fs := &v1alpha1.FileServer{}
+	if err := api.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: name}, fs); err != nil {
+		t.Fatal(err)
+	}
+	return fs
+}

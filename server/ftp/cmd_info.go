@@ -82,11 +82,8 @@ func (c *Conn) cmdHelp(arg string) error {
 		return c.reply(214, strings.TrimSpace("Syntax: "+verb+" "+cmd.help))
 	}
 	text := "Commands:"
-	for i, verb := range slices.Sorted(maps.Keys(commands)) {
-		if i%8 == 0 {
-			text += "\n"
-		}
-		text += fmt.Sprintf("%-8s", verb)
+	for row := range slices.Chunk(slices.Sorted(maps.Keys(commands)), 8) {
+		text += "\n" + strings.Join(row, " ")
 	}
 	return c.reply(214, text+"\nEnd")
 }

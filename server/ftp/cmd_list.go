@@ -34,11 +34,18 @@ type entryFormat func(b []byte, name string, info fs.FileInfo, now time.Time) []
 
 func (c *Conn) list(verb, arg string, format entryFormat) error {
 	c.takeOffset()
-	flags, arg := listFlags(arg)
 	if err := c.dataReady(); err != nil {
 		return err
 	}
+	asked := arg
+	flags, arg := listFlags(asked)
 	w, err := c.findListed(arg)
+	if errors.Is(err, fs.ErrNotExist) && flags != "" {
+		// A name may begin with a dash.
+		if literal, lerr := c.findListed(asked); lerr == nil {
+			w, err, flags, arg = literal, nil, "", asked
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,7 @@ func (c *Conn) cmdRein(string) error {
 
 // cmdQuit lets a running transfer finish. The goodbye is sent by the loop.
 func (c *Conn) cmdQuit(string) error {
+	c.state.code = stopQuit.reply.Code
 	c.stop(whenQuit)
 	return nil
 }

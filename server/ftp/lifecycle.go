@@ -25,15 +25,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close closes listeners and connections at once, cutting transfers, and waits
-// until their sessions are closed.
+// Close closes listeners and connections at once, cutting transfers. To wait
+// until the sessions have gone, call Shutdown after it.
 func (s *Server) Close() error {
-	empty := s.stopAccepting()
+	s.stopAccepting()
 	for _, c := range s.snapshot() {
 		c.stop(atOnce)
+		c.cancel()
 		c.raw.Close()
 	}
-	<-empty
 	return nil
 }
 

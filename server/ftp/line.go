@@ -31,19 +31,22 @@ type lineReader struct {
 // longer than limit is errLineTooLong when its end has come, and errFlood when
 // that does not come.
 func (l *lineReader) readLine(r io.Reader, limit int) ([]byte, error) {
+	if limit <= 0 {
+		limit = floodLimit
+	}
 	for {
 		if i := bytes.IndexByte(l.buf[l.scanned:], '\n'); i >= 0 {
 			line := l.buf[l.start : l.scanned+i]
 			l.start = l.scanned + i + 1
 			l.scanned = l.start
-			if l.dropped > 0 || limit > 0 && len(line) > limit {
+			if l.dropped > 0 || len(line) > limit {
 				l.dropped = 0
 				return nil, errLineTooLong
 			}
 			return stripTelnet(bytes.TrimSuffix(line, []byte("\r"))), nil
 		}
 		l.scanned = len(l.buf)
-		if n := len(l.buf) - l.start; limit > 0 && n > limit {
+		if n := len(l.buf) - l.start; n > limit {
 			l.dropped += n
 			l.reset()
 			if l.dropped > floodLimit {

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// files is all that the server reads, at one moment. It is replaced as a
+// whole: what a session sees never mixes an old file with a new one.
+type files struct {
+	config     *config.Config
+	users      *config.Users
+	cert       *tls.Certificate // nil without TLS
+	clientCAs  *x509.CertPool   // nil if no client certificate is asked for
+	hostKeys   []ssh.Signer     // nil without SFTP
+	configHash string
+	usersHash  string
+	certHash   string
+}
+
+// readFiles reads the Config at path and every file that it names.
+func readFiles(path string) (*files, error) {
+	f := &files{}
+	var err error
+	if f.config, f.configHash, err = config.Load(path); err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	if f.users, f.usersHash, err = config.LoadUsers(f.config.UsersFile); err != nil {
+		return nil, fmt.Errorf("reading the users: %w", err)
+	}
+	if err := f.readTLS(); err != nil {
+		return nil, err
+	}
+	return f, f.readHostKeys()
+}
+
+func (f *files) readTLS() error {
+	c := f.config.TLS
+	if c == nil {
+		return nil
+	}
+	cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	if err != nil {
+		return fmt.Errorf("reading the TLS certificate (tls.certFile, tls.keyFile): %w", err)
+	}
+	sum := sha256.Sum256(cert.Certificate[0])
+	f.cert, f.certHash = &cert, hex.EncodeToString(sum[:])
+	if c.ClientCAFile == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(c.ClientCAFile)
+	if err != nil {
+		return fmt.Errorf("reading the authorities of client certificates (tls.clientCAFile): %w", err)
+	}
+	f.clientCAs = x509.NewCertPool()
+	if !f.clientCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("%s (tls.clientCAFile) has no certificate in PEM format", c.ClientCAFile)
+	}
+	return nil
+}
+
+func (f *files) readHostKeys() error {
+	if f.config.SSH == nil {
+		return nil
+	}
+	for _, name := range f.config.SSH.HostKeyFiles {
+		pem, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("reading an SSH host key (ssh.hostKeyFiles): %w", err)
+		}
+		key, err := ssh.ParsePrivateKey(pem)
+		if err != nil {
+			var passphrase *ssh.PassphraseMissingError
+			if errors.As(err, &passphrase) {
+				return fmt.Errorf("%s (ssh.hostKeyFiles) is protected by a passphrase; store it without", name)
+			}
+			return fmt.Errorf("%s (ssh.hostKeyFiles) is no private key in OpenSSH or PEM format", name)
+		}
+		f.hostKeys = append(f.hostKeys, key)
+	}
+	return nil
+}
+
+// folders are those to watch: a mounted ConfigMap or Secret changes by a
+// rename in its folder, not by a write to its file.
+func (f *files) folders(configPath string) []string {
+	names := []string{configPath, f.config.UsersFile}
+	if t := f.config.TLS; t != nil {
+		names = append(names, t.CertFile, t.KeyFile)
+		if t.ClientCAFile != "" {
+			names = append(names, t.ClientCAFile)
+		}
+	}
+	if s := f.config.SSH; s != nil {
+		names = append(names, s.HostKeyFiles...)
+	}
+	folders := make([]string, 0, len(names))
+	for _, name := range names {
+		folders = append(folders, filepath.Dir(name))
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders)
+}

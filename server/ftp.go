@@ -1,0 +1,151 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/netip"
+
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+)
+
+// ftpService is the FTP engine with what it takes from the configuration.
+type ftpService struct {
+	engine  *ftp.Server
+	pool    *ftp.PassivePool
+	ports   config.PortRange // this pod's slice
+	teller  *teller
+	current func() *files
+}
+
+func newFTPService(f *files, opts Options, current func() *files, backend ftp.Backend, a *audit, log *slog.Logger) *ftpService {
+	s := &ftpService{teller: newTeller(opts.NodeAddress), ports: opts.PassivePorts, current: current}
+	if s.ports == (config.PortRange{}) {
+		s.ports = f.config.Passive.Ports
+	}
+	s.teller.set(f.config.Passive.Tell)
+	s.pool = ftp.NewPassivePool(s.passiveOptions(f.config))
+	s.engine = &ftp.Server{
+		Backend:       backend,
+		TLSConfig:     s.tlsConfig,
+		Passive:       s.pool,
+		Limits:        ftpLimits(f.config.Sessions),
+		Hooks:         ftpHooks(a),
+		Logger:        log,
+		Greeting:      "Ready",
+		AtomicUploads: f.config.Storage.AtomicUploads,
+	}
+	return s
+}
+
+// reload puts what can change while it runs in force. Ports and the TLS policy
+// of the listener stay: they belong to the pod's template, and a new template
+// has pods of its own.
+func (s *ftpService) reload(c *config.Config) {
+	s.engine.SetLimits(ftpLimits(c.Sessions))
+	if c.Passive != nil {
+		s.teller.set(c.Passive.Tell)
+		s.pool.Update(s.passiveOptions(c))
+	}
+}
+
+func (s *ftpService) passiveOptions(c *config.Config) ftp.PassiveOptions {
+	told := make(map[uint16]uint16, len(c.Passive.TellPorts))
+	for listen, tell := range c.Passive.TellPorts {
+		told[uint16(listen)] = uint16(tell)
+	}
+	opts := ftp.PassiveOptions{
+		First:    uint16(s.ports.First),
+		Last:     uint16(s.ports.Last),
+		ToldPort: told,
+		Peer:     ftpPeerChecks[c.Passive.PeerCheck],
+		Address: func(ctx context.Context, conn *ftp.Conn) (netip.Addr, error) {
+			return s.teller.tell(ctx, conn.RemoteAddr().Addr(), conn.LocalAddr().Addr())
+		},
+	}
+	if len(c.ProxyProtocolFrom) > 0 {
+		opts.WrapListener = proxyListener(c.ProxyProtocolFrom)
+	}
+	return opts
+}
+
+var ftpPeerChecks = map[config.PeerCheck]ftp.PeerCheck{
+	"":                    ftp.PeerAddress,
+	config.PeerAddress:    ftp.PeerAddress,
+	config.PeerTLSSession: ftp.PeerTLSSession,
+}
+
+var ftpTLSPolicies = map[config.TLSPolicy]ftp.TLSPolicy{
+	config.TLSRequired: ftp.TLSRequired,
+	config.TLSOptional: ftp.TLSOptional,
+	config.TLSDisabled: ftp.TLSDisabled,
+}
+
+func (s *ftpService) tlsConfig(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error) {
+	f := s.current()
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ClientCAs: f.clientCAs}
+	if f.cert != nil {
+		c.Certificates = []tls.Certificate{*f.cert}
+	}
+	if f.clientCAs != nil {
+		c.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return c, nil
+}
+
+// ftpLimits leaves sessions per user to package users, which counts them over
+// all protocols.
+func ftpLimits(s config.Sessions) ftp.Limits {
+	return ftp.Limits{
+		MaxSessions:           s.Max,
+		MaxSessionsPerAddress: s.MaxPerAddress,
+		LoginTimeout:          s.LoginGrace.Or(defaultLoginGrace),
+		IdleTimeout:           s.IdleTimeout.Or(defaultIdleTimeout),
+		DownloadRate:          s.Bandwidth.Download,
+		UploadRate:            s.Bandwidth.Upload,
+	}
+}
+
+// ftpHooks feed the audit log and the metrics.
+func ftpHooks(a *audit) ftp.Hooks {
+	listing := func(verb string) bool { return verb == "LIST" || verb == "NLST" || verb == "MLSD" }
+	return ftp.Hooks{
+		Connect: func(c *ftp.Conn) error {
+			a.connected(c.Listener().Name)
+			return nil
+		},
+		Login: func(c *ftp.Conn, r ftp.LoginRecord) {
+			a.login(loginEvent{
+				protocol: c.Listener().Name, id: c.ID(), user: r.User, method: r.Method, remote: c.RemoteAddr(), err: r.Err,
+			})
+		},
+		TransferStart: func(c *ftp.Conn, r ftp.TransferRecord) {
+			if !listing(r.Verb) {
+				a.transferStarted(c.Listener().Name, r.Direction.String())
+			}
+		},
+		TransferEnd: func(c *ftp.Conn, r ftp.TransferRecord) {
+			if listing(r.Verb) {
+				return
+			}
+			version, _ := r.TLS()
+			a.transferEnded(transferEvent{
+				protocol: c.Listener().Name, id: c.ID(), user: c.User(), remote: c.RemoteAddr(),
+				verb: r.Verb, path: r.Path, direction: r.Direction.String(), offset: r.Offset, bytes: r.Bytes,
+				duration: r.Duration, tls: version, err: r.Err,
+			})
+		},
+		Disconnect: func(c *ftp.Conn, r ftp.SessionRecord) {
+			e := sessionEvent{
+				protocol: c.Listener().Name, id: c.ID(), user: r.User, remote: c.RemoteAddr(),
+				duration: r.Duration, commands: r.Commands, download: r.Downloaded, upload: r.Uploaded, reason: r.Reason,
+			}
+			if r.TLSVersion != 0 {
+				e.tls, e.cipher = tls.VersionName(r.TLSVersion), tls.CipherSuiteName(r.CipherSuite)
+			}
+			a.disconnected(e)
+		},
+	}
+}
+

@@ -1,0 +1,419 @@
+package ftp_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+)
+
+// servePool starts a server whose passive ports are on an address of its own,
+// as is its control connection.
+func servePool(t *testing.T, listener ftp.ListenerOptions, opts ftp.PassiveOptions, change func(*ftp.Server)) (*testServer, *ftp.PassivePool) {
+	t.Helper()
+	opts.ListenAddr = ownAddress()
+	pool := ftp.NewPassivePool(opts)
+	ts := serveOn(t, netip.AddrPortFrom(opts.ListenAddr, 0).String(), listener, func(s *ftp.Server) {
+		s.Passive = pool
+		if change != nil {
+			change(s)
+		}
+	})
+	return ts, pool
+}
+
+func tenPorts() ftp.PassiveOptions { return ftp.PassiveOptions{First: 40000, Last: 40009} }
+
+func TestANewPASVDropsThePreviousOne(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, tenPorts(), nil)
+	c := ts.login()
+	for range 50 {
+		c.epsv()
+		c.pasv()
+	}
+	if s := pool.Stats(); s.Open != 1 || s.Awaited != 1 {
+		t.Errorf("after many PASV: %+v", s)
+	}
+	addr := c.epsv()
+	c.command("PORT "+portArgument(c.conn.LocalAddr().(*net.TCPAddr).IP, 50000), "200 ...")
+	if s := pool.Stats(); s.Open != 0 || s.Awaited != 0 {
+		t.Errorf("after PORT: %+v", s)
+	}
+	if conn, err := net.Dial("tcp", addr); err == nil {
+		conn.Close()
+		t.Error("the port of the dropped EPSV is still open")
+	}
+}
+
+func TestATransferWithoutADataConnectionIs425(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.DataTimeout = 50 * time.Millisecond })
+	ts.write("/f", "data")
+	c := ts.login()
+	c.command("RETR f", "425 Use PASV, EPSV, PORT or EPRT first")
+	c.get("RETR f")
+	c.command("RETR f", "425 Use PASV, EPSV, PORT or EPRT first") // one PASV is one transfer
+
+	c.epsv()
+	c.command("RETR f", "150 ...")
+	c.expect("425 No data connection was made")
+}
+
+func TestAPortIsHeldOnlyWhileAConnectionIsAwaited(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, tenPorts(), func(s *ftp.Server) { s.Limits.DataTimeout = 100 * time.Millisecond })
+	c := ts.login()
+	conn := c.data(c.epsv())
+	eventually(t, "the port is free again", func() bool { return pool.Stats().Open == 0 })
+	c.command("STOR f", "150 ...")
+	if s := pool.Stats(); s.Open != 0 {
+		t.Errorf("during the transfer: %+v", s)
+	}
+	conn.Close()
+	c.expect("226 ...")
+
+	c.epsv()
+	eventually(t, "a port is given up that nobody comes to", func() bool { return pool.Stats().Open == 0 })
+	c.epsv()
+	c.command("QUIT", "221 ...")
+	eventually(t, "the port of a session that ends is free", func() bool { return pool.Stats().Open == 0 })
+	if s := pool.Stats(); s.Arrived != 1 || s.Expired != 1 || s.Granted != 3 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAStrayConnectionIsClosedAndTheWaitGoesOn(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, tenPorts(), nil)
+	ts.write("/f", "data")
+	c := ts.login()
+	addr := c.epsv()
+	for range 5 {
+		stray, err := dialFrom("127.0.0.2", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stray.SetDeadline(time.Now().Add(patience))
+		if _, err := stray.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+			t.Errorf("a stray was not closed: %v", err)
+		}
+		stray.Close()
+	}
+	c.command("RETR f", "150 ...")
+	stray, err := dialFrom("127.0.0.2", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stray.Close()
+	conn := c.data(addr)
+	if data, _ := io.ReadAll(conn); string(data) != "data" {
+		t.Errorf("got %q", data)
+	}
+	c.expect("226 ...")
+	if s := pool.Stats(); s.Strays < 5 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestARangeOfOnePortWorks(t *testing.T) {
+	t.Parallel()
+	ts, _ := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40000}, nil)
+	ts.write("/f", "data")
+	for range 3 {
+		c := ts.login()
+		for range 3 {
+			if got := string(c.get("RETR f")); got != "data" {
+				t.Fatalf("got %q", got)
+			}
+		}
+	}
+}
+
+func TestExhaustionIs425AndNeverAPortOutsideTheRange(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40001},
+		func(s *ftp.Server) { s.Limits.PortWait = 20 * time.Millisecond })
+	a, b, c := ts.login(), ts.login(), ts.login()
+	for _, holder := range []*client{a, b} {
+		if _, port, _ := net.SplitHostPort(holder.epsv()); port != "40000" && port != "40001" {
+			t.Errorf("told port %s", port)
+		}
+	}
+	c.command("EPSV", "425 No passive port is free, try again later")
+	c.command("PASV", "425 No passive port is free, try again later")
+	if s := pool.Stats(); s.Exhausted != 2 {
+		t.Errorf("%+v", s)
+	}
+	a.command("ABOR", "226 ...")
+	c.epsv()
+}
+
+func TestAPortThatSomethingElseHasIsSkipped(t *testing.T) {
+	t.Parallel()
+	opts := ftp.PassiveOptions{First: 40000, Last: 40001}
+	ts, _ := servePool(t, plain, opts, func(s *ftp.Server) { s.Limits.PortWait = 20 * time.Millisecond })
+	host, _, _ := net.SplitHostPort(ts.addr)
+	taken, err := net.Listen("tcp", net.JoinHostPort(host, "40000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	c, d := ts.login(), ts.login()
+	for range 5 {
+		if _, port, _ := net.SplitHostPort(c.epsv()); port != "40001" {
+			t.Fatalf("told port %s", port)
+		}
+	}
+	d.command("EPSV", "425 ...")
+}
+
+func TestClientsOfDifferentAddressesShareAPort(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40000}, nil)
+	const n = 20
+	clients := make([]*client, n)
+	addrs := make([]string, n)
+	for i := range n {
+		ts.write(fmt.Sprintf("/%d", i), strconv.Itoa(i))
+		clients[i] = ts.dial(fmt.Sprintf("127.1.0.%d", i+1))
+		clients[i].expect("220 ...")
+		clients[i].login()
+		addrs[i] = clients[i].epsv()
+	}
+	if s := pool.Stats(); s.Open != 1 || s.Awaited != n {
+		t.Errorf("%+v", s)
+	}
+	for i := n - 1; i >= 0; i-- { // not in the order in which they asked
+		conn := clients[i].data(addrs[i])
+		clients[i].command(fmt.Sprintf("RETR %d", i), "150 ...")
+		if data, _ := io.ReadAll(conn); string(data) != strconv.Itoa(i) {
+			t.Errorf("client %d got the data of %q", i, data)
+		}
+		clients[i].expect("226 ...")
+	}
+}
+
+// transferAll lets every client download a file at the same time.
+func transferAll(t *testing.T, ts *testServer, n int, from func(int) string) {
+	t.Helper()
+	ts.write("/f", strings.Repeat("x", 100_000))
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			if err := downloadOnce(ts.addr, from(i), 100_000); err != nil {
+				t.Errorf("client %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// downloadOnce is a whole session that may run on any goroutine.
+func downloadOnce(addr, from string, size int64) error {
+	conn, err := dialFrom(from, addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	dialogue := newDialogue(conn)
+	for _, step := range []string{"", "USER alice", "PASS secret", "TYPE I", "EPSV"} {
+		if err := dialogue.step(step); err != nil {
+			return err
+		}
+	}
+	_, port, _ := strings.Cut(dialogue.reply, "|||")
+	host, _, _ := net.SplitHostPort(addr)
+	data, err := dialFrom(from, net.JoinHostPort(host, strings.TrimSuffix(port, "|)")))
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	if err := dialogue.step("RETR f"); err != nil {
+		return err
+	}
+	n, err := io.Copy(io.Discard, data)
+	if err != nil || n != size {
+		return fmt.Errorf("received %d bytes: %v", n, err)
+	}
+	return dialogue.step("")
+}
+
+func TestTwoHundredTransfersFromOneAddressOverTenPortsAllComplete(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, tenPorts(), nil)
+	transferAll(t, ts, 200, func(int) string { return "" })
+	if s := pool.Stats(); s.Exhausted != 0 || s.Open != 0 || s.Granted != 200 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAThousandTransfersOverTenPortsAllComplete(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, tenPorts(), nil)
+	transferAll(t, ts, 1000, func(i int) string { return fmt.Sprintf("127.2.%d.%d", i/200, i%200+1) })
+	if s := pool.Stats(); s.Exhausted != 0 || s.Open != 0 || s.Granted != 1000 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAWideRangeOpensNoPortBeforeItIsNeeded(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 20000, Last: 36000}, nil)
+	ts.write("/f", "data")
+	if s := pool.Stats(); s.Ports != 16001 || s.Open != 0 {
+		t.Errorf("%+v", s)
+	}
+	c := ts.login()
+	c.epsv()
+	if s := pool.Stats(); s.Open != 1 {
+		t.Errorf("%+v", s)
+	}
+	c.get("RETR f")
+}
+
+func TestPortsAndAddressesAreToldAsMapped(t *testing.T) {
+	t.Parallel()
+	opts := ftp.PassiveOptions{
+		First: 40000, Last: 40000,
+		ToldPort: map[uint16]uint16{40000: 30123},
+		Address: func(_ context.Context, c *ftp.Conn) (netip.Addr, error) {
+			if c.RemoteAddr().Addr() == netip.MustParseAddr("127.0.0.9") {
+				return netip.MustParseAddr("10.1.2.3"), nil
+			}
+			return netip.MustParseAddr("198.51.100.7"), nil
+		},
+	}
+	ts, pool := servePool(t, plain, opts, nil)
+	c := ts.login()
+	c.command("PASV", "227 Entering Passive Mode (198,51,100,7,117,171)")
+	c.command("EPSV", "229 Entering Extended Passive Mode (|||30123|)")
+	inside := ts.dial("127.0.0.9")
+	inside.expect("220 ...")
+	inside.login().command("PASV", "227 Entering Passive Mode (10,1,2,3,117,171)")
+
+	// New rules hold for the next command.
+	opts.ToldPort = map[uint16]uint16{40000: 31000}
+	host, _, _ := net.SplitHostPort(ts.addr)
+	opts.ListenAddr = netip.MustParseAddr(host)
+	opts.Address = func(context.Context, *ftp.Conn) (netip.Addr, error) {
+		return netip.Addr{}, fmt.Errorf("no such host: balancer.internal")
+	}
+	pool.Update(opts)
+	c.command("EPSV", "229 Entering Extended Passive Mode (|||31000|)")
+	c.command("PASV", "425 No passive address is known, try again later")
+	if !strings.Contains(ts.log.String(), "balancer.internal") {
+		t.Error("the failure is not in the log")
+	}
+}
+
+func TestEPSVWorksOverIPv6AndPASVSaysWhatToUse(t *testing.T) {
+	t.Parallel()
+	if ln, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("no IPv6 here:", err)
+	} else {
+		ln.Close()
+	}
+	ts := serveOn(t, "[::1]:0", plain, nil)
+	ts.write("/f", "data")
+	c := ts.login()
+	c.command("PASV", "425 PASV is for IPv4: use EPSV")
+	if got := string(c.get("RETR f")); got != "data" {
+		t.Errorf("got %q", got)
+	}
+	c.command("EPSV 2", "229 ...")
+	ln, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	c.command(fmt.Sprintf("EPRT |2|::1|%d|", ln.Addr().(*net.TCPAddr).Port), "200 ...")
+	c.command("RETR f", "150 ...")
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if data, _ := io.ReadAll(conn); string(data) != "data" {
+		t.Errorf("active: %q", data)
+	}
+	c.expect("226 ...")
+}
+
+func TestPassiveListenersCanBeWrapped(t *testing.T) {
+	t.Parallel()
+	// As for the PROXY protocol: a wrapped connection knows better whose it is.
+	opts := tenPorts()
+	opts.WrapListener = func(ln net.Listener) net.Listener { return claimingListener{ln} }
+	ts, pool := servePool(t, plain, opts, nil)
+	ts.write("/f", "data")
+	c := ts.login()
+	addr := c.epsv()
+	silent, err := dialFrom("127.0.0.2", addr) // never says who it is
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	conn, err := dialFrom("127.0.0.3", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "%s\n", c.conn.LocalAddr())
+	c.command("RETR f", "150 ...")
+	if data, _ := io.ReadAll(conn); string(data) != "data" {
+		t.Errorf("got %q", data)
+	}
+	c.expect("226 ...")
+	if s := pool.Stats(); s.Arrived != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// claimingListener lets a connection tell its remote address in a first line.
+type claimingListener struct{ net.Listener }
+
+func (l claimingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &claimingConn{Conn: conn}, nil
+}
+
+type claimingConn struct {
+	net.Conn
+	once sync.Once
+	addr net.Addr
+}
+
+func (c *claimingConn) RemoteAddr() net.Addr {
+	c.once.Do(func() {
+		var line []byte
+		for b := []byte{0}; b[0] != '\n'; line = append(line, b[0]) {
+			if _, err := c.Read(b); err != nil {
+				break
+			}
+		}
+		if ap, err := netip.ParseAddrPort(strings.TrimSpace(string(line))); err == nil {
+			c.addr = net.TCPAddrFromAddrPort(ap)
+		} else {
+			c.addr = c.Conn.RemoteAddr()
+		}
+	})
+	return c.addr
+}
+
+func portArgument(ip net.IP, port int) string {
+	ip = ip.To4()
+	return fmt.Sprintf("%d,%d,%d,%d,%d,%d", ip[0], ip[1], ip[2], ip[3], port>>8, port&0xff)
+}

@@ -1,0 +1,451 @@
+package ftp_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+)
+
+// tlsVersions runs a test once per version of TLS.
+func tlsVersions(t *testing.T, f func(t *testing.T, version uint16)) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			t.Parallel()
+			f(t, version)
+		})
+	}
+}
+
+func TestExplicitTLS(t *testing.T) {
+	t.Parallel()
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		ts := serve(t, ftp.ListenerOptions{}, nil)
+		config := clientTLS(version)
+		c := ts.connect().startTLS(config).login().protectData(config)
+		data := bytes.Repeat([]byte("0123456789"), 100_000)
+		c.put("STOR f", data)
+		if got := c.get("RETR f"); !bytes.Equal(got, data) {
+			t.Errorf("got %d bytes", len(got))
+		}
+	})
+}
+
+func TestImplicitTLSProtectsDataWithoutPROT(t *testing.T) {
+	t.Parallel()
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		ts := serve(t, ftp.ListenerOptions{Implicit: true}, nil)
+		ts.write("/f", "data")
+		config := clientTLS(version)
+		c := ts.dial("").handshake(config)
+		c.expect("220 ...")
+		c.login()
+		c.tls = config
+		if got := string(c.get("RETR f")); got != "data" {
+			t.Errorf("got %q", got)
+		}
+		c.talk(`
+			> PROT C
+			< 534 ...
+			> AUTH TLS
+			< 503 ...
+			> PBSZ 0
+			< 200 ...
+			> PROT P
+			< 200 ...`)
+	})
+}
+
+func TestWhereTLSIsRequiredNothingGoesWithoutIt(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, ftp.ListenerOptions{}, nil)
+	ts.write("/f", "data")
+	c := ts.connect()
+	c.talk(`
+		> USER alice
+		< 530 TLS is required...
+		> PASS secret
+		< 530 TLS is required...`)
+	config := clientTLS(0)
+	c.startTLS(config).login()
+	c.epsv()
+	c.talk(`
+		> RETR f
+		< 521 ...
+		> LIST
+		< 521 ...
+		> PBSZ 0
+		< 200 ...
+		> PROT C
+		< 534 ...
+		> PROT S
+		< 536 ...
+		> PROT E
+		< 536 ...
+		> PROT X
+		< 504 ...
+		> CCC
+		< 534 ...
+		> PROT P
+		< 200 ...`)
+	c.tls = config
+	c.get("RETR f")
+}
+
+func TestAUTHForgetsALoginInPlaintext(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	c := ts.login()
+	c.startTLS(clientTLS(0))
+	c.command("PWD", "530 ...")
+	c.command("PROT P", "503 ...")
+	c.login()
+}
+
+func TestTLSIsNotOfferedWhereItIsDisabled(t *testing.T) {
+	t.Parallel()
+	c := serve(t, ftp.ListenerOptions{TLS: ftp.TLSDisabled}, nil).connect()
+	c.command("AUTH TLS", "502 ...")
+	c.command("FEAT", "211-Features:")
+	for line := c.line(); !strings.HasPrefix(line, "211 "); line = c.line() {
+		if strings.Contains(line, "AUTH") || strings.Contains(line, "PROT") {
+			t.Errorf("FEAT offers %q", line)
+		}
+	}
+}
+
+func TestPlaintextBufferedBehindAUTHIsDiscarded(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, ftp.ListenerOptions{}, nil)
+	c := ts.connect()
+	// What somebody on the way has put in must not run under the protection.
+	c.sendRaw("AUTH TLS\r\nUSER alice\r\nPASS secret\r\nDELE f\r\n")
+	c.expect("234 ...")
+	config := clientTLS(0)
+	c.handshake(config)
+	c.command("NOOP", "200 ...") // and not 331
+}
+
+func TestEveryDataConnectionResumesTheSession(t *testing.T) {
+	t.Parallel()
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		ts := serve(t, ftp.ListenerOptions{}, nil)
+		ts.write("/f", "data")
+		config := clientTLS(version)
+		c := ts.connect().startTLS(config).login().protectData(config)
+		for i := range 30 {
+			if i%2 == 0 {
+				c.get("RETR f")
+			} else {
+				c.put("STOR g", []byte("data"))
+			}
+			if !c.resumed {
+				t.Fatalf("data connection %d did not resume", i)
+			}
+		}
+	})
+}
+
+func TestATicketMayBeUsedAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		ts := serve(t, ftp.ListenerOptions{}, nil)
+		ts.write("/f", "data")
+		control := clientTLS(version)
+		c := ts.connect().startTLS(control).login()
+		// A cache that never forgets the ticket of the control connection.
+		frozen := control.Clone()
+		frozen.ClientSessionCache = frozenCache{control.ClientSessionCache}
+		c.protectData(frozen)
+		for i := range 10 {
+			if c.get("RETR f"); !c.resumed {
+				t.Fatalf("data connection %d did not resume", i)
+			}
+		}
+	})
+}
+
+type frozenCache struct{ tls.ClientSessionCache }
+
+func (frozenCache) Put(string, *tls.ClientSessionState) {}
+
+func TestWhereAddressesAreHiddenTheTLSSessionTellsWhoseAConnectionIs(t *testing.T) {
+	t.Parallel()
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		opts := tenPorts()
+		opts.Peer = ftp.PeerTLSSession
+		ts, pool := servePool(t, ftp.ListenerOptions{}, opts, nil)
+		ts.write("/f", "data")
+		config := clientTLS(version)
+		c := ts.connect().startTLS(config).login().protectData(config)
+		addr := c.epsv()
+
+		// Somebody else comes first: silent, without TLS, with a session of
+		// their own, and with the session of another user's connection.
+		silent, err := dialFrom("127.0.0.8", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+		c.command("RETR f", "150 ...")
+		noise, err := dialFrom("127.0.0.8", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer noise.Close()
+		io.WriteString(noise, "GET / HTTP/1.0\r\n\r\n")
+		other := clientTLS(version)
+		stranger := ts.connect().startTLS(other)
+		for _, config := range []*tls.Config{clientTLS(version), other} {
+			thief, err := dialFrom("127.0.0.8", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer thief.Close()
+			tc := tls.Client(thief, config)
+			tc.SetDeadline(time.Now().Add(patience))
+			if data, _ := io.ReadAll(tc); len(data) > 0 {
+				t.Fatalf("a thief got %q", data)
+			}
+		}
+		stranger.command("NOOP", "200 ...")
+
+		// The client itself comes from an address that is not that of its
+		// control connection.
+		conn, err := dialFrom("127.0.0.7", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(patience))
+		if data, err := io.ReadAll(c.protect(conn)); err != nil || string(data) != "data" {
+			t.Fatalf("got %q, %v", data, err)
+		}
+		c.expect("226 ...")
+		if s := pool.Stats(); s.Open != 0 || s.Arrived != 1 {
+			t.Errorf("%+v", s)
+		}
+		// And a second control connection may use what the first left.
+		second := ts.connect().startTLS(config).login().protectData(config)
+		if got := string(second.get("RETR f")); got != "data" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestAClientThatDoesNotResumeIsToldSoWhereItHasTo(t *testing.T) {
+	t.Parallel()
+	opts := tenPorts()
+	opts.Peer = ftp.PeerTLSSession
+	ts, _ := servePool(t, ftp.ListenerOptions{}, opts, func(s *ftp.Server) { s.Limits.DataTimeout = 200 * time.Millisecond })
+	ts.write("/f", "data")
+	c := ts.connect().startTLS(clientTLS(0)).login().protectData(clientTLS(0))
+	conn := c.data(c.epsv())
+	c.command("RETR f", "150 ...")
+	tls.Client(conn, clientTLS(0)).Handshake()
+	c.expect("425 No data connection resumed the TLS session of the control connection")
+}
+
+func Test150ComesBeforeTheHandshakeOfTheDataConnection(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, ftp.ListenerOptions{}, nil)
+	ts.write("/f", "data")
+	config := clientTLS(0)
+	c := ts.connect().startTLS(config).login().protectData(config)
+	addr := c.epsv()
+	c.command("RETR f", "150 ...") // not even a connection yet
+	conn := c.data(addr)
+	c.command("NOOP", "200 ...")
+	if data, _ := io.ReadAll(c.protect(conn)); string(data) != "data" {
+		t.Errorf("got %q", data)
+	}
+	c.expect("226 ...")
+}
+
+func TestAnEmptyTransferHasAHandshakeAndACloseNotify(t *testing.T) {
+	t.Parallel()
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		ts := serve(t, ftp.ListenerOptions{}, nil)
+		ts.write("/empty", "")
+		config := clientTLS(version)
+		c := ts.connect().startTLS(config).login().protectData(config)
+		c.command("MKD none", "257 ...")
+		for _, command := range []string{"RETR empty", "NLST none", "MLSD none", "LIST none"} {
+			// get fails where a connection ends without close_notify, with
+			// io.ErrUnexpectedEOF.
+			if got := c.get(command); len(got) > 0 {
+				t.Errorf("%s: %q", command, got)
+			}
+		}
+		c.put("STOR nothing", nil)
+		if ts.read("/nothing") != "" {
+			t.Error("nothing became something")
+		}
+	})
+}
+
+func TestAClientThatLeavesOutCloseNotifyIsTolerated(t *testing.T) {
+	t.Parallel()
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		ts := serve(t, ftp.ListenerOptions{}, nil)
+		config := clientTLS(version)
+		c := ts.connect().startTLS(config).login().protectData(config)
+		conn := c.data(c.epsv())
+		c.command("STOR f", "150 ...")
+		tc := c.protect(conn)
+		io.WriteString(tc, "data")
+		if version == tls.VersionTLS13 {
+			// Reads the ticket, so that the close is no reset.
+			conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+			tc.Read(make([]byte, 1))
+		}
+		conn.Close()
+		c.expect("226 ...")
+		if got := ts.read("/f"); got != "data" {
+			t.Errorf("got %q", got)
+		}
+		c.get("RETR f")
+	})
+}
+
+func TestADataConnectionWithoutTheHandshakeFailsAlone(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, ftp.ListenerOptions{}, nil)
+	ts.write("/f", "data")
+	config := clientTLS(0)
+	c := ts.connect().startTLS(config).login().protectData(config)
+	conn := c.data(c.epsv())
+	c.command("RETR f", "150 ...")
+	io.WriteString(conn, "this is not TLS at all\r\n")
+	c.expect("522 ...")
+	c.get("RETR f")
+}
+
+func TestCertificatesSwapWithoutARestart(t *testing.T) {
+	t.Parallel()
+	var current atomic.Pointer[tls.Config]
+	current.Store(&tls.Config{Certificates: []tls.Certificate{certificate("old.example.com")}})
+	ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Server) {
+		s.TLSConfig = func(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error) { return current.Load(), nil }
+	})
+	ts.write("/f", "data")
+	name := func(c *client) string {
+		return c.conn.(*tls.Conn).ConnectionState().PeerCertificates[0].DNSNames[0]
+	}
+	config := clientTLS(0)
+	c := ts.connect().startTLS(config).login().protectData(config)
+	if got := name(c); got != "old.example.com" {
+		t.Errorf("got %s", got)
+	}
+	current.Store(&tls.Config{Certificates: []tls.Certificate{certificate("new.example.com")}})
+	if got := name(ts.connect().startTLS(clientTLS(0))); got != "new.example.com" {
+		t.Errorf("got %s", got)
+	}
+	// The session that exists goes on, and its data connections resume.
+	if c.get("RETR f"); !c.resumed {
+		t.Error("not resumed after the swap")
+	}
+}
+
+func TestHOSTAndServerNamesChooseCertificateAndGreeting(t *testing.T) {
+	t.Parallel()
+	configs := map[string]*tls.Config{
+		"a.example.com": {Certificates: []tls.Certificate{certificate("a.example.com")}},
+		"b.example.com": {Certificates: []tls.Certificate{certificate("b.example.com")}},
+	}
+	ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Server) {
+		s.TLSConfig = func(c *ftp.Conn, hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			name := hello.ServerName
+			if c.Host() != "" {
+				name = c.Host()
+			}
+			if config := configs[name]; config != nil {
+				return config, nil
+			}
+			return nil, errors.New("no such host")
+		}
+		s.HostGreeting = func(_ context.Context, _ *ftp.Conn, host string) (string, error) {
+			if configs[host] == nil {
+				return "", errors.New("no such host")
+			}
+			return "Files of " + host, nil
+		}
+	})
+	name := func(c *client) string {
+		return c.conn.(*tls.Conn).ConnectionState().PeerCertificates[0].DNSNames[0]
+	}
+	byHost := &tls.Config{InsecureSkipVerify: true}
+	c := ts.connect()
+	c.command("HOST c.example.com", "504 Unknown host")
+	c.command("HOST B.example.com", "220 Files of b.example.com")
+	if got := name(c.startTLS(byHost)); got != "b.example.com" {
+		t.Errorf("by HOST: %s", got)
+	}
+	bySNI := &tls.Config{InsecureSkipVerify: true, ServerName: "a.example.com"}
+	c = ts.connect().startTLS(bySNI)
+	if got := name(c); got != "a.example.com" {
+		t.Errorf("by server name: %s", got)
+	}
+	c.command("HOST b.example.com", "504 TLS was started for another host")
+	c.command("HOST a.example.com", "220 Files of a.example.com")
+	c.login()
+	c.command("HOST a.example.com", "503 ...")
+}
+
+// certificateBackend logs in whoever has a certificate in their name.
+type certificateBackend struct{ ftp.Backend }
+
+func (b certificateBackend) LoginCertificate(ctx context.Context, c *ftp.Conn, user string) (ftp.Session, error) {
+	if c.TLS().PeerCertificates[0].Subject.CommonName != user {
+		return nil, ftp.ErrPasswordNeeded
+	}
+	return b.Login(ctx, c, user, "secret")
+}
+
+func TestAClientCertificateMakesThePasswordNeedless(t *testing.T) {
+	t.Parallel()
+	cert := certificate("alice")
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf)
+	ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Server) {
+		config := serverTLS().Clone()
+		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, pool
+		s.TLSConfig = ftp.StaticTLS(config)
+		s.Backend = certificateBackend{s.Backend}
+	})
+	ts.write("/f", "data")
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		config := clientTLS(version)
+		config.Certificates = []tls.Certificate{cert}
+		c := ts.connect().startTLS(config)
+		c.t = t
+		c.command("USER alice", "232 ...")
+		c.protectData(config)
+		c.get("RETR f")
+		c.command("USER bob", "331 ...")
+		c = ts.connect().startTLS(clientTLS(version))
+		c.command("USER alice", "331 ...")
+	})
+}
+
+func TestAPlainClientOnTheImplicitPortIsEnded(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, ftp.ListenerOptions{Implicit: true}, nil)
+	c := ts.dial("")
+	c.send("USER alice")
+	if _, err := io.ReadAll(c.conn); err != nil && isTimeout(err) {
+		t.Error("still open")
+	}
+}

@@ -1,0 +1,97 @@
+// Package storage is the files that the protocols serve: a tree for each user,
+// rooted at the user's home. No path and no symbolic link leads out of it, by
+// construction: [Local] is built on os.Root.
+//
+// [FS] is small enough that something other than a disk can stand behind it.
+package storage
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"time"
+)
+
+// FS is a tree of files. Names are absolute and slash-separated; "/" is the
+// top. A name is cleaned before use, so "/../x" is "/x".
+//
+// Errors are *fs.PathError with the name as the caller gave it, and an error
+// number of the system or one of io/fs inside; they never hold a path of the
+// host. All methods may be called from several goroutines.
+type FS interface {
+	// Stat describes what name leads to, following symbolic links.
+	Stat(name string) (fs.FileInfo, error)
+	// Lstat describes name itself.
+	Lstat(name string) (fs.FileInfo, error)
+	// List yields the entries of a folder, in no particular order and as
+	// Lstat describes them. They are read as they are asked for, so the size
+	// of the folder costs no memory. A name that is no folder yields an error.
+	List(name string) iter.Seq2[fs.FileInfo, error]
+	// OpenFile opens a file with flags of package os. perm is that of a file
+	// that it makes.
+	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
+	// Mkdir makes a folder.
+	Mkdir(name string, perm fs.FileMode) error
+	// Remove removes a file or a symbolic link, and no folder.
+	Remove(name string) error
+	// RemoveDir removes an empty folder.
+	RemoveDir(name string) error
+	// Rename moves a file or folder. A file at newName is replaced.
+	Rename(oldName, newName string) error
+	// RenameNew is Rename, but fails with fs.ErrExist if there is something at
+	// newName. Nothing can come between the check and the move.
+	RenameNew(oldName, newName string) error
+	// Link makes a hard link.
+	Link(oldName, newName string) error
+	// Symlink makes a symbolic link. An absolute target is meant from the top
+	// of the tree, and stored relative to the link.
+	Symlink(target, name string) error
+	// Readlink returns the target of a symbolic link.
+	Readlink(name string) (string, error)
+	// Chmod sets the permission bits.
+	Chmod(name string, mode fs.FileMode) error
+	// Chtimes sets the times of access and modification. A zero time is left
+	// as it is.
+	Chtimes(name string, accessed, modified time.Time) error
+	// Space tells how full the volume is on which name is.
+	Space(name string) (Space, error)
+	// Close releases the tree. Files that are open stay so.
+	Close() error
+}
+
+// File is an open file. Those of [Local] are *os.File and nothing else, so
+// that the kernel can move their bytes (sendfile, splice).
+type File interface {
+	io.Reader
+	io.Writer
+	io.ReaderAt
+	io.WriterAt
+	io.Seeker
+	io.Closer
+	Stat() (fs.FileInfo, error)
+	Truncate(size int64) error
+	Sync() error
+}
+
+// Space is the size of a volume, in blocks as statvfs(3) counts them.
+type Space struct {
+	BlockSize  uint64 // bytes
+	Blocks     uint64
+	Free       uint64 // blocks
+	Available  uint64 // blocks, to users other than root
+	Files      uint64
+	FilesFree  uint64
+	NameMax    uint64 // bytes in a name
+	ReadOnly   bool
+	FileSystem uint64 // identifies the volume
+}
+
+// ErrName means that a name holds something that no protocol can carry safely:
+// NUL, a newline or a carriage return. It is fs.ErrInvalid.
+var ErrName = &nameError{}
+
+type nameError struct{}
+
+func (*nameError) Error() string        { return "name has a character that is not allowed" }
+func (*nameError) Is(target error) bool { return errors.Is(fs.ErrInvalid, target) }

@@ -110,7 +110,7 @@ func (c *Conn) openResumed(j *job, w *passiveWait, timeout time.Duration) (*data
 	go func() {
 		for {
 			slots <- struct{}{}
-			conn, err := w.next(ctx, timeout)
+			conn, err := w.next(ctx, orForever(0)) // ctx has the timeout
 			if err != nil {
 				failed <- err
 				return

@@ -36,17 +36,17 @@ func (l *lineReader) readLine(r io.Reader, limit int) ([]byte, error) {
 	}
 	for {
 		if i := bytes.IndexByte(l.buf[l.scanned:], '\n'); i >= 0 {
-			line := l.buf[l.start : l.scanned+i]
+			line := bytes.TrimSuffix(l.buf[l.start:l.scanned+i], []byte("\r"))
 			l.start = l.scanned + i + 1
 			l.scanned = l.start
 			if l.dropped > 0 || len(line) > limit {
 				l.dropped = 0
 				return nil, errLineTooLong
 			}
-			return stripTelnet(bytes.TrimSuffix(line, []byte("\r"))), nil
+			return stripTelnet(line), nil
 		}
 		l.scanned = len(l.buf)
-		if n := len(l.buf) - l.start; n > limit {
+		if n := len(l.buf) - l.start; n > limit+1 {
 			l.dropped += n
 			l.reset()
 			if l.dropped > floodLimit {

@@ -3,6 +3,7 @@ package ftp
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -258,10 +259,24 @@ func (c *Conn) finish() {
 		// read any more, so this must not wait for it.
 		c.raw.SetDeadline(time.Now().Add(time.Second))
 		c.nc.Close()
+	} else if c.state.reason == "limit" || c.state.reason == "garbage" {
+		c.drain()
 	}
 	if hook := c.server.Hooks.Disconnect; hook != nil {
 		hook(c, c.sessionRecord(user))
 	}
+}
+
+// drain reads what a client goes on sending after it was told to go, for a
+// moment: a close with unread data would be a reset, and take the reply along.
+func (c *Conn) drain() {
+	tc, ok := c.raw.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	tc.CloseWrite()
+	tc.SetReadDeadline(time.Now().Add(time.Second))
+	io.CopyN(io.Discard, tc, 1<<20)
 }
 
 func (c *Conn) sessionRecord(user string) SessionRecord {

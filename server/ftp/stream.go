@@ -215,9 +215,6 @@ func (w wire) Write(p []byte) (int, error) {
 	for written < len(p) {
 		part := p[written:]
 		part = part[:w.allowance(len(part))]
-		if err := w.wait(len(part)); err != nil {
-			return written, err
-		}
 		w.data.raw.SetWriteDeadline(w.stallDeadline())
 		n, err := w.data.Write(part)
 		written += n

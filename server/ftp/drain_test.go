@@ -1,0 +1,121 @@
+package ftp_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+)
+
+func TestShutdownFinishesTransfersAndEndsIdleSessions(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	early, idle, busy := ts.connect(), ts.login(), ts.login()
+	conn := busy.data(busy.epsv())
+	busy.command("STOR f", "150 ...")
+	io.WriteString(conn, "first, ")
+
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		done <- ts.Shutdown(ctx)
+	}()
+	for _, c := range []*client{early, idle} {
+		c.expect("421 Server is shutting down, closing the connection")
+		c.expectClosed()
+	}
+	eventually(t, "nothing is accepted any more", func() bool {
+		nc, err := net.Dial("tcp", ts.addr)
+		if err == nil {
+			nc.Close()
+		}
+		return err != nil
+	})
+	busy.command("NOOP", "200 ...")
+	select {
+	case err := <-done:
+		t.Fatalf("Shutdown returned %v while a transfer ran", err)
+	default:
+	}
+	io.WriteString(conn, "second")
+	conn.Close()
+	busy.expect("226 ...")
+	busy.expect("421 Server is shutting down, closing the connection")
+	busy.expectClosed()
+	if err := <-done; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if got := ts.read("/f"); got != "first, second" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestShutdownCutsWhatRunsWhenItsTimeIsOver(t *testing.T) {
+	t.Parallel()
+	rec := &recorder{}
+	ts := serve(t, plain, rec.hook)
+	c := ts.login()
+	c.data(c.epsv())
+	c.command("STOR f", "150 ...")
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if err := ts.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if r := rec.lastTransfer(t, 1); r.Err == nil {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestServeReturnsErrServerClosed(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := make(chan error, 1)
+	go func() { result <- ts.Serve(ln, plain) }()
+	c := &testServer{Server: ts.Server, t: t, addr: ln.Addr().String()}
+	c.connect()
+	if err := ts.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-result; !errors.Is(err, ftp.ErrServerClosed) {
+		t.Errorf("Serve: %v", err)
+	}
+	ln, err = net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ts.Serve(ln, plain); !errors.Is(err, ftp.ErrServerClosed) {
+		t.Errorf("Serve afterwards: %v", err)
+	}
+}
+
+func TestSessionsOfAUserCanBeEnded(t *testing.T) {
+	t.Parallel()
+	rec := &recorder{}
+	ts := serve(t, plain, rec.hook)
+	other, idle, busy := ts.connect(), ts.login(), ts.login()
+	busy.data(busy.epsv())
+	busy.command("STOR f", "150 ...")
+	n := ts.EndSessions(func(s ftp.SessionInfo) bool { return s.User == "alice" }, "Your account was suspended")
+	if n != 2 {
+		t.Errorf("%d sessions", n)
+	}
+	idle.expect("421 Your account was suspended")
+	idle.expectClosed()
+	busy.expect("426 ...")
+	busy.expect("421 Your account was suspended")
+	busy.expectClosed()
+	other.command("NOOP", "200 ...")
+	if r := rec.lastSession(t); r.Reason != "ended" {
+		t.Errorf("%+v", r)
+	}
+}

@@ -1,0 +1,294 @@
+package ftp_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+)
+
+func TestTheIdleTimerSleepsDuringTransfers(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.IdleTimeout = 150 * time.Millisecond })
+	c := ts.login()
+	conn := c.data(c.epsv())
+	c.command("STOR f", "150 ...")
+	started := time.Now()
+	for time.Since(started) < 500*time.Millisecond {
+		io.WriteString(conn, "x")
+		time.Sleep(20 * time.Millisecond) // the passing of time is what is tested
+	}
+	conn.Close()
+	c.expect("226 ...")
+	c.command("NOOP", "200 ...")
+	quiet := time.Now()
+	c.expect("421 Idle for too long, closing the connection")
+	if d := time.Since(quiet); d < 100*time.Millisecond {
+		t.Errorf("after %v already", d)
+	}
+	c.expectClosed()
+}
+
+func TestALoginThatTakesTooLongIsEnded(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.LoginTimeout = 100 * time.Millisecond })
+	silent := ts.connect()
+	silent.expect("421 Login took too long, closing the connection")
+	silent.expectClosed()
+	busy := ts.connect()
+	for deadline := time.Now().Add(patience); ; {
+		busy.send("NOOP")
+		if line := busy.line(); strings.HasPrefix(line, "421 ") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("commands keep a login going for ever")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestALineMayEndInABareLF(t *testing.T) {
+	t.Parallel()
+	c := serve(t, plain, nil).connect()
+	c.sendRaw("USER alice\nPASS secret\n")
+	c.expect("331 ...")
+	c.expect("230 ...")
+}
+
+func TestALineOver4KiBIs500AndRepeatedEndsTheSession(t *testing.T) {
+	t.Parallel()
+	c := serve(t, plain, nil).login()
+	c.command("CWD "+strings.Repeat("x", 4092), "550 ...") // 4096 bytes are fine
+	c.command("CWD "+strings.Repeat("x", 4093), "500 Command line too long")
+	c.command("NOOP", "200 ...")
+	for range 20 {
+		c.send("CWD " + strings.Repeat("x", 10_000))
+		if strings.HasPrefix(c.line(), "421 ") {
+			c.expectClosed()
+			return
+		}
+	}
+	t.Error("still connected")
+}
+
+func TestAMegabyteWithoutANewlineEndsTheSession(t *testing.T) {
+	t.Parallel()
+	c := serve(t, plain, nil).connect()
+	// The server may close before all of it is written.
+	go io.Copy(c.conn, bytes.NewReader(bytes.Repeat([]byte("x"), 1<<20)))
+	c.expect("421 Command line too long")
+	c.conn.SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.Copy(io.Discard, c.conn); err != nil && isTimeout(err) {
+		t.Error("still connected")
+	}
+}
+
+func TestGarbageEndsTheSession(t *testing.T) {
+	t.Parallel()
+	c := serve(t, plain, nil).connect()
+	c.sendRaw(strings.Repeat("\x16\x03\x01\x02\x00\n", 50))
+	for range 20 {
+		if strings.HasPrefix(c.line(), "421 ") {
+			return
+		}
+	}
+	t.Error("still connected")
+}
+
+func TestTenThousandPipelinedCommandsAreAnsweredInOrderAndBounded(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	early := ts.connect()
+	go io.WriteString(early.conn, strings.Repeat("NOOP\r\n", 10_000))
+	for n := 0; ; n++ {
+		line := early.line()
+		if strings.HasPrefix(line, "421 ") {
+			break
+		}
+		if n > 100 {
+			t.Fatal("no end to commands before a login")
+		}
+	}
+	c := ts.login()
+	go func() {
+		for i := range 10_000 {
+			fmt.Fprintf(c.conn, "CLNT %d\r\nMKD %d\r\n", i, i)
+		}
+	}()
+	for i := range 10_000 {
+		c.expect("200 Noted")
+		c.expect(fmt.Sprintf(`257 "/%d" created`, i))
+	}
+}
+
+func TestTooManySessionsAreRefusedWith421(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) {
+		s.Limits = ftp.Limits{MaxSessions: 5, MaxSessionsPerAddress: 3, MaxSessionsPerUser: 2}
+	})
+	a, b := ts.login(), ts.login()
+	c := ts.connect()
+	full := ts.dial("")
+	full.expect("421 Too many sessions from your address")
+	full.expectClosed()
+
+	c.command("USER alice", "331 ...")
+	c.command("PASS secret", "421 Too many sessions of this user")
+	c.expectClosed()
+	a.command("REIN", "220 ...")
+	d := ts.dial("127.0.0.2")
+	d.expect("220 ...")
+	d.login()
+
+	eventually(t, "the refused have gone", func() bool { return len(ts.Sessions()) == 3 })
+	ts.dial("127.0.0.2").expect("220 ...")
+	ts.dial("127.0.0.2").expect("220 ...")
+	ts.dial("127.0.0.3").expect("421 Too many sessions, try again later")
+
+	ts.SetLimits(ftp.Limits{}) // at run time
+	ts.dial("127.0.0.3").expect("220 ...")
+	b.command("NOOP", "200 ...")
+}
+
+func TestTooManyFailedLoginsEndTheConnection(t *testing.T) {
+	t.Parallel()
+	rec := &recorder{}
+	ts := serve(t, plain, func(s *ftp.Server) { rec.hook(s); s.Limits.MaxLoginAttempts = 3 })
+	c := ts.connect()
+	for i, user := range []string{"alice", "nobody", "alice"} {
+		c.command("USER "+user, "331 Password required")
+		reply := "530 Login incorrect" // and nothing on which of the two it was
+		if i == 2 {
+			reply = "421 Login incorrect; too many attempts"
+		}
+		c.command("PASS wrong", reply)
+	}
+	c.expectClosed()
+	if r := rec.lastSession(t); r.FailedLogins != 3 || r.Reason != "limit" || len(rec.logins) != 3 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAProbeThatConnectsAndLeavesIsNothing(t *testing.T) {
+	t.Parallel()
+	rec := &recorder{}
+	ts := serve(t, plain, rec.hook)
+	implicit := ts.listen("127.0.0.1:0", ftp.ListenerOptions{Implicit: true})
+	for _, addr := range []string{ts.addr, implicit} {
+		for range 3 {
+			conn, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+		}
+	}
+	eventually(t, "all have gone", func() bool {
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		return len(rec.sessions) == 6
+	})
+	for _, r := range rec.sessions {
+		if r.Commands != 0 || r.FailedLogins != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if log := ts.log.String(); log != "" {
+		t.Errorf("above debug level there is %q", log)
+	}
+}
+
+func TestRatesAreLimited(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.DownloadRate, s.Limits.UploadRate = 1_000_000, 500_000 })
+	data := bytes.Repeat([]byte("x"), 200_000)
+	c := ts.login()
+	start := time.Now()
+	c.put("STOR f", data)
+	if d := time.Since(start); d < 300*time.Millisecond || d > 3*time.Second {
+		t.Errorf("200 kB at 500 kB/s took %v", d)
+	}
+	start = time.Now()
+	c.get("RETR f")
+	if d := time.Since(start); d < 150*time.Millisecond || d > 2*time.Second {
+		t.Errorf("200 kB at 1 MB/s took %v", d)
+	}
+}
+
+// countingLimiter never delays.
+type countingLimiter struct{ n, largest int }
+
+func (l *countingLimiter) Burst() int { return 1000 }
+func (l *countingLimiter) WaitN(_ context.Context, n int) error {
+	l.n += n
+	l.largest = max(l.largest, n)
+	return nil
+}
+
+func TestALimiterFromOutsideSeesEveryByte(t *testing.T) {
+	t.Parallel()
+	limiters := map[ftp.Direction]*countingLimiter{ftp.Upload: {}, ftp.Download: {}}
+	ts := serve(t, plain, func(s *ftp.Server) {
+		s.Throttle = func(_ *ftp.Conn, d ftp.Direction) ftp.RateLimiter { return limiters[d] }
+	})
+	c := ts.login()
+	c.put("STOR f", make([]byte, 12_345))
+	c.get("RETR f")
+	for d, l := range limiters {
+		if l.n != 12_345 || l.largest > 1000 {
+			t.Errorf("%v: %+v", d, l)
+		}
+	}
+}
+
+// limitedBackend gives each session a limit of its own.
+type limitedBackend struct{ ftp.Backend }
+
+type limitedSession struct{ ftp.Session }
+
+func (limitedSession) Limits(l ftp.Limits) ftp.Limits {
+	l.MaxSessionsPerUser = 1
+	return l
+}
+
+func (b limitedBackend) Login(ctx context.Context, c *ftp.Conn, user, password string) (ftp.Session, error) {
+	s, err := b.Backend.Login(ctx, c, user, password)
+	if err != nil {
+		return nil, err
+	}
+	return limitedSession{s}, nil
+}
+
+func TestASessionMayChangeItsLimits(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = limitedBackend{s.Backend} })
+	ts.login()
+	c := ts.connect()
+	c.command("USER alice", "331 ...")
+	c.command("PASS secret", "421 Too many sessions of this user")
+}
+
+func TestAConnectionMayBeRefusedBeforeItIsGreeted(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) {
+		s.Hooks.Connect = func(c *ftp.Conn) error {
+			switch c.RemoteAddr().Addr().String() {
+			case "127.0.0.2":
+				return &ftp.Error{Code: 421, Text: "You are banned"}
+			case "127.0.0.3":
+				return net.ErrClosed
+			}
+			return nil
+		}
+	})
+	ts.dial("127.0.0.2").expect("421 You are banned")
+	ts.dial("127.0.0.3").expectClosed()
+	ts.connect()
+}

@@ -27,7 +27,8 @@ func Unified() bool {
 	return unix.Statfs(root, &fs) == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC
 }
 
-// hierarchies lists the trees in which a group has to be made.
+// hierarchies lists the trees in which a group has to be made. Beside those of version 1 there may be one
+// of version 2: it has no controllers, but runc makes groups there as well.
 func hierarchies() ([]string, error) {
 	if Unified() {
 		return []string{root}, nil
@@ -39,8 +40,8 @@ func hierarchies() ([]string, error) {
 	var dirs []string
 	for _, e := range entries {
 		dir := filepath.Join(root, e.Name())
-		if e.Type()&fs.ModeSymlink != 0 || e.Name() == "unified" {
-			continue // cpu,cpuacct have links to one folder; the hybrid tree has no controllers
+		if e.Type()&fs.ModeSymlink != 0 {
+			continue // cpu and cpuacct may be links to one folder
 		}
 		if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
 			dirs = append(dirs, dir)

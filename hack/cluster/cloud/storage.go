@@ -89,7 +89,7 @@ func affinity(modes []corev1.PersistentVolumeAccessMode, node string) *corev1.Vo
 // Delete removes the folder of a volume whose claim is gone.
 func (d *directories) Delete(_ context.Context, volume *corev1.PersistentVolume) error {
 	// The path is never taken from the volume: whoever may edit volumes must not delete the machine's files.
-	if volume.Spec.Local == nil || volume.Name != filepath.Base(volume.Name) {
+	if volume.Spec.Local == nil || volume.Name != filepath.Base(volume.Name) || volume.Name == ".." || volume.Name == "." {
 		return &controller.IgnoredError{Reason: fmt.Sprintf("volume %q is not one of these folders", volume.Name)}
 	}
 	return os.RemoveAll(filepath.Join(d.root, volume.Name))

@@ -84,7 +84,7 @@ table inet balancer {
 		if r.sticky {
 			choose = "jhash " + family + " saddr"
 		}
-		fmt.Fprintf(&b, "\t\t%s daddr %s ct state new ct mark set %s mod %d map {", family, r.address, choose, len(r.nodes))
+		fmt.Fprintf(&b, "\t\t%s daddr %s ct state new ct mark 0 ct mark set %s mod %d map {", family, r.address, choose, len(r.nodes))
 		for i, n := range r.nodes {
 			if i > 0 {
 				b.WriteString(",")

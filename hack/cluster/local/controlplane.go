@@ -166,6 +166,8 @@ func (c *Cluster) controllerManager() process.Process {
 		"--cluster-signing-cert-file="+p.Cert(pki.CA),
 		"--cluster-signing-key-file="+p.Key(pki.CA),
 		"--kube-api-qps=200", "--kube-api-burst=400",
+		// It makes this folder, by default in /usr.
+		"--flex-volume-plugin-dir="+c.state("volume-plugins"),
 	)
 }
 

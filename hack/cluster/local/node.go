@@ -24,12 +24,13 @@ const systemGroup = "system"
 // bind is a folder of a node that its programs see in place of the machine's.
 type bind struct{ source, target string }
 
-// binds are what kubelet, containerd, its shims and the CNI plugins use whatever they are told. With a
+// binds are what kubelet, containerd, its shims, the CNI plugins and mount use whatever they are told. With a
 // mount namespace for each node they do not meet, and all mounts vanish with the node's last process.
 func (c *Cluster) binds(node string) []bind {
 	return []bind{
 		{c.run(node, "containerd"), "/run/containerd"},
 		{c.run(node, "netns"), "/run/netns"},
+		{c.run(node, "mount"), "/run/mount"},
 		{c.state(node, "kubelet"), "/var/lib/kubelet"},
 		{c.state(node, "cni"), "/var/lib/cni"},
 		{c.state(node, "log"), "/var/log"},
@@ -58,7 +59,7 @@ func (c *Cluster) ensureMountNamespace(ctx context.Context, node string) error {
 		if err := os.MkdirAll(b.source, 0o755); err != nil {
 			return err
 		}
-		fmt.Fprintf(&script, "mount --bind '%s' '%s'\n", b.source, b.target)
+		fmt.Fprintf(&script, "mount --no-mtab --bind '%s' '%s'\n", b.source, b.target) // no notes in /run/mount
 	}
 	if err := writeFile(pin, ""); err != nil {
 		return err

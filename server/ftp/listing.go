@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // appendListEntry appends a line in the format of ls -l, which is what clients
@@ -65,15 +66,12 @@ func word(s string) string {
 	if s == "" {
 		return "-"
 	}
-	if strings.ContainsAny(s, " \t\r\n;=\x00") {
-		s = strings.Map(func(r rune) rune {
-			if strings.ContainsRune(" \t\r\n;=\x00", r) {
-				return '_'
-			}
-			return r
-		}, s)
-	}
-	return s
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || r == ';' || r == '=' {
+			return '_'
+		}
+		return r
+	}, s)
 }
 
 func appendPadded(b []byte, s string, width int) []byte {

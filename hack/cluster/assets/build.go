@@ -62,7 +62,7 @@ func (b *Builder) Build(ctx context.Context, components []Component) (map[string
 	if dirs, missing, err = b.plan(components); err != nil || len(missing) == 0 {
 		return dirs, err
 	}
-	fmt.Fprintf(b.Out, "building %d programs into %s (once per machine; all of Kubernetes takes about 10 minutes on two cores)\n",
+	fmt.Fprintf(b.Out, "building %d program(s) into %s, once per machine (all of them: about 10 minutes on two cores)\n",
 		len(missing), b.Cache)
 	began := time.Now()
 	for i, j := range missing {
@@ -70,7 +70,7 @@ func (b *Builder) Build(ctx context.Context, components []Component) (map[string
 			return nil, err
 		}
 	}
-	fmt.Fprintf(b.Out, "built %d programs in %s\n", len(missing), time.Since(began).Round(time.Second))
+	fmt.Fprintf(b.Out, "built %d program(s) in %s\n", len(missing), time.Since(began).Round(time.Second))
 	return dirs, nil
 }
 

@@ -72,6 +72,14 @@ var containerd = Component{
 	},
 }
 
+// coredns has a main of its own; see there.
+var coredns = Component{
+	Name:     "coredns",
+	Module:   "github.com/coredns/coredns",
+	Inputs:   append([]string{"main.go"}, moduleFiles...),
+	Programs: []Program{{"coredns", "."}},
+}
+
 var pause = Component{
 	Name:     "pause",
 	Inputs:   []string{"main.go"},
@@ -87,7 +95,7 @@ func EnvtestComponents() []Component {
 
 // ClusterComponents is all that a cluster with nodes needs.
 func ClusterComponents() []Component {
-	return []Component{kubernetes, containerd, pause}
+	return []Component{kubernetes, containerd, coredns, pause}
 }
 
 // version reads the component's version from its go.mod.

@@ -8,9 +8,6 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/hack/cluster/plan"
 )
 
-// pauseImage is the image of pod sandboxes. Nothing is ever pulled: it is loaded like every other.
-const pauseImage = "fileserver.dev/pause:1"
-
 // containerdConfig renders a node's containerd.toml.
 //   - restrict_oom_score_adj: without CAP_SYS_RESOURCE runc fails with "can't get final child's PID from pipe".
 //   - enable_unprivileged_ports is off, unlike containerd's default: a pod that needs low ports has to ask

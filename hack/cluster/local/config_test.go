@@ -70,3 +70,16 @@ func TestContainerdConfigSharesNoFolder(t *testing.T) {
 		}
 	}
 }
+
+func TestNameServiceManifestsAreFilledIn(t *testing.T) {
+	text := dnsManifests("fileserver.dev/coredns:1")
+	if strings.Contains(text, "$") {
+		t.Errorf("something is left to fill in:\n%s", text)
+	}
+	for _, document := range strings.Split(text, "\n---\n") {
+		var object struct{ Kind string }
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil || object.Kind == "" {
+			t.Errorf("%v in\n%s", err, document)
+		}
+	}
+}

@@ -9,13 +9,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/fileserver-dev/fileserver-operator/hack/image/archive"
 )
 
 // Load imports image archives on every node that lacks them.
@@ -108,26 +105,4 @@ func readIndex(file string) (map[string]string, error) {
 		}
 		return names, nil
 	}
-}
-
-func (c *Cluster) pauseArchive() string { return c.state("pause.tar") }
-
-// writePause writes the archive of the sandbox image unless it exists.
-func (c *Cluster) writePause() error {
-	if _, err := os.Stat(c.pauseArchive()); err == nil {
-		return nil
-	}
-	image := archive.Image{
-		Tag:          pauseImage,
-		Architecture: runtime.GOARCH,
-		User:         "65535:65535",
-		Entrypoint:   []string{"/pause"},
-		Files:        []archive.File{{Source: filepath.Join(c.programs["pause"], "pause"), Dest: "/pause"}},
-	}
-	file, err := os.Create(c.pauseArchive())
-	if err != nil {
-		return err
-	}
-	_, err = image.Write(file)
-	return errors.Join(err, file.Close())
 }

@@ -135,8 +135,10 @@ func (c *Cluster) startNode(ctx context.Context, node string) error {
 	}); err != nil {
 		return err
 	}
-	if err := c.loadOn(ctx, node, c.pauseArchive()); err != nil {
-		return err
+	for _, image := range c.images() {
+		if err := c.loadOn(ctx, node, image.archive); err != nil {
+			return err
+		}
 	}
 	addresses := strings.Join(plan.NodeAddresses(c.index(node)).Strings(), ",")
 	kubelet := kubeletConfig(c.pki(), c.socket(node), "/"+c.group(node))

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -63,6 +64,9 @@ func (c *Cluster) Up(ctx context.Context, programs map[string]string) error {
 			return err
 		}
 	}
+	if err := c.applyDNS(ctx); err != nil {
+		return err
+	}
 	if err := c.waitUsable(ctx); err != nil {
 		return err
 	}
@@ -90,7 +94,7 @@ func (c *Cluster) prepare() error {
 	if err := network.Ensure(c.Cluster); err != nil {
 		return err
 	}
-	return c.writePause()
+	return c.writeImages()
 }
 
 // waitUsable waits for what the first pod needs: ready nodes, and the default ServiceAccount, which a new
@@ -130,8 +134,17 @@ func (c *Cluster) waitUsable(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return c.waitFor(ctx, "the default StorageClass", cloudProgram, time.Minute, func(ctx context.Context) error {
+	if err := c.waitFor(ctx, "the default StorageClass", cloudProgram, time.Minute, func(ctx context.Context) error {
 		_, err := client.StorageV1().StorageClasses().Get(ctx, "standard", metav1.GetOptions{})
+		return err
+	}); err != nil {
+		return err
+	}
+	return c.waitFor(ctx, "CoreDNS to be ready", "", 2*time.Minute, func(ctx context.Context) error {
+		deployment, err := client.AppsV1().Deployments(metav1.NamespaceSystem).Get(ctx, "coredns", metav1.GetOptions{})
+		if err == nil && (deployment.Status.ObservedGeneration != deployment.Generation || deployment.Status.AvailableReplicas == 0) {
+			err = errors.New("no pod of it is ready: look at `cluster kubectl -- -n kube-system describe pods`")
+		}
 		return err
 	})
 }

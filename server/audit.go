@@ -35,6 +35,7 @@ type loginEvent struct {
 	id       uint64
 	user     string
 	method   string
+	key      string // its fingerprint, or ""
 	remote   netip.AddrPort
 	err      error
 }
@@ -75,6 +76,9 @@ func (a *audit) disconnected(e sessionEvent) {
 func (a *audit) login(e loginEvent) {
 	attrs := []any{
 		"protocol", e.protocol, "session", e.id, "user", e.user, "method", e.method, "remote", e.remote.String(),
+	}
+	if e.key != "" {
+		attrs = append(attrs, "key", e.key)
 	}
 	if e.err != nil {
 		a.metrics.logins.WithLabelValues(e.protocol, e.method, "failure").Inc()

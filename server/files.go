@@ -1,12 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,14 +26,29 @@ type files struct {
 	cert       *tls.Certificate // nil without TLS
 	clientCAs  *x509.CertPool   // nil if no client certificate is asked for
 	hostKeys   []ssh.Signer     // nil without SFTP
+	userCAs    []ssh.PublicKey
 	configHash string
 	usersHash  string
 	certHash   string
+	secrets    hash.Hash // of the files that Config names
+}
+
+// sameAs reports whether nothing differs.
+func (f *files) sameAs(o *files) bool {
+	return f.configHash == o.configHash && f.usersHash == o.usersHash &&
+		bytes.Equal(f.secrets.Sum(nil), o.secrets.Sum(nil))
+}
+
+// read returns the content of a file that Config names.
+func (f *files) read(name string) ([]byte, error) {
+	b, err := os.ReadFile(name)
+	f.secrets.Write(b)
+	return b, err
 }
 
 // readFiles reads the Config at path and every file that it names.
 func readFiles(path string) (*files, error) {
-	f := &files{}
+	f := &files{secrets: sha256.New()}
 	var err error
 	if f.config, f.configHash, err = config.Load(path); err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
@@ -50,16 +67,24 @@ func (f *files) readTLS() error {
 	if c == nil {
 		return nil
 	}
-	cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	chain, err := f.read(c.CertFile)
 	if err != nil {
-		return fmt.Errorf("reading the TLS certificate (tls.certFile, tls.keyFile): %w", err)
+		return fmt.Errorf("reading the TLS certificate (tls.certFile): %w", err)
+	}
+	key, err := f.read(c.KeyFile)
+	if err != nil {
+		return fmt.Errorf("reading the TLS certificate's key (tls.keyFile): %w", err)
+	}
+	cert, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return fmt.Errorf("using the TLS certificate (tls.certFile, tls.keyFile): %w", err)
 	}
 	sum := sha256.Sum256(cert.Certificate[0])
 	f.cert, f.certHash = &cert, hex.EncodeToString(sum[:])
 	if c.ClientCAFile == "" {
 		return nil
 	}
-	pem, err := os.ReadFile(c.ClientCAFile)
+	pem, err := f.read(c.ClientCAFile)
 	if err != nil {
 		return fmt.Errorf("reading the authorities of client certificates (tls.clientCAFile): %w", err)
 	}
@@ -74,8 +99,12 @@ func (f *files) readHostKeys() error {
 	if f.config.SSH == nil {
 		return nil
 	}
+	var err error
+	if f.userCAs, err = parseUserCAs(f.config.SSH.TrustedUserCAKeys); err != nil {
+		return err
+	}
 	for _, name := range f.config.SSH.HostKeyFiles {
-		pem, err := os.ReadFile(name)
+		pem, err := f.read(name)
 		if err != nil {
 			return fmt.Errorf("reading an SSH host key (ssh.hostKeyFiles): %w", err)
 		}

@@ -19,9 +19,9 @@ type ftpService struct {
 	current func() *files
 }
 
-func newFTPService(f *files, opts Options, current func() *files, backend ftp.Backend, a *audit, log *slog.Logger) *ftpService {
+func newFTPService(f *files, opts Options, current func() *files, backend *ftpBackend, a *audit, log *slog.Logger) *ftpService {
 	s := &ftpService{teller: newTeller(opts.NodeAddress), ports: opts.PassivePorts, current: current}
-	if s.ports == (config.PortRange{}) {
+	if s.ports == (config.PortRange{}) && !opts.anyPassivePort {
 		s.ports = f.config.Passive.Ports
 	}
 	s.teller.set(f.config.Passive.Tell)
@@ -36,7 +36,21 @@ func newFTPService(f *files, opts Options, current func() *files, backend ftp.Ba
 		Greeting:      "Ready",
 		AtomicUploads: f.config.Storage.AtomicUploads,
 	}
+	backend.end = func(c *ftp.Conn, text string) {
+		s.engine.EndSessions(func(i ftp.SessionInfo) bool { return i.ID == c.ID() }, text)
+	}
 	return s
+}
+
+// count returns how many sessions there are, and how many of them transfer.
+func (s *ftpService) count() (sessions, transfers int) {
+	for _, i := range s.engine.Sessions() {
+		sessions++
+		if i.Transfer != nil {
+			transfers++
+		}
+	}
+	return sessions, transfers
 }
 
 // reload puts what can change while it runs in force. Ports and the TLS policy
@@ -148,4 +162,3 @@ func ftpHooks(a *audit) ftp.Hooks {
 		},
 	}
 }
-

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 )
@@ -75,4 +76,13 @@ func registerPassive(reg prometheus.Registerer, stats func() ftp.PassiveStats) {
 			reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "fileserver", Name: m.name, Help: m.help}, value))
 		}
 	}
+}
+
+// registerRuntime publishes what Go and the kernel tell about the process.
+func registerRuntime(reg prometheus.Registerer) {
+	reg.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector(),
+	)
 }

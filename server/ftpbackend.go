@@ -1,0 +1,164 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/sftp"
+	"github.com/fileserver-dev/fileserver-operator/server/storage"
+	"github.com/fileserver-dev/fileserver-operator/server/users"
+)
+
+// Permissions of what users make. The umask of the process takes from them.
+const (
+	fileMode   = 0o666
+	folderMode = 0o777
+)
+
+// ftpBackend lets the FTP engine work with users and storage.
+type ftpBackend struct {
+	users *users.Directory
+	root  func() string                  // of the storage
+	end   func(c *ftp.Conn, text string) // ends a session at once
+}
+
+// Login implements [ftp.Backend].
+func (b *ftpBackend) Login(_ context.Context, c *ftp.Conn, name, password string) (ftp.Session, error) {
+	attempt := users.Attempt{User: name, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr()}
+	user, err := b.users.CheckPassword(attempt, password)
+	if err == nil && user.RequireAll() {
+		err = users.ErrNeedsAll
+	}
+	if err != nil {
+		return nil, loginFailed{err}
+	}
+	session, err := b.users.Start(user, attempt)
+	if err != nil {
+		return nil, &ftp.Error{Code: 421, Text: "Too many sessions of this user; end one first"}
+	}
+	tree, err := storage.OpenLocal(b.root(), user.Home())
+	if err != nil {
+		session.End()
+		return nil, fmt.Errorf("opening the home of user %q: %w", name, err)
+	}
+	go func() {
+		select {
+		case <-session.Done():
+			b.end(c, "This account may not be used here any more")
+		case <-c.Context().Done():
+		}
+	}()
+	return &ftpSession{FS: user.Restrict(tree), session: session}, nil
+}
+
+// loginFailed keeps the reason for the audit log. For the protocols it is their
+// ErrLoginFailed, and they tell a client no more than that.
+type loginFailed struct{ error }
+
+func (e loginFailed) Is(target error) bool {
+	return target == ftp.ErrLoginFailed || target == sftp.ErrLoginFailed
+}
+func (e loginFailed) Unwrap() error { return e.error }
+
+// ftpSession is a user's tree as the FTP engine wants it.
+type ftpSession struct {
+	storage.FS
+	session *users.Session
+}
+
+func (s *ftpSession) Stat(_ context.Context, name string) (fs.FileInfo, error) {
+	return s.FS.Stat(name)
+}
+
+func (s *ftpSession) Lstat(_ context.Context, name string) (fs.FileInfo, error) {
+	return s.FS.Lstat(name)
+}
+
+func (s *ftpSession) List(_ context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		for info, err := range s.FS.List(name) {
+			if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+				target, _ := s.FS.Readlink(name + "/" + info.Name())
+				info = symlinkInfo{info, target}
+			}
+			if !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+// symlinkInfo is an entry that knows where it leads.
+type symlinkInfo struct {
+	fs.FileInfo
+	target string
+}
+
+// LinkTarget implements [ftp.Linked].
+func (i symlinkInfo) LinkTarget() string { return i.target }
+
+func (s *ftpSession) OpenFile(_ context.Context, name string, flag int) (ftp.File, error) {
+	f, err := s.FS.OpenFile(name, flag, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (s *ftpSession) Mkdir(_ context.Context, name string) error     { return s.FS.Mkdir(name, folderMode) }
+func (s *ftpSession) Remove(_ context.Context, name string) error    { return s.FS.Remove(name) }
+func (s *ftpSession) RemoveDir(_ context.Context, name string) error { return s.FS.RemoveDir(name) }
+
+func (s *ftpSession) Rename(_ context.Context, oldName, newName string) error {
+	return s.FS.Rename(oldName, newName)
+}
+
+func (s *ftpSession) Chmod(_ context.Context, name string, mode fs.FileMode) error {
+	return s.FS.Chmod(name, mode)
+}
+
+func (s *ftpSession) SetModTime(_ context.Context, name string, t time.Time) error {
+	return s.FS.Chtimes(name, time.Time{}, t)
+}
+
+func (s *ftpSession) Symlink(_ context.Context, target, name string) error {
+	return s.FS.Symlink(target, name)
+}
+
+func (s *ftpSession) Available(_ context.Context, name string) (int64, error) {
+	space, err := s.FS.Space(name)
+	return int64(space.BlockSize * space.Available), err
+}
+
+// Limits implements [ftp.LimitedSession]: a user's own come before the server's.
+func (s *ftpSession) Limits(l ftp.Limits) ftp.Limits {
+	own := s.session.User.Limits().Bandwidth
+	if own.Download != 0 {
+		l.DownloadRate = own.Download
+	}
+	if own.Upload != 0 {
+		l.UploadRate = own.Upload
+	}
+	return l
+}
+
+// Close ends the session and releases the tree.
+func (s *ftpSession) Close() error {
+	s.session.End()
+	return s.FS.Close()
+}
+
+var (
+	_ ftp.Backend        = (*ftpBackend)(nil)
+	_ ftp.Session        = (*ftpSession)(nil)
+	_ ftp.Chmodder       = (*ftpSession)(nil)
+	_ ftp.ModTimeSetter  = (*ftpSession)(nil)
+	_ ftp.Symlinker      = (*ftpSession)(nil)
+	_ ftp.LinkStater     = (*ftpSession)(nil)
+	_ ftp.SpaceReporter  = (*ftpSession)(nil)
+	_ ftp.LimitedSession = (*ftpSession)(nil)
+)

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/server/sftp"
+	"github.com/fileserver-dev/fileserver-operator/server/users"
+)
+
+// sftpService is the SFTP server with what it takes from the configuration.
+type sftpService struct {
+	engine  *sftp.Server
+	current func() *files
+}
+
+func newSFTPService(f *files, current func() *files, backend *sftpBackend, a *audit, log *slog.Logger) *sftpService {
+	s := &sftpService{current: current}
+	s.engine = &sftp.Server{
+		Backend: backend,
+		Config:  s.connConfig,
+		Limits:  sftpLimits(f.config.Sessions),
+		Hooks:   sftpHooks(a, backend.users),
+		Logger:  log,
+	}
+	return s
+}
+
+func (s *sftpService) reload(c *config.Config) { s.engine.SetLimits(sftpLimits(c.Sessions)) }
+
+// count returns how many sessions there are, and how many of them transfer.
+func (s *sftpService) count() (sessions, transfers int) {
+	for _, i := range s.engine.Sessions() {
+		sessions++
+		if i.Transfers > 0 {
+			transfers++
+		}
+	}
+	return sessions, transfers
+}
+
+func (s *sftpService) connConfig(*sftp.Conn) (*sftp.ConnConfig, error) {
+	f := s.current()
+	c := f.config.SSH
+	if c == nil {
+		return nil, fmt.Errorf("the configuration has no SSH any more")
+	}
+	conf := &sftp.ConnConfig{
+		HostKeys: f.hostKeys,
+		Banner:   c.Banner,
+		Algorithms: sftp.Algorithms{
+			KeyExchanges: c.Algorithms.KeyExchanges,
+			Ciphers:      c.Algorithms.Ciphers,
+			MACs:         c.Algorithms.MACs,
+			HostKeys:     c.Algorithms.HostKeys,
+			PublicKeys:   c.Algorithms.PublicKeys,
+		},
+		TrustedUserCAs: f.userCAs,
+	}
+	return conf, nil
+}
+
+// parseUserCAs parses ssh.trustedUserCAKeys.
+func parseUserCAs(lines []string) ([]ssh.PublicKey, error) {
+	keys := make([]ssh.PublicKey, len(lines))
+	for i, line := range lines {
+		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		if err != nil {
+			return nil, fmt.Errorf("ssh.trustedUserCAKeys[%d] is no public key in OpenSSH's format", i)
+		}
+		keys[i] = key
+	}
+	return keys, nil
+}
+
+func sftpLimits(s config.Sessions) sftp.Limits {
+	return sftp.Limits{
+		MaxSessions:           s.Max,
+		MaxSessionsPerAddress: s.MaxPerAddress,
+		LoginTimeout:          s.LoginGrace.Or(defaultLoginGrace),
+		IdleTimeout:           s.IdleTimeout.Or(defaultIdleTimeout),
+		DownloadRate:          s.Bandwidth.Download,
+		UploadRate:            s.Bandwidth.Upload,
+	}
+}
+
+// sftpHooks feed the audit log, the metrics and, with keys that were not right,
+// the bans: a wrong password counts where it is checked.
+func sftpHooks(a *audit, dir *users.Directory) sftp.Hooks {
+	name := func(c *sftp.Conn) string { return c.Listener().Name }
+	return sftp.Hooks{
+		Connect: func(c *sftp.Conn) error {
+			a.connected(name(c))
+			return nil
+		},
+		Login: func(c *sftp.Conn, r sftp.LoginRecord) {
+			if r.Err != nil && r.Key != "" {
+				dir.Failed(users.Attempt{User: r.User, Protocol: name(c), Remote: c.RemoteAddr().Addr()})
+			}
+			a.login(loginEvent{
+				protocol: name(c), id: c.ID(), user: r.User, method: r.Method, key: r.Key, remote: c.RemoteAddr(), err: r.Err,
+			})
+		},
+		TransferStart: func(c *sftp.Conn, r sftp.TransferRecord) {
+			a.transferStarted(name(c), r.Direction.String())
+		},
+		TransferEnd: func(c *sftp.Conn, r sftp.TransferRecord) {
+			a.transferEnded(transferEvent{
+				protocol: name(c), id: c.ID(), user: c.User(), remote: c.RemoteAddr(),
+				verb: r.Verb, path: r.Path, direction: r.Direction.String(), offset: r.Offset, bytes: r.Bytes,
+				duration: r.Duration, err: r.Err,
+			})
+		},
+		Disconnect: func(c *sftp.Conn, r sftp.SessionRecord) {
+			commands := r.Commands
+			if !r.Probe {
+				commands = max(commands, 1)
+			}
+			a.disconnected(sessionEvent{
+				protocol: name(c), id: c.ID(), user: r.User, remote: c.RemoteAddr(), duration: r.Duration,
+				commands: commands, download: r.Downloaded, upload: r.Uploaded, cipher: r.Cipher, reason: r.Reason,
+			})
+		},
+	}
+}

@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/sftp"
+	"github.com/fileserver-dev/fileserver-operator/server/storage"
+	"github.com/fileserver-dev/fileserver-operator/server/users"
+)
+
+// sftpBackend lets the SFTP server work with users and storage.
+type sftpBackend struct {
+	users *users.Directory
+	root  func() string // of the storage
+}
+
+func (b *sftpBackend) attempt(c *sftp.Conn, user string) users.Attempt {
+	return users.Attempt{User: user, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr()}
+}
+
+// Password implements [sftp.Backend].
+func (b *sftpBackend) Password(_ context.Context, c *sftp.Conn, name, password string) (sftp.Account, error) {
+	a := b.attempt(c, name)
+	user, err := b.users.CheckPassword(a, password)
+	return b.account(user, a, err)
+}
+
+// PublicKey implements [sftp.Backend].
+func (b *sftpBackend) PublicKey(_ context.Context, c *sftp.Conn, name string, key ssh.PublicKey) (sftp.Account, error) {
+	a := b.attempt(c, name)
+	user, err := b.users.CheckKey(a, key.Marshal())
+	return b.account(user, a, err)
+}
+
+// Certificate implements [sftp.Backend].
+func (b *sftpBackend) Certificate(_ context.Context, c *sftp.Conn, name string, _ *ssh.Certificate) (sftp.Account, error) {
+	a := b.attempt(c, name)
+	user, err := b.users.Lookup(a)
+	return b.account(user, a, err)
+}
+
+func (b *sftpBackend) account(user *users.User, a users.Attempt, err error) (sftp.Account, error) {
+	if err != nil {
+		return nil, loginFailed{err}
+	}
+	return &sftpAccount{b, user, a}, nil
+}
+
+// sftpAccount is a user who has shown a credential.
+type sftpAccount struct {
+	backend *sftpBackend
+	user    *users.User
+	attempt users.Attempt
+}
+
+// RequireAll implements [sftp.Account].
+func (a *sftpAccount) RequireAll() bool { return a.user.RequireAll() }
+
+// Login implements [sftp.Account].
+func (a *sftpAccount) Login(context.Context, *sftp.Conn) (sftp.Session, error) {
+	session, err := a.backend.users.Start(a.user, a.attempt)
+	if err != nil {
+		return nil, &sftp.Error{Text: "Too many sessions of this user; end one first"}
+	}
+	tree, err := storage.OpenLocal(a.backend.root(), a.user.Home())
+	if err != nil {
+		session.End()
+		return nil, fmt.Errorf("opening the home of user %q: %w", a.user.Name(), err)
+	}
+	return &sftpSession{a.user.Restrict(tree), session}, nil
+}
+
+// sftpSession is a user's tree as the SFTP server wants it.
+type sftpSession struct {
+	tree    storage.FS
+	session *users.Session
+}
+
+func (s *sftpSession) Stat(_ context.Context, name string) (fs.FileInfo, error) {
+	return s.tree.Stat(name)
+}
+
+func (s *sftpSession) Lstat(_ context.Context, name string) (fs.FileInfo, error) {
+	return s.tree.Lstat(name)
+}
+
+func (s *sftpSession) List(_ context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return s.tree.List(name)
+}
+
+func (s *sftpSession) OpenFile(_ context.Context, name string, flag int, perm fs.FileMode) (sftp.File, error) {
+	f, err := s.tree.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (s *sftpSession) Mkdir(_ context.Context, name string, perm fs.FileMode) error {
+	return s.tree.Mkdir(name, perm)
+}
+
+func (s *sftpSession) Remove(_ context.Context, name string) error    { return s.tree.Remove(name) }
+func (s *sftpSession) RemoveDir(_ context.Context, name string) error { return s.tree.RemoveDir(name) }
+
+func (s *sftpSession) Rename(_ context.Context, oldName, newName string) error {
+	return s.tree.Rename(oldName, newName)
+}
+
+func (s *sftpSession) RenameNew(_ context.Context, oldName, newName string) error {
+	return s.tree.RenameNew(oldName, newName)
+}
+
+func (s *sftpSession) Link(_ context.Context, oldName, newName string) error {
+	return s.tree.Link(oldName, newName)
+}
+
+func (s *sftpSession) Symlink(_ context.Context, target, name string) error {
+	return s.tree.Symlink(target, name)
+}
+
+func (s *sftpSession) Readlink(_ context.Context, name string) (string, error) {
+	return s.tree.Readlink(name)
+}
+
+func (s *sftpSession) Chmod(_ context.Context, name string, mode fs.FileMode) error {
+	return s.tree.Chmod(name, mode)
+}
+
+func (s *sftpSession) Chtimes(_ context.Context, name string, accessed, modified time.Time) error {
+	return s.tree.Chtimes(name, accessed, modified)
+}
+
+// Space implements [sftp.SpaceReporter].
+func (s *sftpSession) Space(_ context.Context, name string) (sftp.Space, error) {
+	space, err := s.tree.Space(name)
+	return sftp.Space(space), err
+}
+
+// Limits implements [sftp.LimitedSession]: a user's own come before the
+// server's.
+func (s *sftpSession) Limits(l sftp.Limits) sftp.Limits {
+	own := s.session.User.Limits().Bandwidth
+	if own.Download != 0 {
+		l.DownloadRate = own.Download
+	}
+	if own.Upload != 0 {
+		l.UploadRate = own.Upload
+	}
+	return l
+}
+
+// Done implements [sftp.Session].
+func (s *sftpSession) Done() <-chan struct{} { return s.session.Done() }
+
+// Close ends the session and releases the tree.
+func (s *sftpSession) Close() error {
+	s.session.End()
+	return s.tree.Close()
+}
+
+var (
+	_ sftp.Backend        = (*sftpBackend)(nil)
+	_ sftp.Session        = (*sftpSession)(nil)
+	_ sftp.SpaceReporter  = (*sftpSession)(nil)
+	_ sftp.LimitedSession = (*sftpSession)(nil)
+)

@@ -1,0 +1,99 @@
+// Command manager is the operator.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers"
+)
+
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=fileserver-system,resources=leases,verbs=get;create;update
+
+// Set at build time with -ldflags "-X main.version=... -X main.serverImage=...".
+var (
+	version     = "dev"
+	serverImage = "ghcr.io/fileserver-dev/fileserver:latest"
+)
+
+// The variable by which a deployment names the server's image.
+const serverImageEnv = "SERVER_IMAGE"
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "manager:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	var (
+		f   flags
+		set = flag.NewFlagSet("manager", flag.ExitOnError)
+	)
+	f.register(set)
+	if err := set.Parse(os.Args[1:]); err != nil {
+		return err
+	}
+	if f.version {
+		fmt.Println(version)
+		return nil
+	}
+	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: f.logLevel})
+	ctrl.SetLogger(logr.FromSlogHandler(handler))
+	klog.SetSlogLogger(slog.New(handler))
+
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+
+	cfg, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w", err)
+	}
+	cfg.QPS, cfg.Burst = float32(f.qps), f.qps*2
+	cfg.UserAgent = "fileserver-operator/" + version
+
+	mgr, err := manager.New(cfg, manager.Options{
+		Scheme:                        scheme,
+		Cache:                         f.cache(),
+		Metrics:                       metricsserver.Options{BindAddress: f.metricsAddress},
+		HealthProbeBindAddress:        f.healthAddress,
+		LeaderElection:                f.leaderElection,
+		LeaderElectionID:              "fileserver-operator.fileserver.dev",
+		LeaderElectionReleaseOnCancel: true, // the process ends right after
+	})
+	if err != nil {
+		return fmt.Errorf("making the manager: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	ctx := ctrl.SetupSignalHandler()
+	if err := controllers.Add(ctx, mgr, controllers.Options{
+		Image:         f.serverImage,
+		ClusterDomain: f.clusterDomain,
+		Workers:       f.workers,
+		Namespaces:    f.namespaceList(),
+	}); err != nil {
+		return err
+	}
+	ctrl.Log.WithName("setup").Info("Starting", "version", version, "serverImage", f.serverImage)
+	return mgr.Start(ctx)
+}

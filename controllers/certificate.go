@@ -1,0 +1,186 @@
+package controllers
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// tlsState is what is known of the certificate.
+type tlsState struct {
+	leaf *x509.Certificate
+	ca   []byte // PEM of who signed it, if it is known
+}
+
+func (t tlsState) fingerprint() string {
+	if t.leaf == nil {
+		return ""
+	}
+	return resources.Fingerprint(t.leaf)
+}
+
+func (t tlsState) status(secret string) *v1alpha1.TLSStatus {
+	if t.leaf == nil {
+		return nil
+	}
+	return &v1alpha1.TLSStatus{
+		SecretName:  secret,
+		Fingerprint: t.fingerprint(),
+		NotAfter:    &metav1.Time{Time: t.leaf.NotAfter.UTC()},
+	}
+}
+
+// reconcileCertificate sees to the certificate.
+func (p *pass) reconcileCertificate(ctx context.Context) error {
+	tls := p.server.Spec.TLS
+	issued := p.server.TLSSecret() != "" && tls.IssuerRef != nil
+	if !issued && p.memory.hasCertManager() {
+		u := &unstructured.Unstructured{}
+		u.SetGroupVersionKind(resources.CertificateKind)
+		u.SetNamespace(p.server.Namespace)
+		u.SetName(resources.CertificateName(p.server.Name))
+		if err := p.removeUncached(ctx, u); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.server.TLSSecret() == "":
+		return nil
+	case tls.SecretRef != nil:
+		return p.readCertificate(ctx, waiting(v1alpha1.ReasonSecretNotFound,
+			"The Secret %q in tls.secretRef does not exist: create it with type kubernetes.io/tls, or remove tls.secretRef to get a certificate.", tls.SecretRef.Name))
+	case issued:
+		return p.requestCertificate(ctx)
+	}
+	return p.issueCertificate(ctx)
+}
+
+// readCertificate reads the certificate from a Secret that others fill.
+func (p *pass) readCertificate(ctx context.Context, absent *problem) error {
+	name := p.server.TLSSecret()
+	secret, err := p.readSecret(ctx, name)
+	if err != nil {
+		return err
+	}
+	if secret == nil {
+		p.blocked = true
+		p.report(absent)
+		return nil
+	}
+	leaf, err := resources.KeyPairFrom(secret.Data).Leaf()
+	if err != nil {
+		p.blocked = true
+		p.report(stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the certificate cannot be used: %v; put a certificate and its key there.", name, err))
+		return nil
+	}
+	if left := leaf.NotAfter.Sub(p.Clock.Now()); left <= 0 {
+		p.report(stalled(v1alpha1.ReasonSecretInvalid, "The certificate in the Secret %q ended on %s: replace it.", name, leaf.NotAfter.UTC().Format(time.RFC3339)))
+	} else {
+		p.again(left)
+	}
+	p.tls = tlsState{leaf: leaf, ca: secret.Data[config.TLSCAFile]}
+	return nil
+}
+
+// requestCertificate has cert-manager issue the certificate.
+func (p *pass) requestCertificate(ctx context.Context) error {
+	ref := p.server.Spec.TLS.IssuerRef
+	err := p.put(ctx, client.ApplyConfigurationFromUnstructured(p.server.Certificate()))
+	if noMatch(err) {
+		p.blocked = true
+		p.report(waiting(v1alpha1.ReasonCertManagerMissing, "tls.issuerRef wants cert-manager, which is not installed: install it, or remove tls.issuerRef to get a certificate of the FileServer's own authority."))
+		p.again(30 * time.Second)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.memory.sawCertManager()
+	return p.readCertificate(ctx, waiting(v1alpha1.ReasonCertificatePending,
+		"cert-manager has not issued the certificate yet: see `kubectl describe certificate %s` and the issuer %q.", resources.CertificateName(p.server.Name), ref.Name))
+}
+
+// issueCertificate has the server's own authority issue the certificate.
+func (p *pass) issueCertificate(ctx context.Context) error {
+	now := p.Clock.Now()
+	ca, err := p.ownPair(ctx, resources.CAName(p.server.Name))
+	if err != nil {
+		return err
+	}
+	if resources.CANeedsIssue(ca, now) {
+		if ca, err = resources.IssueCA(p.server.Namespace, p.server.Name, now); err != nil {
+			return err
+		}
+	}
+	if err := p.put(ctx, p.server.CASecret(ca)); err != nil {
+		return err
+	}
+	cert, err := p.ownPair(ctx, resources.TLSName(p.server.Name))
+	if err != nil {
+		return err
+	}
+	names := p.server.CertificateNames()
+	if resources.CertificateNeedsIssue(cert, ca, names, now) {
+		if cert, err = resources.IssueCertificate(ca, names, now); err != nil {
+			return err
+		}
+	}
+	if err := p.put(ctx, p.server.CertificateSecret(cert, ca.Certificate)); err != nil {
+		return err
+	}
+	leaf, err := cert.Leaf()
+	if err != nil {
+		return fmt.Errorf("reading the certificate that was issued: %w", err)
+	}
+	p.tls = tlsState{leaf: leaf, ca: ca.Certificate}
+	p.again(resources.RenewAt(leaf).Sub(now))
+	return nil
+}
+
+// ownPair reads a certificate of the operator's own; an empty one if there is
+// none yet.
+func (p *pass) ownPair(ctx context.Context, name string) (resources.KeyPair, error) {
+	entries, err := p.ownSecret(ctx, name)
+	return resources.KeyPairFrom(entries), err
+}
+
+// ownSecret reads the entries of a Secret of the operator's own; none if it
+// does not exist. What it holds was made once, so the cache's word that there
+// is none is not enough.
+func (p *pass) ownSecret(ctx context.Context, name string) (map[string][]byte, error) {
+	secret := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: p.server.Namespace, Name: name}
+	err := p.Get(ctx, key, secret)
+	if apierrors.IsNotFound(err) {
+		err = p.Direct.Get(ctx, key, secret)
+	}
+	if err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return secret.Data, nil
+}
+
+func (p *pass) removeUncached(ctx context.Context, u *unstructured.Unstructured) error {
+	err := p.Direct.Get(ctx, client.ObjectKeyFromObject(u), u)
+	if apierrors.IsNotFound(err) || noMatch(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading Certificate %s: %w", u.GetName(), err)
+	}
+	if belongs(u, p.server.FileServer) != nil {
+		return nil
+	}
+	return client.IgnoreNotFound(p.Delete(ctx, u))
+}

@@ -1,0 +1,80 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// wantedFiles are the hashes of what the pods should have loaded.
+type wantedFiles struct {
+	config map[string]string // by entry of the ConfigMap
+	users  string
+}
+
+// reconcileConfig sees to the configuration.
+func (p *pass) reconcileConfig(ctx context.Context) error {
+	if p.blocked {
+		return nil // what the pods have stays as it is
+	}
+	b, err := p.server.Config().Marshal()
+	if err != nil {
+		p.blocked = true
+		p.report(stalled(v1alpha1.ReasonInvalidConfiguration, "The server's configuration would not be valid: %v.", err))
+		return nil
+	}
+	files, err := p.olderConfigs(ctx)
+	if err != nil {
+		return err
+	}
+	files[p.server.ConfigKey()] = string(b)
+	p.wanted.config = map[string]string{}
+	for key, file := range files {
+		p.wanted.config[key] = config.Hash([]byte(file))
+	}
+	return p.put(ctx, p.server.ConfigMap(files))
+}
+
+// olderConfigs are the configurations of pods that listen on other ports than
+// the spec has now.
+func (p *pass) olderConfigs(ctx context.Context) (map[string]string, error) {
+	files := map[string]string{}
+	cm := &corev1.ConfigMap{}
+	err := p.Get(ctx, client.ObjectKey{Namespace: p.server.Namespace, Name: resources.ConfigName(p.server.Name)}, cm)
+	if apierrors.IsNotFound(err) {
+		return files, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the ConfigMap: %w", err)
+	}
+	keep := func(spec *corev1.PodSpec) {
+		key := configKey(spec)
+		if file, ok := cm.Data[key]; ok {
+			files[key] = file
+		}
+	}
+	for i := range p.deployments {
+		keep(&p.deployments[i].Spec.Template.Spec)
+	}
+	for i := range p.pods {
+		keep(&p.pods[i].Spec)
+	}
+	return files, nil
+}
+
+// configKey is the entry of the ConfigMap that a pod mounts.
+func configKey(spec *corev1.PodSpec) string {
+	for _, v := range spec.Volumes {
+		if v.Name == config.VolumeConfig && v.ConfigMap != nil && len(v.ConfigMap.Items) == 1 {
+			return v.ConfigMap.Items[0].Key
+		}
+	}
+	return ""
+}

@@ -1,0 +1,111 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
+// +kubebuilder:rbac:groups=fileserver.dev,resources=fileservers;fileserverusers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=fileserver.dev,resources=fileservers/status;fileserverusers/status,verbs=patch;update
+// +kubebuilder:rbac:groups=fileserver.dev,resources=fileservers/finalizers;fileserverusers/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=configmaps;secrets;services;persistentvolumeclaims,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=events,verbs=list
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
+
+// FileServerReconciler makes what a FileServer and its users describe. One
+// request is about a server and all its users, since the users of a server end
+// up in one file.
+type FileServerReconciler struct {
+	client.Client
+	// Direct reads from the API server itself, for what the cache lacks:
+	// objects that are not the operator's.
+	Direct client.Reader
+	// Metadata is a cache of the metadata of Secrets and ConfigMaps that are
+	// not the operator's.
+	Metadata client.Reader
+	Events   events.EventRecorder
+	Clock    clock.PassiveClock
+	// Pods asks pods what they have loaded.
+	Pods LoadedReader
+	// Image is the server's, where a FileServer names none.
+	Image string
+	// ClusterDomain ends the names of Services: cluster.local.
+	ClusterDomain string
+
+	memory *memory
+}
+
+// Reconcile makes one server and its users as they are described.
+func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	fs := &v1alpha1.FileServer{}
+	if err := r.Get(ctx, req.NamespacedName, fs); err != nil {
+		if !apierrors.IsNotFound(err) {
+			return ctrl.Result{}, err
+		}
+		r.memory.forget(req.NamespacedName)
+		return ctrl.Result{}, r.reportOrphans(ctx, req.NamespacedName)
+	}
+	if !fs.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil // the garbage collector removes what it owns
+	}
+	p := r.begin(fs)
+	err := p.run(ctx)
+	if errors.Is(err, errLeftover) {
+		return ctrl.Result{RequeueAfter: time.Second}, nil
+	}
+	if problem := refused(err); problem != nil {
+		p.report(problem)
+		p.again(time.Minute)
+		err = nil
+	}
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if err := p.writeStatus(ctx); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: p.requeue}, nil
+}
+
+// run goes through all that makes a file server. Each step finds in the pass
+// what the ones before it have found out.
+func (p *pass) run(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		p.observe,
+		p.reconcileClaim,
+		p.reconcileService,
+		p.reconcileCertificate,
+		p.reconcileHostKeys,
+		p.reconcileUsers,
+		p.reconcileConfig,
+		p.reconcilePolicies,
+		p.reconcileSlots,
+		p.refreshPods,
+		p.inspectPods,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noMatch says whether an error means that a kind does not exist here.
+func noMatch(err error) bool { return meta.IsNoMatchError(err) }

@@ -1,0 +1,177 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
+// inspectPods finds out what keeps pods from serving.
+func (p *pass) inspectPods(ctx context.Context) error {
+	if problem, err := p.inspectClaim(ctx); err != nil {
+		return err
+	} else if problem != nil {
+		p.report(problem)
+		return nil // its pods cannot but wait
+	}
+	for i := range p.deployments {
+		for _, c := range p.deployments[i].Status.Conditions {
+			if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+				p.report(waiting(v1alpha1.ReasonPodsRefused, "The cluster refuses the pods of Deployment %q: %s.", p.deployments[i].Name, brief(c.Message)))
+			}
+		}
+	}
+	for i := range p.pods {
+		pod := &p.pods[i]
+		if terminating(pod) || podReady(pod) {
+			continue
+		}
+		problem, err := p.inspectPod(ctx, pod)
+		if err != nil {
+			return err
+		}
+		if problem != nil {
+			p.report(problem)
+		}
+	}
+	for i := range p.pods {
+		if e := p.mem().pods[p.pods[i].UID].loaded.Error; e != "" {
+			p.report(stalled(v1alpha1.ReasonConfigurationRefused, "The pod %q refuses a file and keeps the last good one: %s.", p.pods[i].Name, brief(e)))
+		}
+	}
+	return nil
+}
+
+// inspectClaim finds out why a claim has no volume. A class that waits for the
+// first pod is no problem of the claim's.
+func (p *pass) inspectClaim(ctx context.Context) (*problem, error) {
+	if p.claim == nil || p.claim.Status.Phase != corev1.ClaimPending {
+		return nil, nil
+	}
+	e, err := p.lastEvent(ctx, p.claim.Namespace, p.claim.UID)
+	if err != nil {
+		return nil, err
+	}
+	p.again(10 * time.Second) // events are not watched
+	switch {
+	case e == nil && (p.claim.Spec.StorageClassName == nil || *p.claim.Spec.StorageClassName == ""):
+		return waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q has no volume yet, and names no StorageClass: set storage.claim.storageClassName, or make one the cluster's default.", p.claim.Name), nil
+	case e == nil:
+		return waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q has no volume yet.", p.claim.Name), nil
+	case e.Reason == "WaitForFirstConsumer" || e.Reason == "WaitForPodScheduled":
+		return nil, nil
+	}
+	return waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q has no volume yet (%s): %s.", p.claim.Name, e.Reason, brief(e.Message)), nil
+}
+
+func (p *pass) inspectPod(ctx context.Context, pod *corev1.Pod) (*problem, error) {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			return waiting(v1alpha1.ReasonUnschedulable, "No node takes the pod %q: %s.", pod.Name, brief(c.Message)), nil
+		}
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		if problem := inspectContainer(pod, &c); problem != nil {
+			return problem, nil
+		}
+		if w := c.State.Waiting; w != nil && w.Reason == "ContainerCreating" && p.Clock.Since(pod.CreationTimestamp.Time) > 5*time.Second {
+			p.again(10 * time.Second)
+			e, err := p.lastEvent(ctx, pod.Namespace, pod.UID)
+			if err != nil {
+				return nil, err
+			}
+			if e != nil && e.Type == corev1.EventTypeWarning {
+				return waiting(v1alpha1.ReasonMountFailed, "The pod %q cannot start (%s): %s.", pod.Name, e.Reason, brief(e.Message)), nil
+			}
+		}
+	}
+	if len(pod.Status.ContainerStatuses) == 0 {
+		p.again(5 * time.Second)
+	}
+	return nil, nil
+}
+
+func inspectContainer(pod *corev1.Pod, c *corev1.ContainerStatus) *problem {
+	w := c.State.Waiting
+	if w == nil {
+		if c.RestartCount >= 2 {
+			return crashLoop(pod, c)
+		}
+		return nil
+	}
+	switch w.Reason {
+	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable":
+		return waiting(v1alpha1.ReasonImagePullFailed, "The image %q cannot be pulled: %s; correct spec.image, or podTemplate.imagePullSecrets.", pod.Spec.Containers[0].Image, brief(w.Message))
+	case "CrashLoopBackOff":
+		return crashLoop(pod, c)
+	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+		return waiting(v1alpha1.ReasonMountFailed, "The pod %q cannot start (%s): %s.", pod.Name, w.Reason, brief(w.Message))
+	}
+	return nil
+}
+
+func crashLoop(pod *corev1.Pod, c *corev1.ContainerStatus) *problem {
+	why := "it says nothing; see `kubectl logs --previous " + pod.Name + "`"
+	if t := c.LastTerminationState.Terminated; t != nil {
+		why = fmt.Sprintf("exit code %d", t.ExitCode)
+		if t.Reason != "" && t.Reason != "Error" {
+			why += " (" + t.Reason + ")"
+		}
+		if m := lastLine(t.Message); m != "" {
+			why += ", " + m
+		}
+	}
+	return stalled(v1alpha1.ReasonCrashLooping, "The server in the pod %q ended %d times: %s.", pod.Name, c.RestartCount, why)
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return brief(lines[len(lines)-1])
+}
+
+// brief shortens what others wrote, and leaves the full stop to us.
+func brief(text string) string {
+	text = strings.TrimRight(strings.TrimSpace(text), ".")
+	if r := []rune(text); len(r) > 400 {
+		return string(r[:400]) + "…"
+	}
+	return text
+}
+
+// lastEvent is the newest event about an object; nil if there is none.
+func (p *pass) lastEvent(ctx context.Context, namespace string, uid types.UID) (*corev1.Event, error) {
+	var list corev1.EventList
+	err := p.Direct.List(ctx, &list, client.InNamespace(namespace),
+		client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("involvedObject.uid", string(uid))})
+	if err != nil {
+		return nil, fmt.Errorf("listing events: %w", err)
+	}
+	if len(list.Items) == 0 {
+		return nil, nil
+	}
+	newest := slices.MaxFunc(list.Items, func(a, b corev1.Event) int { return cmp.Compare(eventTime(&a), eventTime(&b)) })
+	return &newest, nil
+}
+
+func eventTime(e *corev1.Event) int64 {
+	for _, t := range []time.Time{e.LastTimestamp.Time, e.EventTime.Time} {
+		if !t.IsZero() {
+			return t.UnixNano()
+		}
+	}
+	if e.Series != nil {
+		return e.Series.LastObservedTime.UnixNano()
+	}
+	return e.CreationTimestamp.UnixNano()
+}

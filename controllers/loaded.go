@@ -1,0 +1,62 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// LoadedReader asks a pod what it has loaded.
+type LoadedReader interface {
+	Loaded(ctx context.Context, pod *corev1.Pod) (config.Loaded, error)
+}
+
+// PodHTTP asks pods over HTTP.
+type PodHTTP struct{ client *http.Client }
+
+// How long a pod may take to answer: it has the answer at hand.
+const askTimeout = time.Second
+
+// NewPodHTTP asks pods over HTTP at their own addresses.
+func NewPodHTTP() *PodHTTP {
+	return &PodHTTP{client: &http.Client{
+		Timeout: askTimeout,
+		Transport: &http.Transport{
+			Proxy:              nil, // pods are never behind one
+			DisableKeepAlives:  true,
+			DialContext:        (&net.Dialer{Timeout: askTimeout}).DialContext,
+			DisableCompression: true,
+		},
+	}}
+}
+
+// Loaded implements LoadedReader.
+func (c *PodHTTP) Loaded(ctx context.Context, pod *corev1.Pod) (config.Loaded, error) {
+	url := "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(config.PortHTTP)) + config.PathConfig
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return config.Loaded{}, err
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return config.Loaded{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return config.Loaded{}, fmt.Errorf("%s answers %s", config.PathConfig, resp.Status)
+	}
+	var loaded config.Loaded
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&loaded); err != nil {
+		return config.Loaded{}, fmt.Errorf("reading the answer of %s: %w", config.PathConfig, err)
+	}
+	return loaded, nil
+}

@@ -1,0 +1,161 @@
+package controllers_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers"
+)
+
+const serverImage = "registry.example/fileserver:1.0.0"
+
+var (
+	restConfig *rest.Config
+	// api speaks to a real API server, as kubectl does. No kubelet, and none of
+	// Kubernetes' own controllers run beside it.
+	api client.Client
+	// pods answer for the pods that tests make up.
+	pods = &fakePods{}
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		fmt.Fprintln(os.Stderr, "These tests need a real API server: set KUBEBUILDER_ASSETS to a folder with kube-apiserver, etcd and kubectl, or run `make test`, which builds them.")
+		return 1
+	}
+	var logs io.Writer = io.Discard
+	if os.Getenv("TEST_LOGS") != "" {
+		logs = os.Stderr
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(logs, nil)))
+	env := &envtest.Environment{
+		CRDDirectoryPaths:     []string{filepath.Join("..", "config", "crd", "bases")},
+		ErrorIfCRDPathMissing: true,
+	}
+	var err error
+	if restConfig, err = env.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "starting the API server:", err)
+		return 1
+	}
+	defer func() { _ = env.Stop() }()
+	restConfig.QPS, restConfig.Burst = 500, 1000
+	if err := v1alpha1.AddToScheme(clientgoscheme.Scheme); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if api, err = client.New(restConfig, client.Options{FieldValidation: metav1.FieldValidationStrict}); err != nil {
+		fmt.Fprintln(os.Stderr, "making a client:", err)
+		return 1
+	}
+	stop, err := startOperator(controllers.Options{Image: serverImage, Pods: pods})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "starting the operator:", err)
+		return 1
+	}
+	defer stop()
+	return m.Run()
+}
+
+// startOperator runs the operator as cmd/manager does, and returns a function
+// that ends it.
+func startOperator(o controllers.Options) (stop func(), err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	yes := true
+	o.SkipNameValidation = &yes
+	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
+		Cache:   controllers.CacheOptions(o.Namespaces...),
+		Metrics: metricsserver.Options{BindAddress: "0"},
+	})
+	if err == nil {
+		err = controllers.Add(ctx, mgr, o)
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := mgr.Start(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "the operator ended:", err)
+		}
+	})
+	return func() { cancel(); done.Wait() }, nil
+}
+
+// namespace makes one for a test.
+func namespace(t *testing.T) string {
+	t.Helper()
+	ns := &corev1.Namespace{}
+	ns.GenerateName = "test-"
+	create(t, ns)
+	return ns.Name
+}
+
+func create(t *testing.T, objects ...client.Object) {
+	t.Helper()
+	for _, o := range objects {
+		if err := api.Create(t.Context(), o); err != nil {
+			t.Fatalf("creating %T %s: %v", o, o.GetName(), err)
+		}
+	}
+}
+
+func update(t *testing.T, o client.Object, change func()) {
+	t.Helper()
+	eventually(t, func() error {
+		if err := api.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+			return err
+		}
+		change()
+		return api.Update(t.Context(), o)
+	})
+}
+
+// get waits until an object is there.
+func get[T client.Object](t *testing.T, ns, name string, o T) T {
+	t.Helper()
+	eventually(t, func() error { return api.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: name}, o) })
+	return o
+}
+
+// How long anything may take. It is long because the machine may be busy.
+const deadline = 30 * time.Second
+
+// eventually waits until what returns no error.
+func eventually(t *testing.T, what func() error) {
+	t.Helper()
+	var err error
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(deadline)
+	for {
+		if err = what(); err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("after %s: %v", deadline, err)
+		}
+	}
+}

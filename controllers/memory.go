@@ -1,0 +1,101 @@
+package controllers
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// memory is what is kept between passes. All of it can be found out again: a
+// restart costs time and nothing else.
+type memory struct {
+	mu          sync.Mutex
+	servers     map[types.NamespacedName]*serverMemory
+	certManager bool
+}
+
+// serverMemory is about one server. Only one pass at a time uses it.
+type serverMemory struct {
+	entries map[string]entryMemory       // of Secrets and ConfigMaps that users name
+	hashes  map[types.UID]hashMemory     // of users' passwords
+	pods    map[types.UID]podMemory      // what pods have loaded
+	files   map[string]map[string]string // users' files by hash: by user, the hash of the entry
+	recent  []string                     // hashes of files, the newest last
+}
+
+// entryMemory is the content of an entry, and which version of the object had it.
+type entryMemory struct {
+	version string
+	state   entryState
+	content []byte
+}
+
+// hashMemory is the hash of a password.
+type hashMemory struct {
+	of   [32]byte
+	hash string
+}
+
+// podMemory is what a pod has loaded.
+type podMemory struct {
+	loaded   config.Loaded
+	asked    bool      // and answered
+	err      error     // of the last time it was asked
+	bumped   time.Time // when its mounts were last refreshed
+	attempts int       // how often, for the same files
+	wants    string    // the files that the attempts were for
+}
+
+func newMemory() *memory { return &memory{servers: map[types.NamespacedName]*serverMemory{}} }
+
+func (m *memory) of(server types.NamespacedName) *serverMemory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.servers[server]
+	if s == nil {
+		s = &serverMemory{
+			entries: map[string]entryMemory{},
+			hashes:  map[types.UID]hashMemory{},
+			pods:    map[types.UID]podMemory{},
+			files:   map[string]map[string]string{},
+		}
+		m.servers[server] = s
+	}
+	return s
+}
+
+func (m *memory) forget(server types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.servers, server)
+}
+
+func (m *memory) sawCertManager() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.certManager = true
+}
+
+func (m *memory) hasCertManager() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.certManager
+}
+
+// How many versions of a users' file are remembered. Pods load the newest
+// within seconds.
+const rememberedFiles = 8
+
+func (s *serverMemory) remember(file string, entries map[string]string) {
+	if _, known := s.files[file]; !known {
+		s.recent = append(s.recent, file)
+	}
+	s.files[file] = entries
+	for len(s.recent) > rememberedFiles {
+		delete(s.files, s.recent[0])
+		s.recent = s.recent[1:]
+	}
+}

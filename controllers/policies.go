@@ -1,0 +1,52 @@
+package controllers
+
+import (
+	"context"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// reconcilePolicies sees to the NetworkPolicy and the PodDisruptionBudget.
+func (p *pass) reconcilePolicies(ctx context.Context) error {
+	spec := &p.server.Spec
+	var err error
+	if spec.NetworkPolicy == v1alpha1.NetworkPolicyNone || spec.Expose.Type == v1alpha1.ExposeHostNetwork {
+		err = p.drop(ctx, &networkingv1.NetworkPolicy{}, resources.NetworkPolicyName(p.server.Name))
+	} else {
+		err = p.put(ctx, p.server.NetworkPolicy(p.olderPorts()...))
+	}
+	if err != nil {
+		return err
+	}
+	// Where a replacement cannot run beside a pod, holding the pod's eviction
+	// would only hold the drain of its node for ever.
+	if *spec.Replicas == 0 || p.server.OneNode || p.exclusive() {
+		return p.drop(ctx, &policyv1.PodDisruptionBudget{}, resources.DisruptionName(p.server.Name))
+	}
+	return p.put(ctx, p.server.Disruption(*spec.Replicas))
+}
+
+// olderPorts are the ports, besides the wanted ones, on which pods still serve.
+func (p *pass) olderPorts() []v1alpha1.PortRange {
+	older := p.olderRanges()
+	wanted := map[int32]bool{config.PortHTTP: true}
+	for _, port := range p.server.ControlPorts() {
+		wanted[port] = true
+	}
+	for i := range p.pods {
+		for _, c := range p.pods[i].Spec.Containers {
+			for _, port := range c.Ports {
+				if !wanted[port.ContainerPort] && resources.IsControlPort(port.Name) {
+					wanted[port.ContainerPort] = true
+					older = append(older, v1alpha1.PortRange{First: port.ContainerPort, Last: port.ContainerPort})
+				}
+			}
+		}
+	}
+	return older
+}

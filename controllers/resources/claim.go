@@ -1,0 +1,81 @@
+package resources
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
+// Claim is the volume's claim; nil where the spec has another storage. It has
+// no owner, so that the files outlive the FileServer; one that is there
+// already keeps what cannot be changed, and never shrinks.
+func (s Server) Claim(existing *corev1.PersistentVolumeClaim) *corev1ac.PersistentVolumeClaimApplyConfiguration {
+	want := s.Spec.Storage.WantedClaim()
+	if want == nil {
+		return nil
+	}
+	size := *want.Size
+	if existing != nil {
+		if has := existing.Spec.Resources.Requests[corev1.ResourceStorage]; has.Cmp(size) > 0 {
+			size = has
+		}
+	}
+	spec := corev1ac.PersistentVolumeClaimSpec().
+		WithResources(corev1ac.VolumeResourceRequirements().
+			WithRequests(corev1.ResourceList{corev1.ResourceStorage: size}))
+	if existing == nil {
+		if want.StorageClassName != "" {
+			spec.WithStorageClassName(want.StorageClassName)
+		}
+		for _, m := range want.AccessModes {
+			spec.WithAccessModes(corev1.PersistentVolumeAccessMode(m))
+		}
+	} else {
+		spec.WithAccessModes(existing.Spec.AccessModes...)
+		spec.StorageClassName = existing.Spec.StorageClassName
+	}
+	claim := corev1ac.PersistentVolumeClaim(ClaimName(s.Name), s.Namespace).
+		WithLabels(with(want.Labels, s.Labels())).
+		WithSpec(spec)
+	if len(want.Annotations) > 0 {
+		claim.WithAnnotations(want.Annotations)
+	}
+	return claim
+}
+
+// ClaimInUse is the name of the claim that the pods mount; "" if the storage
+// is ephemeral.
+func (s Server) ClaimInUse() string {
+	switch {
+	case s.Spec.Storage.ExistingClaim != "":
+		return s.Spec.Storage.ExistingClaim
+	case s.Spec.Storage.WantedClaim() != nil:
+		return ClaimName(s.Name)
+	}
+	return ""
+}
+
+// OneNode says whether a claim with these access modes ties pods to a node.
+func OneNode(modes []corev1.PersistentVolumeAccessMode) bool {
+	for _, m := range modes {
+		if m == corev1.ReadWriteMany {
+			return false
+		}
+	}
+	return true
+}
+
+// OnePod says whether a claim with these access modes takes one pod at a time.
+func OnePod(modes []corev1.PersistentVolumeAccessMode) bool {
+	return len(modes) == 1 && modes[0] == corev1.ReadWriteOncePod
+}
+
+// WantedModes are the access modes of the claim as the spec has them.
+func WantedModes(c *v1alpha1.Claim) []corev1.PersistentVolumeAccessMode {
+	var modes []corev1.PersistentVolumeAccessMode
+	for _, m := range c.AccessModes {
+		modes = append(modes, corev1.PersistentVolumeAccessMode(m))
+	}
+	return modes
+}

@@ -1,0 +1,172 @@
+package resources
+
+import (
+	"encoding/json"
+	"path"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// Defaults of the durations, as the API documents them.
+const (
+	defaultIdleTimeout = 15 * time.Minute
+	defaultLoginGrace  = time.Minute
+	defaultBan         = 10 * time.Minute
+	defaultFailures    = 10
+	defaultDrain       = 5 * time.Minute
+	defaultAcceptFor   = 5 * time.Second
+)
+
+// Config is the server's configuration.
+func (s Server) Config() *config.Config {
+	served := s.Spec.ServedProtocols()
+	c := &config.Config{
+		Version:           config.Version,
+		Storage:           config.Storage{Root: config.DataDir, AtomicUploads: s.Spec.Storage.AtomicUploads},
+		UsersFile:         config.UsersPath,
+		Sessions:          s.sessions(),
+		ProxyProtocolFrom: prefixes(s.Spec.Expose.ProxyProtocolFrom),
+		Drain: config.Drain{
+			AcceptFor: config.Duration(s.Spec.Drain.AcceptFor.Or(defaultAcceptFor)),
+			Timeout:   config.Duration(s.Spec.Drain.Timeout.Or(defaultDrain)),
+		},
+	}
+	if f := served.FTP; f != nil {
+		c.Protocols.FTP = &config.FTP{Port: int(f.Port), DataPort: int(f.DataPort), TLS: config.TLSPolicy(f.TLS)}
+	}
+	if f := served.FTPS; f != nil {
+		c.Protocols.FTPS = &config.FTPS{Port: int(f.Port), DataPort: int(f.DataPort)}
+	}
+	if f := served.SFTP; f != nil {
+		c.Protocols.SFTP = &config.SFTP{Port: int(f.Port)}
+		c.SSH = s.ssh(f)
+	}
+	if served.HasPassive() {
+		c.Passive = s.passive()
+	}
+	if served.HasTLS() {
+		c.TLS = &config.TLS{
+			CertFile: path.Join(config.TLSDir, config.TLSCertFile),
+			KeyFile:  path.Join(config.TLSDir, config.TLSKeyFile),
+		}
+	}
+	return c
+}
+
+func (s Server) passive() *config.Passive {
+	r := s.Spec.PassivePorts()
+	p := &config.Passive{
+		Ports:     config.PortRange{First: int(r.First), Last: int(r.Last)},
+		Tell:      s.tell(),
+		TellPorts: s.tellPorts(),
+		PeerCheck: config.PeerCheck(s.Spec.Passive.PeerCheck),
+	}
+	if p.PeerCheck == "" {
+		p.PeerCheck = config.PeerAddress
+		if s.HidesAddresses() {
+			p.PeerCheck = config.PeerTLSSession
+		}
+	}
+	return p
+}
+
+func (s Server) ssh(f *v1alpha1.SFTP) *config.SSH {
+	c := &config.SSH{Banner: f.Banner, TrustedUserCAKeys: f.TrustedUserCAKeys}
+	for _, name := range s.HostKeyFiles {
+		c.HostKeyFiles = append(c.HostKeyFiles, path.Join(config.SSHDir, name))
+	}
+	if a := f.Algorithms; a != nil {
+		c.Algorithms = config.SSHAlgorithms{
+			KeyExchanges: a.KeyExchanges, Ciphers: a.Ciphers, MACs: a.MACs,
+			HostKeys: a.HostKeys, PublicKeys: a.PublicKeys,
+		}
+	}
+	return c
+}
+
+func (s Server) sessions() config.Sessions {
+	in := s.Spec.Sessions
+	out := config.Sessions{
+		Max:           int(in.Max),
+		MaxPerUser:    int(in.MaxPerUser),
+		MaxPerAddress: int(in.MaxPerAddress),
+		IdleTimeout:   config.Duration(in.IdleTimeout.Or(defaultIdleTimeout)),
+		LoginGrace:    config.Duration(in.LoginGrace.Or(defaultLoginGrace)),
+		Bandwidth:     bandwidth(in.Bandwidth),
+	}
+	ban := in.Ban
+	if ban == nil {
+		if s.HidesAddresses() {
+			return out
+		}
+		ban = &v1alpha1.Ban{}
+	}
+	failures := int32(defaultFailures)
+	if ban.Failures != nil {
+		failures = *ban.Failures
+	}
+	if failures > 0 {
+		out.Ban = config.Ban{
+			Failures: int(failures),
+			Window:   config.Duration(ban.Window.Or(defaultBan)),
+			Duration: config.Duration(ban.Duration.Or(defaultBan)),
+		}
+	}
+	return out
+}
+
+func bandwidth(in *v1alpha1.Bandwidth) config.Bandwidth {
+	if in == nil {
+		return config.Bandwidth{}
+	}
+	return config.Bandwidth{Upload: bytesPerSecond(in.Upload), Download: bytesPerSecond(in.Download)}
+}
+
+func bytesPerSecond(q *resource.Quantity) int64 {
+	if q == nil {
+		return 0
+	}
+	return q.Value()
+}
+
+// ConfigKey is the entry of the ConfigMap with the configuration of pods that
+// listen as the spec has it now. Pods of an older spec keep an entry of their
+// own until they have gone, or they would close ports that they declare.
+func (s Server) ConfigKey() string {
+	served := s.Spec.ServedProtocols()
+	listens := struct {
+		FTP, FTPData, FTPS, FTPSData, SFTP int32
+		Passive, TLSSecret, HostKeysSecret string
+	}{TLSSecret: s.TLSSecret(), HostKeysSecret: s.HostKeysSecret()}
+	if f := served.FTP; f != nil {
+		listens.FTP, listens.FTPData = f.Port, f.DataPort
+	}
+	if f := served.FTPS; f != nil {
+		listens.FTPS, listens.FTPSData = f.Port, f.DataPort
+	}
+	if f := served.SFTP; f != nil {
+		listens.SFTP = f.Port
+	}
+	if served.HasPassive() {
+		listens.Passive = s.Spec.PassivePorts().String()
+	}
+	b, err := json.Marshal(listens)
+	if err != nil {
+		panic(err) // a struct of numbers and texts
+	}
+	return "config-" + config.Hash(b)[:10] + ".json"
+}
+
+// ConfigMap holds the configuration of the wanted pods, and those of older
+// ones that still run.
+func (s Server) ConfigMap(files map[string]string) *corev1ac.ConfigMapApplyConfiguration {
+	return corev1ac.ConfigMap(ConfigName(s.Name), s.Namespace).
+		WithLabels(s.Labels()).
+		WithOwnerReferences(s.Owner()).
+		WithData(files)
+}

@@ -1,0 +1,240 @@
+package resources
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// Exposure is where clients reach a server.
+type Exposure struct {
+	// Addresses are IP addresses or host names; the first is the one that is
+	// shown. None: there is no address yet.
+	Addresses []string
+	// NodePorts are the ports that clients use in place of the server's own,
+	// where the two differ.
+	NodePorts map[int32]int32
+	// ToldAddresses are what clients of passive mode are told. None: the
+	// address to which they connected.
+	ToldAddresses []string
+}
+
+// Port that clients use for a port of the server.
+func (e Exposure) Port(own int32) int32 {
+	if p, ok := e.NodePorts[own]; ok {
+		return p
+	}
+	return own
+}
+
+// Observe reads from the Service where clients reach the server, and from the
+// nodes on which its pods run. Both may be missing.
+func Observe(spec *v1alpha1.FileServerSpec, policy v1alpha1.TrafficPolicy, svc *corev1.Service, nodes []corev1.Node) Exposure {
+	switch spec.Expose.Type {
+	case v1alpha1.ExposeHostNetwork:
+		// The address to which a client connected is the node's own, so
+		// there is no better one to tell.
+		return Exposure{Addresses: nodeAddresses(nodes)}
+	case v1alpha1.ExposeNodePort:
+		return nodePortExposure(policy, svc, nodes)
+	case v1alpha1.ExposeClusterIP:
+		if svc == nil {
+			return Exposure{}
+		}
+		ips := clusterIPs(svc)
+		return Exposure{Addresses: ips, ToldAddresses: ips}
+	default:
+		addresses := ingress(svc)
+		return Exposure{Addresses: addresses, ToldAddresses: addresses}
+	}
+}
+
+func ingress(svc *corev1.Service) []string {
+	if svc == nil {
+		return nil
+	}
+	var addresses []string
+	for _, in := range svc.Status.LoadBalancer.Ingress {
+		switch {
+		case in.IP != "":
+			addresses = append(addresses, in.IP)
+		case in.Hostname != "":
+			addresses = append(addresses, in.Hostname)
+		}
+	}
+	return addresses
+}
+
+func clusterIPs(svc *corev1.Service) []string {
+	return slices.DeleteFunc(slices.Clone(svc.Spec.ClusterIPs), func(ip string) bool {
+		return ip == "" || ip == corev1.ClusterIPNone
+	})
+}
+
+func nodePortExposure(policy v1alpha1.TrafficPolicy, svc *corev1.Service, nodes []corev1.Node) Exposure {
+	if svc == nil {
+		return Exposure{}
+	}
+	e := Exposure{NodePorts: map[int32]int32{}}
+	for _, p := range svc.Spec.Ports {
+		if p.NodePort == 0 {
+			return Exposure{}
+		}
+		e.NodePorts[p.Port] = p.NodePort
+	}
+	e.Addresses = nodeAddresses(nodes)
+	e.ToldAddresses = []string{config.NodeAddress}
+	// Any node takes traffic for any pod, so one public address serves all.
+	if external := addressesOf(nodes, corev1.NodeExternalIP); len(external) > 0 && (policy == v1alpha1.TrafficCluster || len(nodes) == 1) {
+		e.ToldAddresses = external
+	}
+	return e
+}
+
+// nodeAddresses are those by which the nodes are reached: the external ones,
+// where there are any.
+func nodeAddresses(nodes []corev1.Node) []string {
+	if external := addressesOf(nodes, corev1.NodeExternalIP); len(external) > 0 {
+		return external
+	}
+	return addressesOf(nodes, corev1.NodeInternalIP)
+}
+
+func addressesOf(nodes []corev1.Node, kind corev1.NodeAddressType) []string {
+	var addresses []string
+	for _, n := range nodes {
+		for _, a := range n.Status.Addresses {
+			if a.Type == kind && !slices.Contains(addresses, a.Address) {
+				addresses = append(addresses, a.Address)
+			}
+		}
+	}
+	return addresses
+}
+
+// TrafficPolicy is the external traffic policy, by default the one that keeps
+// client addresses, where all pods are on one node anyway.
+func (s Server) TrafficPolicy() v1alpha1.TrafficPolicy {
+	e := s.Spec.Expose
+	switch {
+	case e.ExternalTrafficPolicy != "":
+		return e.ExternalTrafficPolicy
+	case e.Type == v1alpha1.ExposeLoadBalancer && s.OneNode:
+		return v1alpha1.TrafficLocal
+	}
+	return v1alpha1.TrafficCluster
+}
+
+// HidesAddresses says whether the exposure shows the pods another address than
+// the client's.
+func (s Server) HidesAddresses() bool {
+	e := s.Spec.Expose
+	if len(e.ProxyProtocolFrom) > 0 {
+		return false
+	}
+	external := e.Type == v1alpha1.ExposeLoadBalancer || e.Type == v1alpha1.ExposeNodePort
+	return external && s.TrafficPolicy() == v1alpha1.TrafficCluster
+}
+
+// ShownAddress is the one that people are told.
+func (s Server) ShownAddress() string {
+	if len(s.Exposure.Addresses) == 0 {
+		return ""
+	}
+	return s.Exposure.Addresses[0]
+}
+
+// Endpoints are where clients connect, by protocol and address.
+func (s Server) Endpoints() []v1alpha1.Endpoint {
+	var endpoints []v1alpha1.Endpoint
+	for _, p := range s.protocolPorts() {
+		for _, a := range s.Exposure.Addresses {
+			port := s.Exposure.Port(p.port)
+			endpoints = append(endpoints, v1alpha1.Endpoint{
+				Name: p.name, Address: a, Port: port,
+				URL: p.name + "://" + net.JoinHostPort(a, strconv.Itoa(int(port))),
+			})
+		}
+	}
+	return endpoints
+}
+
+// PortsText has the port of each protocol: "ftp:21,ftps:990,sftp:22".
+func (s Server) PortsText() string {
+	var ports []string
+	for _, p := range s.protocolPorts() {
+		ports = append(ports, p.name+":"+strconv.Itoa(int(s.Exposure.Port(p.port))))
+	}
+	return strings.Join(ports, ",")
+}
+
+type protocolPort struct {
+	name string
+	port int32
+}
+
+func (s Server) protocolPorts() []protocolPort {
+	var ports []protocolPort
+	served := s.Spec.ServedProtocols()
+	if served.FTP != nil {
+		ports = append(ports, protocolPort{config.ProtocolFTP, served.FTP.Port})
+	}
+	if served.FTPS != nil {
+		ports = append(ports, protocolPort{config.ProtocolFTPS, served.FTPS.Port})
+	}
+	if served.SFTP != nil {
+		ports = append(ports, protocolPort{config.ProtocolSFTP, served.SFTP.Port})
+	}
+	return ports
+}
+
+// tell are the rules of the address that clients of passive mode are told.
+func (s Server) tell() []config.TellRule {
+	var rules []config.TellRule
+	for _, r := range s.Spec.Passive.AddressRules {
+		rules = append(rules, config.TellRule{Clients: prefixes(r.Clients), Addresses: []string{r.Address}})
+	}
+	switch {
+	case s.Spec.Passive.Address != "":
+		rules = append(rules, config.TellRule{Addresses: []string{s.Spec.Passive.Address}})
+	case len(s.Exposure.ToldAddresses) > 0:
+		rules = append(rules, config.TellRule{Addresses: s.Exposure.ToldAddresses})
+	}
+	return rules
+}
+
+// tellPorts are the passive ports that clients reach under another number.
+func (s Server) tellPorts() map[int]int {
+	r := s.Spec.PassivePorts()
+	var ports map[int]int
+	for own, told := range maps.All(s.Exposure.NodePorts) {
+		if r.First <= own && own <= r.Last {
+			if ports == nil {
+				ports = map[int]int{}
+			}
+			ports[int(own)] = int(told)
+		}
+	}
+	return ports
+}
+
+// prefixes reads networks, and addresses as networks of one.
+func prefixes(texts []string) []netip.Prefix {
+	var list []netip.Prefix
+	for _, t := range texts {
+		if p, err := netip.ParsePrefix(t); err == nil {
+			list = append(list, p.Masked())
+		} else if a, err := netip.ParseAddr(t); err == nil {
+			list = append(list, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	return list
+}

@@ -1,0 +1,118 @@
+package resources
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+const rsaBits = 3072
+
+// GenerateHostKeys makes those keys of [config.SSHHostKeyFiles] that have does
+// not hold, and returns all.
+func GenerateHostKeys(have map[string][]byte) (map[string][]byte, error) {
+	keys := maps.Clone(have)
+	if keys == nil {
+		keys = map[string][]byte{}
+	}
+	for _, file := range config.SSHHostKeyFiles {
+		if len(keys[file]) > 0 {
+			continue
+		}
+		key, err := generateHostKey(file)
+		if err != nil {
+			return nil, fmt.Errorf("making %s: %w", file, err)
+		}
+		block, err := ssh.MarshalPrivateKey(key, "")
+		if err != nil {
+			return nil, fmt.Errorf("encoding %s: %w", file, err)
+		}
+		keys[file] = pem.EncodeToMemory(block)
+	}
+	return keys, nil
+}
+
+func generateHostKey(file string) (crypto.PrivateKey, error) {
+	switch file {
+	case "ssh_host_ed25519_key":
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
+	case "ssh_host_ecdsa_key":
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "ssh_host_rsa_key":
+		return rsa.GenerateKey(rand.Reader, rsaBits)
+	}
+	return nil, errors.New("the algorithm is not known")
+}
+
+// HostKeysSecretWith holds the keys.
+func (s Server) HostKeysSecretWith(keys map[string][]byte) *corev1ac.SecretApplyConfiguration {
+	return corev1ac.Secret(HostKeysName(s.Name), s.Namespace).
+		WithLabels(s.Labels()).
+		WithOwnerReferences(s.Owner()).
+		WithData(keys)
+}
+
+// HostKeys are the keys of a server, as clients know them.
+type HostKeys struct {
+	Files  []string                    // entries of the Secret, in the order in which they are offered
+	Public []string                    // "type base64"
+	Status []v1alpha1.SSHHostKeyStatus // fingerprints
+}
+
+// ReadHostKeys reads the keys in a Secret's entries. Errors name the entry and
+// say nothing of its content.
+func ReadHostKeys(entries map[string][]byte) (HostKeys, error) {
+	var keys HostKeys
+	for _, file := range hostKeyOrder(entries) {
+		signer, err := ssh.ParsePrivateKey(entries[file])
+		if err != nil {
+			return HostKeys{}, fmt.Errorf("%q is not a private key without passphrase in OpenSSH's or PEM format", file)
+		}
+		public := signer.PublicKey()
+		keys.Files = append(keys.Files, file)
+		keys.Public = append(keys.Public, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(public))))
+		keys.Status = append(keys.Status, v1alpha1.SSHHostKeyStatus{Type: public.Type(), Fingerprint: ssh.FingerprintSHA256(public)})
+	}
+	if len(keys.Files) == 0 {
+		return HostKeys{}, errors.New("it has no entry with a private key")
+	}
+	return keys, nil
+}
+
+// hostKeyOrder has the entries with our names first, in our order.
+func hostKeyOrder(entries map[string][]byte) []string {
+	var files []string
+	for _, file := range config.SSHHostKeyFiles {
+		if _, ok := entries[file]; ok {
+			files = append(files, file)
+		}
+	}
+	for _, file := range slices.Sorted(maps.Keys(entries)) {
+		if !strings.HasSuffix(file, ".pub") && !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// CheckKeyLine says whether an authorized key can be read.
+func CheckKeyLine(line string) error {
+	_, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	return err
+}

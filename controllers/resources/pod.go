@@ -1,0 +1,246 @@
+package resources
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+const (
+	containerName  = "fileserver"
+	nodeAddressEnv = "NODE_ADDRESS"
+	uid            = 65532
+
+	// What a server needs to end after its drain has timed out.
+	terminationMargin = 15 * time.Second
+
+	// The only sysctl that the pod needs: non-root on the standard ports. It
+	// is among the safe ones of Pod Security "restricted".
+	unprivilegedPorts = "net.ipv4.ip_unprivileged_port_start"
+)
+
+// Slot is one pod's place: a number, and its slice of the passive range.
+type Slot struct {
+	Number int
+	Ports  v1alpha1.PortRange
+}
+
+// pod is what all pods have in common.
+func (s Server) pod() *corev1ac.PodTemplateSpecApplyConfiguration {
+	t := s.Spec.PodTemplate
+	template := corev1ac.PodTemplateSpec().
+		WithLabels(with(t.Labels, s.Labels())).
+		WithSpec(s.podSpec())
+	if len(t.Annotations) > 0 {
+		template.WithAnnotations(t.Annotations)
+	}
+	return template
+}
+
+func (s Server) podSpec() *corev1ac.PodSpecApplyConfiguration {
+	drain := s.Spec.Drain.Timeout.Or(defaultDrain) + s.Spec.Drain.AcceptFor.Or(defaultAcceptFor) + terminationMargin
+	spec := corev1ac.PodSpec().
+		WithContainers(s.container()).
+		WithVolumes(s.volumes()...).
+		WithSecurityContext(s.podSecurity()).
+		WithEnableServiceLinks(false). // five variables for each port, in every pod
+		WithAutomountServiceAccountToken(false).
+		WithTerminationGracePeriodSeconds(int64(drain.Round(time.Second) / time.Second))
+	if s.onHost() {
+		spec.WithHostNetwork(true).WithDNSPolicy(corev1.DNSClusterFirstWithHostNet)
+	}
+	s.schedule(spec)
+	for _, r := range s.Spec.PodTemplate.ImagePullSecrets {
+		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(r.Name))
+	}
+	if name := s.Spec.PodTemplate.ServiceAccountName; name != "" {
+		spec.WithServiceAccountName(name)
+	}
+	return spec
+}
+
+func (s Server) onHost() bool { return s.Spec.Expose.Type == v1alpha1.ExposeHostNetwork }
+
+// needsRoot is true on the host network with ports below 1024: the sysctl is
+// refused there.
+func (s Server) needsRoot() bool {
+	if !s.onHost() {
+		return false
+	}
+	for _, p := range s.ports(s.Spec.PassivePorts()) {
+		if p.port < 1024 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s Server) podSecurity() *corev1ac.PodSecurityContextApplyConfiguration {
+	sc := corev1ac.PodSecurityContext().
+		WithRunAsGroup(uid).
+		WithFSGroup(uid).
+		WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
+		WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))
+	if s.needsRoot() {
+		return sc.WithRunAsUser(0)
+	}
+	sc.WithRunAsUser(uid).WithRunAsNonRoot(true)
+	if !s.onHost() {
+		sc.WithSysctls(corev1ac.Sysctl().WithName(unprivilegedPorts).WithValue("0"))
+	}
+	return sc
+}
+
+func (s Server) container() *corev1ac.ContainerApplyConfiguration {
+	capabilities := corev1ac.Capabilities().WithDrop("ALL")
+	if s.needsRoot() {
+		capabilities.WithAdd("NET_BIND_SERVICE")
+	}
+	c := corev1ac.Container().
+		WithName(containerName).
+		WithImage(s.Image()).
+		WithArgs(
+			flag(config.FlagNodeAddress, "$("+nodeAddressEnv+")"),
+			flag(config.FlagLogLevel, logLevels[s.Spec.LogLevel]),
+		).
+		WithEnv(corev1ac.EnvVar().WithName(nodeAddressEnv).WithValueFrom(
+			corev1ac.EnvVarSource().WithFieldRef(corev1ac.ObjectFieldSelector().WithAPIVersion("v1").WithFieldPath("status.hostIP")))).
+		WithVolumeMounts(s.mounts()...).
+		WithResources(s.resources()).
+		WithSecurityContext(corev1ac.SecurityContext().
+			WithAllowPrivilegeEscalation(false).
+			WithReadOnlyRootFilesystem(true).
+			WithCapabilities(capabilities)).
+		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
+		WithStartupProbe(probe(config.PathReady, 1, 120)).
+		WithReadinessProbe(probe(config.PathReady, 5, 3)).
+		WithLivenessProbe(probe(config.PathLive, 10, 6))
+	if s.Spec.ImagePullPolicy != "" {
+		c.WithImagePullPolicy(corev1.PullPolicy(s.Spec.ImagePullPolicy))
+	}
+	for _, p := range s.ports() {
+		c.WithPorts(containerPort(p))
+	}
+	return c.WithPorts(containerPort(namedPort{config.PortNameHTTP, config.PortHTTP}))
+}
+
+var logLevels = map[v1alpha1.LogLevel]string{
+	"": "info", v1alpha1.LogDebug: "debug", v1alpha1.LogInfo: "info", v1alpha1.LogWarn: "warn", v1alpha1.LogError: "error",
+}
+
+func flag(name, value string) string { return "--" + name + "=" + value }
+
+func containerPort(p namedPort) *corev1ac.ContainerPortApplyConfiguration {
+	return corev1ac.ContainerPort().WithName(p.name).WithContainerPort(p.port).WithProtocol(corev1.ProtocolTCP)
+}
+
+func probe(path string, period, failures int32) *corev1ac.ProbeApplyConfiguration {
+	return corev1ac.Probe().
+		WithHTTPGet(corev1ac.HTTPGetAction().WithPath(path).WithPort(intstr.FromString(config.PortNameHTTP))).
+		WithPeriodSeconds(period).
+		WithTimeoutSeconds(5).
+		WithFailureThreshold(failures)
+}
+
+func (s Server) resources() *corev1ac.ResourceRequirementsApplyConfiguration {
+	if r := s.Spec.PodTemplate.Resources; r != nil {
+		return convert[corev1ac.ResourceRequirementsApplyConfiguration](r)
+	}
+	return corev1ac.ResourceRequirements().
+		WithRequests(corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("100m"),
+			corev1.ResourceMemory: resource.MustParse("64Mi"),
+		}).
+		WithLimits(corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")})
+}
+
+const readableByGroup = 0o440
+
+func (s Server) volumes() []*corev1ac.VolumeApplyConfiguration {
+	volumes := []*corev1ac.VolumeApplyConfiguration{
+		corev1ac.Volume().WithName(config.VolumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().
+			WithName(ConfigName(s.Name)).
+			WithDefaultMode(readableByGroup).
+			WithItems(corev1ac.KeyToPath().WithKey(s.ConfigKey()).WithPath(config.ConfigFile))),
+		secretVolume(config.VolumeUsers, UsersName(s.Name)),
+	}
+	if name := s.TLSSecret(); name != "" {
+		volumes = append(volumes, secretVolume(config.VolumeTLS, name))
+	}
+	if name := s.HostKeysSecret(); name != "" {
+		volumes = append(volumes, secretVolume(config.VolumeSSH, name))
+	}
+	return append(volumes, s.dataVolume())
+}
+
+func secretVolume(volume, secret string) *corev1ac.VolumeApplyConfiguration {
+	return corev1ac.Volume().WithName(volume).WithSecret(corev1ac.SecretVolumeSource().
+		WithSecretName(secret).
+		WithDefaultMode(readableByGroup))
+}
+
+func (s Server) dataVolume() *corev1ac.VolumeApplyConfiguration {
+	v := corev1ac.Volume().WithName(config.VolumeData)
+	if claim := s.ClaimInUse(); claim != "" {
+		return v.WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(claim))
+	}
+	empty := corev1ac.EmptyDirVolumeSource()
+	if limit := s.Spec.Storage.Ephemeral.SizeLimit; limit != nil {
+		empty.WithSizeLimit(*limit)
+	}
+	return v.WithEmptyDir(empty)
+}
+
+func (s Server) mounts() []*corev1ac.VolumeMountApplyConfiguration {
+	mount := func(volume, path string) *corev1ac.VolumeMountApplyConfiguration {
+		return corev1ac.VolumeMount().WithName(volume).WithMountPath(path)
+	}
+	mounts := []*corev1ac.VolumeMountApplyConfiguration{
+		mount(config.VolumeConfig, config.Dir).WithReadOnly(true),
+		mount(config.VolumeUsers, config.UsersDir).WithReadOnly(true),
+	}
+	if s.TLSSecret() != "" {
+		mounts = append(mounts, mount(config.VolumeTLS, config.TLSDir).WithReadOnly(true))
+	}
+	if s.HostKeysSecret() != "" {
+		mounts = append(mounts, mount(config.VolumeSSH, config.SSHDir).WithReadOnly(true))
+	}
+	return append(mounts, mount(config.VolumeData, config.DataDir))
+}
+
+// own adds to the pod what belongs to its slot alone.
+func own(pod *corev1ac.PodTemplateSpecApplyConfiguration, slot Slot, declare bool) {
+	pod.WithLabels(map[string]string{v1alpha1.LabelSlot: strconv.Itoa(slot.Number)})
+	pod.WithAnnotations(map[string]string{v1alpha1.AnnotationPassivePorts: slot.Ports.String()})
+	c := &pod.Spec.Containers[0]
+	c.WithArgs(flag(config.FlagPassivePorts, slot.Ports.String()))
+	if !declare {
+		return
+	}
+	for port := slot.Ports.First; port <= slot.Ports.Last; port++ {
+		c.WithPorts(containerPort(namedPort{config.PassivePortName(int(port)), port}))
+	}
+}
+
+// convert turns an API type into its apply configuration, which has the same
+// fields.
+func convert[T any](in any) *T {
+	out := new(T)
+	b, err := json.Marshal(in)
+	if err == nil {
+		err = json.Unmarshal(b, out)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("%T is not what %T applies: %v", in, out, err))
+	}
+	return out
+}

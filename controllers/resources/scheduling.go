@@ -1,0 +1,67 @@
+package resources
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+)
+
+// schedule says where pods run: together, if the volume wants it so, and
+// otherwise apart.
+func (s Server) schedule(spec *corev1ac.PodSpecApplyConfiguration) {
+	t := s.Spec.PodTemplate
+	if len(t.NodeSelector) > 0 {
+		spec.WithNodeSelector(t.NodeSelector)
+	}
+	for i := range t.Tolerations {
+		spec.WithTolerations(convert[corev1ac.TolerationApplyConfiguration](&t.Tolerations[i]))
+	}
+	if t.PriorityClassName != "" {
+		spec.WithPriorityClassName(t.PriorityClassName)
+	}
+	if t.RuntimeClassName != "" {
+		spec.WithRuntimeClassName(t.RuntimeClassName)
+	}
+	if t.SchedulerName != "" {
+		spec.WithSchedulerName(t.SchedulerName)
+	}
+	s.spread(spec)
+	s.attract(spec)
+}
+
+func (s Server) spread(spec *corev1ac.PodSpecApplyConfiguration) {
+	given := s.Spec.PodTemplate.TopologySpreadConstraints
+	for i := range given {
+		spec.WithTopologySpreadConstraints(convert[corev1ac.TopologySpreadConstraintApplyConfiguration](&given[i]))
+	}
+	if len(given) > 0 || s.OneNode {
+		return
+	}
+	for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
+		spec.WithTopologySpreadConstraints(corev1ac.TopologySpreadConstraint().
+			WithMaxSkew(1).
+			WithTopologyKey(key).
+			WithWhenUnsatisfiable(corev1.ScheduleAnyway).
+			WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(s.Selector())))
+	}
+}
+
+// attract keeps the pods of a ReadWriteOnce volume on one node: a volume that
+// is attached elsewhere would leave a pod waiting for ever.
+func (s Server) attract(spec *corev1ac.PodSpecApplyConfiguration) {
+	affinity := corev1ac.Affinity()
+	if given := s.Spec.PodTemplate.Affinity; given != nil {
+		affinity = convert[corev1ac.AffinityApplyConfiguration](given)
+	}
+	if s.OneNode {
+		if affinity.PodAffinity == nil {
+			affinity.WithPodAffinity(corev1ac.PodAffinity())
+		}
+		affinity.PodAffinity.WithRequiredDuringSchedulingIgnoredDuringExecution(corev1ac.PodAffinityTerm().
+			WithTopologyKey(corev1.LabelHostname).
+			WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(s.Selector())))
+	}
+	if affinity.NodeAffinity != nil || affinity.PodAffinity != nil || affinity.PodAntiAffinity != nil {
+		spec.WithAffinity(affinity)
+	}
+}

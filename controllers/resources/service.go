@@ -1,0 +1,111 @@
+package resources
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// Above so many ports a balancer gets no node ports unless it is told to: a
+// cluster has some 2,700 of them for everybody.
+const maxPortsWithNodePorts = 256
+
+// namedPort is a port of the Service and of the pods.
+type namedPort struct {
+	name string
+	port int32
+}
+
+// ports are those of the protocols, and then the passive ones of the ranges.
+func (s Server) ports(passive ...v1alpha1.PortRange) []namedPort {
+	var list []namedPort
+	served := s.Spec.ServedProtocols()
+	if f := served.FTP; f != nil {
+		list = append(list, namedPort{config.PortNameFTP, f.Port}, namedPort{config.PortNameFTPData, f.DataPort})
+	}
+	if f := served.FTPS; f != nil {
+		list = append(list, namedPort{config.PortNameFTPS, f.Port}, namedPort{config.PortNameFTPSData, f.DataPort})
+	}
+	if f := served.SFTP; f != nil {
+		list = append(list, namedPort{config.PortNameSFTP, f.Port})
+	}
+	seen := map[int32]bool{}
+	for _, p := range list {
+		seen[p.port] = true
+	}
+	for _, r := range passive {
+		for port := r.First; port <= r.Last; port++ {
+			if !seen[port] {
+				seen[port] = true
+				list = append(list, namedPort{config.PassivePortName(int(port)), port})
+			}
+		}
+	}
+	return list
+}
+
+// Service lists every port by name, so that a pod which does not declare one
+// is skipped for it. The ranges are that of the spec and those of older pods
+// which still serve.
+func (s Server) Service(older ...v1alpha1.PortRange) *corev1ac.ServiceApplyConfiguration {
+	e := s.Spec.Expose
+	var ranges []v1alpha1.PortRange
+	if s.Spec.ServedProtocols().HasPassive() && e.Type != v1alpha1.ExposeHostNetwork {
+		ranges = append(ranges, s.Spec.PassivePorts())
+	}
+	if e.Type != v1alpha1.ExposeHostNetwork {
+		ranges = append(ranges, older...)
+	}
+	ports := s.ports(ranges...)
+	spec := corev1ac.ServiceSpec().WithSelector(s.Selector())
+	for _, p := range ports {
+		spec.WithPorts(corev1ac.ServicePort().
+			WithName(p.name).
+			WithPort(p.port).
+			WithProtocol(corev1.ProtocolTCP).
+			WithTargetPort(intstr.FromString(p.name)))
+	}
+	switch e.Type {
+	case v1alpha1.ExposeHostNetwork:
+		// Its name resolves to the nodes' addresses.
+		spec.WithType(corev1.ServiceTypeClusterIP).WithClusterIP(corev1.ClusterIPNone)
+	case v1alpha1.ExposeClusterIP:
+		spec.WithType(corev1.ServiceTypeClusterIP)
+	case v1alpha1.ExposeNodePort:
+		spec.WithType(corev1.ServiceTypeNodePort).WithExternalTrafficPolicy(corev1.ServiceExternalTrafficPolicy(s.TrafficPolicy()))
+	default:
+		s.balance(spec, len(ports))
+	}
+	if e.IPFamilyPolicy != "" {
+		spec.WithIPFamilyPolicy(corev1.IPFamilyPolicy(e.IPFamilyPolicy))
+	}
+	for _, f := range e.IPFamilies {
+		spec.WithIPFamilies(corev1.IPFamily(f))
+	}
+	svc := corev1ac.Service(ServiceName(s.Name), s.Namespace).
+		WithLabels(with(e.Labels, s.Labels())).
+		WithOwnerReferences(s.Owner()).
+		WithSpec(spec)
+	if len(e.Annotations) > 0 {
+		svc.WithAnnotations(e.Annotations)
+	}
+	return svc
+}
+
+func (s Server) balance(spec *corev1ac.ServiceSpecApplyConfiguration, ports int) {
+	e := s.Spec.Expose
+	nodePorts := ports <= maxPortsWithNodePorts
+	if e.AllocateNodePorts != nil {
+		nodePorts = *e.AllocateNodePorts
+	}
+	spec.WithType(corev1.ServiceTypeLoadBalancer).
+		WithExternalTrafficPolicy(corev1.ServiceExternalTrafficPolicy(s.TrafficPolicy())).
+		WithAllocateLoadBalancerNodePorts(nodePorts).
+		WithLoadBalancerSourceRanges(e.SourceRanges...)
+	if e.LoadBalancerClass != "" {
+		spec.WithLoadBalancerClass(e.LoadBalancerClass)
+	}
+}

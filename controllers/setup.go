@@ -1,0 +1,181 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
+// Options is what the operator can be told.
+type Options struct {
+	// Image is the server's, where a FileServer names none.
+	Image string
+	// ClusterDomain ends the names of Services.
+	ClusterDomain string
+	// Namespaces to care for; none: all.
+	Namespaces []string
+	// Workers is how many servers are reconciled at once; default 4.
+	Workers int
+	// Pods asks pods what they have loaded; default over HTTP.
+	Pods LoadedReader
+	// Clock tells the time; default the machine's.
+	Clock clock.PassiveClock
+	// SkipNameValidation allows several managers in one process.
+	SkipNameValidation *bool
+}
+
+// CacheOptions keep in memory only what is the operator's, in the namespaces;
+// none: in all.
+func CacheOptions(namespaces ...string) cache.Options {
+	managed := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{v1alpha1.LabelManaged: v1alpha1.LabelTrue})}
+	return cache.Options{
+		DefaultTransform:  cache.TransformStripManagedFields(),
+		DefaultNamespaces: namespaceConfigs(namespaces),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Secret{}:                managed,
+			&corev1.ConfigMap{}:             managed,
+			&corev1.Service{}:               managed,
+			&corev1.Pod{}:                   managed,
+			&corev1.PersistentVolumeClaim{}: managed,
+			&appsv1.Deployment{}:            managed,
+			&policyv1.PodDisruptionBudget{}: managed,
+			&networkingv1.NetworkPolicy{}:   managed,
+			&corev1.Node{}:                  {Transform: slimNode},
+		},
+	}
+}
+
+func namespaceConfigs(namespaces []string) map[string]cache.Config {
+	if len(namespaces) == 0 {
+		return nil
+	}
+	m := map[string]cache.Config{}
+	for _, n := range namespaces {
+		m[n] = cache.Config{}
+	}
+	return m
+}
+
+// slimNode keeps of a node what the operator reads.
+func slimNode(obj any) (any, error) {
+	n, ok := obj.(*corev1.Node)
+	if !ok {
+		return obj, nil
+	}
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID, ResourceVersion: n.ResourceVersion},
+		Spec:       corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, PodCIDRs: n.Spec.PodCIDRs},
+		Status:     corev1.NodeStatus{Addresses: n.Status.Addresses},
+	}, nil
+}
+
+// Add adds the operator's reconciler to a manager made with CacheOptions.
+func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	others, err := metadataCache(mgr, o.Namespaces)
+	if err != nil {
+		return err
+	}
+	r := &FileServerReconciler{
+		Client:        mgr.GetClient(),
+		Direct:        mgr.GetAPIReader(),
+		Metadata:      others,
+		Events:        mgr.GetEventRecorder("fileserver-operator"),
+		Clock:         o.Clock,
+		Pods:          o.Pods,
+		Image:         o.Image,
+		ClusterDomain: o.ClusterDomain,
+		memory:        newMemory(),
+	}
+	if r.Clock == nil {
+		r.Clock = clock.RealClock{}
+	}
+	if r.Pods == nil {
+		r.Pods = NewPodHTTP()
+	}
+	if r.ClusterDomain == "" {
+		r.ClusterDomain = "cluster.local"
+	}
+	return r.watch(mgr, others, o)
+}
+
+// metadataCache watches the metadata of Secrets and ConfigMaps that are not
+// the operator's: users may name any of them.
+func metadataCache(mgr ctrl.Manager, namespaces []string) (cache.Cache, error) {
+	foreign, err := labels.NewRequirement(v1alpha1.LabelManaged, selection.DoesNotExist, nil)
+	if err != nil {
+		return nil, err
+	}
+	c, err := cache.New(mgr.GetConfig(), cache.Options{
+		Scheme:               mgr.GetScheme(),
+		Mapper:               mgr.GetRESTMapper(),
+		DefaultNamespaces:    namespaceConfigs(namespaces),
+		DefaultLabelSelector: labels.NewSelector().Add(*foreign),
+		DefaultTransform:     slimMetadata,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the cache of metadata: %w", err)
+	}
+	return c, mgr.Add(c)
+}
+
+// slimMetadata keeps of an object what identifies its content.
+func slimMetadata(obj any) (any, error) {
+	m, ok := obj.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return obj, nil
+	}
+	return &metav1.PartialObjectMetadata{
+		TypeMeta:   m.TypeMeta,
+		ObjectMeta: metav1.ObjectMeta{Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion},
+	}, nil
+}
+
+func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Options) error {
+	workers := o.Workers
+	if workers == 0 {
+		workers = 4
+	}
+	byLabel := handler.EnqueueRequestsFromMapFunc(serverByLabel)
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("fileserver").
+		For(&v1alpha1.FileServer{}, specChanges()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, SkipNameValidation: o.SkipNameValidation}).
+		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser), specChanges()).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode))
+	for _, obj := range []client.Object{
+		&corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Service{}, &corev1.Pod{}, &corev1.PersistentVolumeClaim{},
+		&appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}, &networkingv1.NetworkPolicy{},
+	} {
+		b.Watches(obj, byLabel)
+	}
+	for kind, index := range map[schema.GroupVersionKind]string{secretKind: indexSecrets, configMapKind: indexConfigMaps} {
+		m := &metav1.PartialObjectMetadata{}
+		m.SetGroupVersionKind(kind)
+		b.WatchesRawSource(source.Kind(others, m, handler.TypedEnqueueRequestsFromMapFunc(
+			func(ctx context.Context, m *metav1.PartialObjectMetadata) []reconcile.Request {
+				return r.serversNaming(ctx, index, m)
+			})))
+	}
+	return b.Complete(r)
+}

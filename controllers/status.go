@@ -1,0 +1,242 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+)
+
+// writeStatus says in the status of the server and of its users what was found
+// out: one patch for each that changed, and then the events.
+func (p *pass) writeStatus(ctx context.Context) error {
+	before := p.server.FileServer
+	after := before.DeepCopy()
+	p.describe(&after.Status)
+	if err := p.patchStatus(ctx, before, after, &before.Status.Conditions, &after.Status.Conditions, equality.Semantic.DeepEqual(before.Status, after.Status)); err != nil {
+		return fmt.Errorf("writing the status: %w", err)
+	}
+	for _, u := range p.users {
+		if err := p.writeUserStatus(ctx, u); err != nil {
+			return fmt.Errorf("writing the status of user %s: %w", u.user.Name, err)
+		}
+	}
+	return nil
+}
+
+func (p *pass) describe(status *v1alpha1.FileServerStatus) {
+	s := p.server
+	pods, ready := p.countPods()
+	status.ObservedGeneration = &s.Generation
+	status.Address = s.ShownAddress()
+	status.Ports = s.PortsText()
+	status.Endpoints = s.Endpoints()
+	status.PassivePorts = ""
+	if s.Spec.ServedProtocols().HasPassive() {
+		status.PassivePorts = s.Spec.PassivePorts().String()
+	}
+	status.SSHHostKeys = p.hostKeys.Status
+	status.TLS = p.tls.status(s.TLSSecret())
+	status.Replicas = &pods
+	status.ReadyReplicas = &ready
+	status.Selector = labels.SelectorFromSet(s.Selector()).String()
+	users := int32(len(p.users))
+	status.Users = &users
+	setConditions(&status.Conditions, s.Generation, p.ready(ready), p.problems, p.progress)
+}
+
+func (p *pass) countPods() (all, ready int32) {
+	for i := range p.pods {
+		if terminating(&p.pods[i]) {
+			continue
+		}
+		all++
+		if podReady(&p.pods[i]) {
+			ready++
+		}
+	}
+	return all, ready
+}
+
+// ready says whether clients can connect, and if not, why. What is wrong
+// beside that is in the other conditions.
+func (p *pass) ready(pods int32) metav1.Condition {
+	s := p.server
+	c := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse}
+	switch {
+	case *s.Spec.Replicas == 0:
+		// As wanted, so it is no failure for those who wait for objects.
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonScaledToZero
+		c.Message = "No pod runs, as spec.replicas wants; clients cannot connect."
+	case pods == 0 && len(p.problems) > 0:
+		c.Reason, c.Message = p.problems[0].reason, p.problems[0].message
+	case pods == 0:
+		c.Reason, c.Message = v1alpha1.ReasonProgressing, "The first pod is starting."
+	case s.ShownAddress() == "":
+		c.Reason, c.Message = v1alpha1.ReasonAddressPending, p.addressPending()
+	default:
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonReady
+		c.Message = fmt.Sprintf("Clients can connect to %s (%s).", s.ShownAddress(), s.PortsText())
+	}
+	return c
+}
+
+func (p *pass) addressPending() string {
+	if p.server.Spec.Expose.Type == v1alpha1.ExposeLoadBalancer {
+		return fmt.Sprintf("The Service %q has no address yet: see `kubectl describe service %s`; without a load balancer in the cluster, set expose.type to NodePort.", p.server.Name, p.server.Name)
+	}
+	return fmt.Sprintf("The Service %q has no address or ports yet.", p.server.Name)
+}
+
+// setConditions writes the three conditions that kstatus reads.
+func setConditions(conditions *[]metav1.Condition, generation int64, ready metav1.Condition, problems []*problem, progress string) {
+	reconciling := metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonReady, Message: "Nothing is under way."}
+	isStalled := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonReady, Message: "Nothing is in the way."}
+	switch {
+	case progress != "":
+		reconciling.Status, reconciling.Reason, reconciling.Message = metav1.ConditionTrue, v1alpha1.ReasonProgressing, progress
+	case ready.Status != metav1.ConditionTrue:
+		reconciling.Status, reconciling.Reason, reconciling.Message = metav1.ConditionTrue, ready.Reason, ready.Message
+	}
+	for _, p := range problems {
+		c := &reconciling
+		if p.stalled {
+			c = &isStalled
+		}
+		if c.Status != metav1.ConditionTrue || c.Reason == v1alpha1.ReasonProgressing || c.Reason == ready.Reason {
+			c.Status, c.Reason, c.Message = metav1.ConditionTrue, p.reason, p.message
+		}
+	}
+	if isStalled.Status == metav1.ConditionTrue {
+		// kstatus takes either for the whole truth; what needs somebody's
+		// hand comes first.
+		reconciling = metav1.Condition{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionFalse, Reason: isStalled.Reason, Message: "Waiting does not help: see the condition Stalled."}
+	}
+	for _, c := range []metav1.Condition{ready, reconciling, isStalled} {
+		c.ObservedGeneration = generation
+		meta.SetStatusCondition(conditions, c)
+	}
+}
+
+// patchStatus writes a status if it changed, and then tells the change of
+// readiness as an event.
+func (p *pass) patchStatus(ctx context.Context, before, after client.Object, was, is *[]metav1.Condition, same bool) error {
+	if same {
+		return nil
+	}
+	if err := p.Status().Patch(ctx, after, client.MergeFrom(before)); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	p.tell(after, *was, *is)
+	return nil
+}
+
+// tell makes an event of each condition that changed its reason.
+func (p *pass) tell(obj client.Object, was, is []metav1.Condition) {
+	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled} {
+		old, now := meta.FindStatusCondition(was, kind), meta.FindStatusCondition(is, kind)
+		if now == nil || old != nil && old.Status == now.Status && old.Reason == now.Reason {
+			continue
+		}
+		good := (now.Status == metav1.ConditionTrue) == (kind == v1alpha1.ConditionReady)
+		if good && kind == v1alpha1.ConditionStalled || !good && now.Reason == v1alpha1.ReasonProgressing {
+			continue
+		}
+		level := corev1.EventTypeNormal
+		if !good {
+			level = corev1.EventTypeWarning
+		}
+		p.Events.Eventf(obj, nil, level, now.Reason, "Reconcile", "%s", now.Message)
+	}
+}
+
+// writeUserStatus says what was found out about a user.
+func (p *pass) writeUserStatus(ctx context.Context, u *userState) error {
+	before := u.user
+	after := before.DeepCopy()
+	status := &after.Status
+	status.ObservedGeneration = &before.Generation
+	status.Username = before.LoginName()
+	status.Binding = nil
+	if u.problem == nil {
+		status.Binding = &v1alpha1.Binding{Name: resources.CredentialsName(before.Name)}
+	}
+	ready, problem := p.userReady(u)
+	setConditions(&status.Conditions, before.Generation, ready, listOf(problem), "")
+	return p.patchStatus(ctx, before, after, &before.Status.Conditions, &status.Conditions, equality.Semantic.DeepEqual(before.Status, *status))
+}
+
+// userReady says whether the account is in force on every pod.
+func (p *pass) userReady(u *userState) (metav1.Condition, *problem) {
+	c := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse}
+	problem := u.problem
+	if problem == nil {
+		problem = p.servesProtocol(u)
+	}
+	if problem == nil {
+		problem = p.loadedBy(u)
+	}
+	if problem != nil {
+		c.Reason, c.Message = problem.reason, problem.message
+		return c, problem
+	}
+	c.Status = metav1.ConditionTrue
+	spec := &u.user.Spec
+	switch {
+	case spec.Suspended:
+		c.Reason, c.Message = v1alpha1.ReasonSuspended, "The user is refused, as spec.suspended wants."
+	case spec.ExpiresAt != nil && !p.Clock.Now().Before(spec.ExpiresAt.Time):
+		c.Reason, c.Message = v1alpha1.ReasonExpired, "The user is refused, since spec.expiresAt has passed."
+	default:
+		c.Reason, c.Message = v1alpha1.ReasonLoaded, "The user can log in."
+	}
+	return c, nil
+}
+
+func (p *pass) servesProtocol(u *userState) *problem {
+	served := served(p.server.Spec.ServedProtocols())
+	if len(u.user.Spec.Protocols) == 0 {
+		return nil
+	}
+	for _, name := range u.user.Spec.Protocols {
+		for _, s := range served {
+			if s == name {
+				return nil
+			}
+		}
+	}
+	return stalled(v1alpha1.ReasonProtocolNotServed, "The FileServer %q serves none of the user's protocols: add one of %v to spec.protocols, or serve it.", p.server.Name, served)
+}
+
+func listOf(p *problem) []*problem {
+	if p == nil {
+		return nil
+	}
+	return []*problem{p}
+}
+
+// reportOrphans tells the users of a server that does not exist.
+func (r *FileServerReconciler) reportOrphans(ctx context.Context, server types.NamespacedName) error {
+	p := r.begin(&v1alpha1.FileServer{ObjectMeta: metav1.ObjectMeta{Namespace: server.Namespace, Name: server.Name}})
+	users, err := p.listUsers(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range users {
+		u := &userState{user: &users[i], problem: waiting(v1alpha1.ReasonServerNotFound, "The FileServer %q in serverRef does not exist in this namespace: create it, or name another one.", server.Name)}
+		if err := p.writeUserStatus(ctx, u); err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("writing the status of user %s: %w", u.user.Name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
+// specChanges keeps our own writes of a status from starting a pass.
+func specChanges() builder.Predicates {
+	return builder.WithPredicates(predicate.GenerationChangedPredicate{})
+}
+
+func requestFor(namespace, server string) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: server}}}
+}
+
+// serverByLabel is the server that an object of the operator's is part of.
+func serverByLabel(_ context.Context, obj client.Object) []reconcile.Request {
+	name := obj.GetLabels()[v1alpha1.LabelServer]
+	if name == "" {
+		return nil
+	}
+	return requestFor(obj.GetNamespace(), name)
+}
+
+// serverOfUser is the server that a user names.
+func serverOfUser(_ context.Context, obj client.Object) []reconcile.Request {
+	u, ok := obj.(*v1alpha1.FileServerUser)
+	if !ok {
+		return nil
+	}
+	return requestFor(u.Namespace, u.Spec.ServerRef.Name)
+}
+
+// serversOnNode are those with pods on a node.
+func (r *FileServerReconciler) serversOnNode(ctx context.Context, node client.Object) []reconcile.Request {
+	var pods corev1.PodList
+	if err := r.List(ctx, &pods, client.MatchingFields{indexNode: node.GetName()}); err != nil {
+		log.FromContext(ctx).Error(err, "Listing the pods of a node", "node", node.GetName())
+		return nil
+	}
+	servers := map[types.NamespacedName]struct{}{}
+	for _, pod := range pods.Items {
+		servers[types.NamespacedName{Namespace: pod.Namespace, Name: pod.Labels[v1alpha1.LabelServer]}] = struct{}{}
+	}
+	var requests []reconcile.Request
+	for name := range servers {
+		requests = append(requests, reconcile.Request{NamespacedName: name})
+	}
+	return requests
+}
+
+// Indexes.
+const (
+	indexNode       = "spec.nodeName"
+	indexSecrets    = "secrets"
+	indexConfigMaps = "configmaps"
+)
+
+// serversNaming are those that name an object, or whose users do.
+func (r *FileServerReconciler) serversNaming(ctx context.Context, index string, m *metav1.PartialObjectMetadata) []reconcile.Request {
+	names := map[string]struct{}{}
+	naming := []client.ListOption{client.InNamespace(m.Namespace), client.MatchingFields{index: m.Name}}
+	var servers v1alpha1.FileServerList
+	if err := r.List(ctx, &servers, naming...); err != nil {
+		log.FromContext(ctx).Error(err, "Listing the servers that name an object", "name", m.Name)
+	}
+	for _, fs := range servers.Items {
+		names[fs.Name] = struct{}{}
+	}
+	var users v1alpha1.FileServerUserList
+	if err := r.List(ctx, &users, naming...); err != nil {
+		log.FromContext(ctx).Error(err, "Listing the users that name an object", "name", m.Name)
+	}
+	for _, u := range users.Items {
+		names[u.Spec.ServerRef.Name] = struct{}{}
+	}
+	var requests []reconcile.Request
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		requests = append(requests, requestFor(m.Namespace, name)...)
+	}
+	return requests
+}
+
+func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, i := range []struct {
+		obj     client.Object
+		name    string
+		extract client.IndexerFunc
+	}{
+		{&v1alpha1.FileServerUser{}, indexServer, func(o client.Object) []string {
+			return []string{o.(*v1alpha1.FileServerUser).Spec.ServerRef.Name}
+		}},
+		{&v1alpha1.FileServerUser{}, indexSecrets, secretsOfUser},
+		{&v1alpha1.FileServerUser{}, indexConfigMaps, configMapsOfUser},
+		{&v1alpha1.FileServer{}, indexSecrets, secretsOfServer},
+		{&v1alpha1.FileServer{}, indexConfigMaps, func(client.Object) []string { return nil }},
+		{&corev1.Pod{}, indexNode, func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} }},
+	} {
+		if err := indexer.IndexField(ctx, i.obj, i.name, i.extract); err != nil {
+			return fmt.Errorf("indexing %T by %s: %w", i.obj, i.name, err)
+		}
+	}
+	return nil
+}
+
+func secretsOfServer(o client.Object) []string {
+	spec := &o.(*v1alpha1.FileServer).Spec
+	var names []string
+	if ref := spec.TLS.SecretRef; ref != nil {
+		names = append(names, ref.Name)
+	}
+	if ref := spec.SSHHostKeys.SecretRef; ref != nil {
+		names = append(names, ref.Name)
+	}
+	return names
+}
+
+func secretsOfUser(o client.Object) []string {
+	spec := &o.(*v1alpha1.FileServerUser).Spec
+	var names []string
+	if spec.Password != nil && spec.Password.SecretRef != nil {
+		names = append(names, spec.Password.SecretRef.Name)
+	}
+	for _, from := range spec.AuthorizedKeysFrom {
+		if from.SecretKeyRef != nil {
+			names = append(names, from.SecretKeyRef.Name)
+		}
+	}
+	return names
+}
+
+func configMapsOfUser(o client.Object) []string {
+	var names []string
+	for _, from := range o.(*v1alpha1.FileServerUser).Spec.AuthorizedKeysFrom {
+		if from.ConfigMapKeyRef != nil {
+			names = append(names, from.ConfigMapKeyRef.Name)
+		}
+	}
+	return names
+}

@@ -207,6 +207,9 @@ func execCommand() *cobra.Command {
 				return err
 			}
 			namespace := t.local().Namespace(args[0])
+			if !network.Exists(namespace) && len(t.parts()) == 0 {
+				return fmt.Errorf("there is no cluster %q: cluster up --name %s", t.name, t.name)
+			}
 			if !network.Exists(namespace) {
 				return fmt.Errorf("there is no network namespace %s; there are: %s", namespace, strings.Join(t.parts(), ", "))
 			}

@@ -32,6 +32,7 @@ type Cluster struct {
 	Out       io.Writer // progress
 
 	programs map[string]string // folders of programs by component
+	ensured  []string          // processes that have been started or found running
 }
 
 // state is a path below the cluster's data.

@@ -198,9 +198,14 @@ func (c *Cluster) cloudProcess(port int) (process.Process, error) {
 	}, nil
 }
 
-// RESTConfig is the administrator's.
-func (c *Cluster) RESTConfig() (*rest.Config, error) {
-	return clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
+// restConfig is the administrator's.
+func (c *Cluster) restConfig() (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1 // no limit: what is waited for is asked for often
+	return config, nil
 }
 
 // startControlPlane starts etcd, the API server and the cloud, which leads to it, and does not wait.
@@ -226,7 +231,7 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 }
 
 func (c *Cluster) waitAPIServer(ctx context.Context) error {
-	config, err := c.RESTConfig()
+	config, err := c.restConfig()
 	if err != nil {
 		return err
 	}
@@ -254,6 +259,7 @@ func (c *Cluster) waitAPIServer(ctx context.Context) error {
 // ensure starts a process unless it runs, and says so.
 func (c *Cluster) ensure(ctx context.Context, p process.Process) error {
 	started, err := c.processes().Ensure(ctx, p)
+	c.ensured = append(c.ensured, p.Name)
 	if started && err == nil {
 		fmt.Fprintf(c.Out, "started %s\n", p.Name)
 	}

@@ -70,6 +70,9 @@ func (c *Cluster) Up(ctx context.Context, programs map[string]string) error {
 	if err := c.waitUsable(ctx); err != nil {
 		return err
 	}
+	if err := c.checkRunning(); err != nil {
+		return err
+	}
 	fmt.Fprintf(c.Out, "cluster %s is ready with %d node(s), after %s\n", c.Name, c.Nodes, time.Since(began).Round(100*time.Millisecond))
 	return nil
 }
@@ -100,7 +103,7 @@ func (c *Cluster) prepare() error {
 // waitUsable waits for what the first pod needs: ready nodes, and the default ServiceAccount, which a new
 // namespace lacks for a moment.
 func (c *Cluster) waitUsable(ctx context.Context) error {
-	config, err := c.RESTConfig()
+	config, err := c.restConfig()
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func upCommand() *cobra.Command {
 		},
 	})
 	cmd.Flags().IntVar(&t.nodes, "nodes", 1, "how many nodes")
-	cmd.Flags().BoolVar(&install, "install", false, "install missing packages of the distribution first (as `cluster deps`)")
+	cmd.Flags().BoolVar(&install, "install", false, "install missing packages of the distribution first (as the command deps does)")
 	return cmd
 }
 

@@ -1,0 +1,176 @@
+package resources_test
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+)
+
+func slot(n int, first, last int32) resources.Slot {
+	return resources.Slot{Number: n, Ports: v1alpha1.PortRange{First: first, Last: last}}
+}
+
+func TestService(t *testing.T) {
+	for name, spec := range map[string]string{
+		"a load balancer by default":     `{}`,
+		"SFTP alone":                     `{protocols: {sftp: {}}}`,
+		"other ports":                    `{protocols: {ftp: {port: 2121, dataPort: 2120}, sftp: {port: 2022}}, passive: {ports: {first: 3000, last: 3002}}}`,
+		"a load balancer with its setup": `{protocols: {sftp: {}}, expose: {annotations: {a: b}, labels: {c: d}, loadBalancerClass: example.com/lb, sourceRanges: [192.0.2.0/24], externalTrafficPolicy: Cluster, allocateNodePorts: false, ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv6, IPv4]}}`,
+		"node ports":                     `{protocols: {ftps: {}}, passive: {ports: {first: 50000, last: 50001}}, expose: {type: NodePort}}`,
+		"inside the cluster":             `{protocols: {sftp: {}}, expose: {type: ClusterIP}}`,
+		"the host network":               `{expose: {type: HostNetwork}}`,
+	} {
+		t.Run(name, func(t *testing.T) { golden(t, "service", name, server(t, spec).Service()) })
+	}
+}
+
+func TestServiceKeepsThePortsOfOlderPods(t *testing.T) {
+	s := server(t, `{protocols: {ftp: {}}, passive: {ports: {first: 50005, last: 50007}}}`)
+	golden(t, "service", "older pods serve other ports", s.Service(v1alpha1.PortRange{First: 50003, Last: 50005}))
+}
+
+func TestDeployment(t *testing.T) {
+	for name, spec := range map[string]string{
+		"everything by default":  `{}`,
+		"plain FTP alone":        `{protocols: {ftp: {tls: Disabled}}}`,
+		"own Secrets and claim":  `{storage: {existingClaim: mine}, tls: {secretRef: {name: my-tls}}, sshHostKeys: {secretRef: {name: my-keys}}}`,
+		"ephemeral storage":      `{storage: {ephemeral: {sizeLimit: 1Gi}}, protocols: {ftps: {}}}`,
+		"the host network":       `{expose: {type: HostNetwork}}`,
+		"high ports of the host": `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
+		"a pod template": `
+  image: registry.example/other:2
+  imagePullPolicy: Always
+  logLevel: Debug
+  drain: {timeout: 1h, acceptFor: 20s}
+  podTemplate:
+    labels: {team: exchange, app.kubernetes.io/name: not-mine}
+    annotations: {note: hello}
+    resources: {limits: {cpu: "2", memory: 1Gi}}
+    nodeSelector: {disk: fast}
+    tolerations: [{key: ftp, operator: Exists}]
+    affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: rack, labelSelector: {matchLabels: {a: b}}}]}}
+    topologySpreadConstraints: [{maxSkew: 2, topologyKey: rack, whenUnsatisfiable: DoNotSchedule}]
+    priorityClassName: high
+    runtimeClassName: gvisor
+    schedulerName: mine
+    serviceAccountName: ftp
+    imagePullSecrets: [{name: pull}]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			golden(t, "deployment", name, server(t, spec).SlotDeployment(slot(1, 50010, 50012)))
+		})
+	}
+}
+
+func TestDeploymentOfAVolumeForManyNodesSpreads(t *testing.T) {
+	s := server(t, `{}`)
+	s.OneNode = false
+	golden(t, "deployment", "a volume for many nodes", s.SlotDeployment(slot(0, 50000, 50000)))
+}
+
+func TestSharedDeployment(t *testing.T) {
+	s := server(t, `{protocols: {sftp: {}}}`)
+	golden(t, "deployment", "SFTP alone", s.SharedDeployment(3, true))
+	golden(t, "deployment", "SFTP alone with a volume for one pod", s.SharedDeployment(1, false))
+}
+
+func TestConfigMap(t *testing.T) {
+	for name, spec := range map[string]string{
+		"everything by default":   `{}`,
+		"SFTP alone":              `{protocols: {sftp: {banner: Hello., trustedUserCAKeys: [ssh-ed25519 AAAA], algorithms: {ciphers: [aes256-ctr]}}}}`,
+		"plain FTP alone":         `{protocols: {ftp: {tls: Disabled}}}`,
+		"hidden client addresses": `{expose: {externalTrafficPolicy: Cluster}}`,
+		"PROXY protocol":          `{expose: {externalTrafficPolicy: Cluster, proxyProtocolFrom: [10.0.0.0/8]}}`,
+		"every limit":             `{sessions: {max: 9, maxPerUser: 2, maxPerAddress: 3, idleTimeout: 1h, loginGrace: 5s, bandwidth: {upload: 1M, download: 2Mi}, ban: {failures: 3, window: 1m, duration: 2m}}, drain: {timeout: 1h, acceptFor: 1s}, storage: {atomicUploads: true}}`,
+		"bans turned off":         `{sessions: {ban: {failures: 0}}}`,
+		"told addresses":          `{passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}], peerCheck: Any}}`,
+	} {
+		t.Run(name, func(t *testing.T) { golden(t, "configmap", name, configMap(t, server(t, spec))) })
+	}
+}
+
+func configMap(t *testing.T, s resources.Server) any {
+	t.Helper()
+	b, err := s.Config().Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.ConfigMap(map[string]string{s.ConfigKey(): string(b)})
+}
+
+func TestConfigMapTellsWhereClientsReachTheServer(t *testing.T) {
+	balancer := &corev1.Service{Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: []corev1.LoadBalancerIngress{{IP: "198.51.100.1"}, {IP: "2001:db8::1"}}}}}
+	named := &corev1.Service{Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: []corev1.LoadBalancerIngress{{Hostname: "lb.example.com"}}}}}
+	internal := &corev1.Service{Spec: corev1.ServiceSpec{ClusterIPs: []string{"10.96.0.10", "fd00::10"}}}
+	ported := &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 21, NodePort: 30021}, {Port: 50000, NodePort: 30100}, {Port: 50001, NodePort: 30101}}}}
+	nodes := []corev1.Node{node("a", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "198.18.0.1"})}
+	public := []corev1.Node{node("a", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "198.18.0.1"}, corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: "203.0.113.1"})}
+	const ftp = `protocols: {ftp: {}}, passive: {ports: {first: 50000, last: 50001}}`
+
+	for name, c := range map[string]struct {
+		spec  string
+		svc   *corev1.Service
+		nodes []corev1.Node
+	}{
+		"a balancer's addresses":        {`{` + ftp + `}`, balancer, nil},
+		"a balancer's host name":        {`{` + ftp + `}`, named, nil},
+		"a balancer without address":    {`{` + ftp + `}`, nil, nil},
+		"cluster IPs":                   {`{` + ftp + `, expose: {type: ClusterIP}}`, internal, nil},
+		"node ports":                    {`{` + ftp + `, expose: {type: NodePort}}`, ported, nodes},
+		"node ports of public nodes":    {`{` + ftp + `, expose: {type: NodePort}}`, ported, public},
+		"the host network":              {`{` + ftp + `, expose: {type: HostNetwork}}`, internal, nodes},
+		"an address that is overridden": {`{protocols: {ftp: {}}, passive: {address: 203.0.113.9}}`, balancer, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := server(t, c.spec)
+			s.Exposure = resources.Observe(&s.Spec, s.TrafficPolicy(), c.svc, c.nodes)
+			golden(t, "configmap", name, configMap(t, s))
+			golden(t, "endpoints", name, s.Endpoints())
+		})
+	}
+}
+
+func node(name string, addresses ...corev1.NodeAddress) corev1.Node {
+	return corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{Addresses: addresses}}
+}
+
+func TestClaim(t *testing.T) {
+	for name, spec := range map[string]string{
+		"10Gi by default": `{}`,
+		"as described":    `{storage: {claim: {size: 1Ti, storageClassName: fast, accessModes: [ReadWriteMany], labels: {a: b}, annotations: {c: d}}}}`,
+	} {
+		t.Run(name, func(t *testing.T) { golden(t, "persistentvolumeclaim", name, server(t, spec).Claim(nil)) })
+	}
+	if c := server(t, `{storage: {ephemeral: {}}}`).Claim(nil); c != nil {
+		t.Error("ephemeral storage got a claim")
+	}
+}
+
+func TestClaimThatExistsKeepsWhatCannotChange(t *testing.T) {
+	class := "old"
+	s := server(t, `{storage: {claim: {size: 5Gi, storageClassName: new, accessModes: [ReadWriteMany]}}}`)
+	golden(t, "persistentvolumeclaim", "one that exists", s.Claim(&corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{
+		StorageClassName: &class,
+		AccessModes:      []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+		Resources:        corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: quantity("20Gi")}},
+	}}))
+}
+
+func TestNetworkPolicy(t *testing.T) {
+	golden(t, "networkpolicy", "everything by default", server(t, `{}`).NetworkPolicy())
+	golden(t, "networkpolicy", "older pods serve other ports", server(t, `{protocols: {sftp: {}}}`).NetworkPolicy(v1alpha1.PortRange{First: 50000, Last: 50009}))
+}
+
+func TestDisruption(t *testing.T) {
+	golden(t, "poddisruptionbudget", "two replicas", server(t, `{replicas: 2}`).Disruption(2))
+}
+
+func TestCertificateOfCertManager(t *testing.T) {
+	s := server(t, `{tls: {issuerRef: {name: letsencrypt, kind: ClusterIssuer}, dnsNames: [ftp.example.com]}}`)
+	s.Exposure.Addresses = []string{"198.51.100.1"}
+	golden(t, "certificate", "a cluster issuer", s.Certificate())
+}

@@ -1,0 +1,68 @@
+package resources_test
+
+import (
+	"bytes"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+)
+
+func TestHostKeysAreMadeOnceAndKept(t *testing.T) {
+	first, err := resources.GenerateHostKeys(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := resources.ReadHostKeys(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types []string
+	for _, k := range keys.Status {
+		types = append(types, k.Type)
+		if !strings.HasPrefix(k.Fingerprint, "SHA256:") {
+			t.Errorf("the fingerprint is %q", k.Fingerprint)
+		}
+	}
+	if d := cmp.Diff([]string{"ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"}, types); d != "" {
+		t.Errorf("types (-want +got):\n%s", d)
+	}
+
+	lost := maps.Clone(first)
+	delete(lost, "ssh_host_ecdsa_key")
+	again, err := resources.GenerateHostKeys(lost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(again["ssh_host_ed25519_key"], first["ssh_host_ed25519_key"]) || !bytes.Equal(again["ssh_host_rsa_key"], first["ssh_host_rsa_key"]) {
+		t.Error("a key that was there was made anew")
+	}
+	if len(again["ssh_host_ecdsa_key"]) == 0 {
+		t.Error("a key that was lost was not made anew")
+	}
+}
+
+func TestReadHostKeysOfOthers(t *testing.T) {
+	ours, err := resources.GenerateHostKeys(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := resources.ReadHostKeys(map[string][]byte{"id_rsa": ours["ssh_host_rsa_key"], "id_rsa.pub": []byte("x"), "ssh_host_ed25519_key": ours["ssh_host_ed25519_key"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"ssh_host_ed25519_key", "id_rsa"}, keys.Files); d != "" {
+		t.Errorf("files (-want +got):\n%s", d)
+	}
+	for want, entries := range map[string]map[string][]byte{
+		"it has no entry with a private key":                                     {"x.pub": nil},
+		`"k" is not a private key without passphrase in OpenSSH's or PEM format`: {"k": []byte("secret")},
+	} {
+		if _, err := resources.ReadHostKeys(entries); err == nil || err.Error() != want {
+			t.Errorf("got: %v\nwant: %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package sftp
+
+import (
+	"context"
+	"io"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// A channel is a session channel (RFC 4254 section 6): SFTP, or one command.
+type channel struct {
+	conn    *Conn
+	session Session
+	ssh     ssh.Channel
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	finish sync.Once
+	stderr sync.Mutex
+}
+
+// What clients are told that ask for something that is not here.
+const (
+	textFilesOnly  = "This server only serves files, with SFTP and scp."
+	textForwarding = "this server only serves files: there is no forwarding"
+)
+
+// openChannel accepts a session channel, and refuses all others.
+func (c *Conn) openChannel(nc ssh.NewChannel, session Session) {
+	switch limits := c.limits(); {
+	case nc.ChannelType() != "session":
+		nc.Reject(ssh.Prohibited, textForwarding)
+		return
+	case limits.MaxChannels > 0 && c.openChannels() >= limits.MaxChannels:
+		nc.Reject(ssh.ResourceShortage, "too many channels on one connection")
+		return
+	}
+	sshChannel, reqs, err := nc.Accept()
+	if err != nil {
+		return
+	}
+	ch := &channel{conn: c, session: session, ssh: sshChannel}
+	ch.ctx, ch.cancel = context.WithCancel(c.ctx)
+	c.mu.Lock()
+	e := c.ending
+	c.channels[ch] = struct{}{}
+	c.mu.Unlock()
+	if e != nil {
+		go ch.end(e)
+	}
+	c.work.Add(1)
+	go ch.requests(reqs)
+}
+
+func (c *Conn) openChannels() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.channels)
+}
+
+// requests answers the requests on the channel, of which one starts what it is for.
+func (ch *channel) requests(reqs <-chan *ssh.Request) {
+	c := ch.conn
+	defer c.work.Done()
+	defer func() {
+		c.mu.Lock()
+		delete(c.channels, ch)
+		c.mu.Unlock()
+	}()
+	defer ch.cancel()
+	started := false
+	for req := range reqs {
+		run := ch.program(req)
+		if run == nil || started {
+			req.Reply(false, nil)
+			continue
+		}
+		started = true
+		req.Reply(true, nil)
+		c.work.Add(1)
+		go func() {
+			defer c.work.Done()
+			ch.run(run)
+		}()
+	}
+}
+
+// A program is what runs on a channel. It returns the exit status.
+type program func() int
+
+// program returns what a request starts, or nil if it is refused.
+func (ch *channel) program(req *ssh.Request) program {
+	switch req.Type {
+	case "subsystem":
+		var p struct{ Name string }
+		if ssh.Unmarshal(req.Payload, &p) == nil && p.Name == "sftp" {
+			return ch.serveSFTP
+		}
+	case "exec":
+		var p struct{ Command string }
+		if ssh.Unmarshal(req.Payload, &p) == nil {
+			return func() int { return ch.exec(p.Command) }
+		}
+	case "shell":
+		// A shell that says what is the matter and exits is clearer than a
+		// request that is refused.
+		return func() int {
+			ch.warn(textFilesOnly)
+			return 1
+		}
+	}
+	// pty-req, x11-req, auth-agent-req@openssh.com, env and others.
+	return nil
+}
+
+// run runs a program and closes the channel.
+func (ch *channel) run(p program) {
+	status := 255
+	defer func() {
+		if v := recover(); v != nil {
+			ch.conn.log.Error("serving a channel failed", "panic", v, "stack", string(debug.Stack()))
+		}
+		ch.close(status)
+	}()
+	status = p()
+}
+
+// close tells the exit status and closes the channel. What still writes to it
+// fails.
+func (ch *channel) close(status int) {
+	ch.finish.Do(func() {
+		ch.cancel()
+		ch.ssh.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(status)}))
+		ch.ssh.Close()
+	})
+}
+
+// end closes the channel because the server ends the connection.
+func (ch *channel) end(e *ending) {
+	ch.cancel()
+	if e.text != "" {
+		ch.warn(e.text)
+	}
+	ch.close(255)
+}
+
+// warn shows a line to the user.
+func (ch *channel) warn(text string) {
+	ch.stderr.Lock()
+	defer ch.stderr.Unlock()
+	io.WriteString(ch.ssh.Stderr(), strings.TrimRight(text, "\r\n")+"\r\n")
+}

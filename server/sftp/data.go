@@ -1,0 +1,160 @@
+package sftp
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+)
+
+// read serves SSH_FXP_READ (draft-ietf-secsh-filexfer-02 section 6.4). The
+// file is read on a goroutine of its own, while further requests are taken.
+// Its error ends the session.
+func (s *subsystem) read(r *request) error {
+	h, err := s.fileHandle(r)
+	offset, length := r.args.uint64(), r.args.uint32()
+	switch {
+	case err != nil:
+	case r.args.failed:
+		err = errBadMessage
+	case !h.reads:
+		err = errNotRead
+	case offset > math.MaxInt64:
+		err = io.EOF
+	}
+	if err != nil {
+		return s.out.send(statusPacket(r.id, reply(err, s.log)))
+	}
+	h.transfer.begin(s.conn, TransferRecord{Verb: "GET", Via: "sftp", Path: h.path, Direction: Download, Offset: int64(offset)})
+	length = min(length, maxData)
+	p, err := s.out.reserve(int(length))
+	if err != nil {
+		return err
+	}
+	id := r.id
+	s.reads.Go(func() {
+		defer close(p.ready)
+		s.readFile(p, h, id, int64(offset), length)
+	})
+	return nil
+}
+
+// dataHead is how long an SSH_FXP_DATA reply is before its data.
+const dataHead = 4 + 1 + 4 + 4
+
+// readFile reads from a file into the reply p.
+func (s *subsystem) readFile(p *pending, h *handle, id uint32, offset int64, length uint32) {
+	p.buffer = packetBuffers.Get().(*[]byte)
+	b := *p.buffer
+	n, err := h.file.ReadAt(b[dataHead:dataHead+length], offset)
+	if n == 0 {
+		if err == nil {
+			err = io.EOF
+		}
+		if !errors.Is(err, io.EOF) {
+			h.transfer.add(0, err)
+		}
+		p.packet = statusPacket(id, reply(err, s.log))
+		return
+	}
+	h.transfer.add(n, nil)
+	binary.BigEndian.PutUint32(b, uint32(dataHead-4+n))
+	b[4] = fxpData
+	binary.BigEndian.PutUint32(b[5:], id)
+	binary.BigEndian.PutUint32(b[9:], uint32(n))
+	p.packet, p.data = b[:dataHead+n], n
+}
+
+// write serves SSH_FXP_WRITE. Data may come in any order.
+func (s *subsystem) write(r *request) error {
+	h, err := s.fileHandle(r)
+	if err != nil {
+		return err
+	}
+	offset, data := r.args.uint64(), r.args.bytes()
+	switch {
+	case r.args.failed:
+		return errBadMessage
+	case !h.writes:
+		return errNotWrite
+	case offset > math.MaxInt64-uint64(len(data)):
+		return &Error{StatusFailure, "File too large"}
+	}
+	if h.append {
+		info, err := h.file.Stat()
+		if err != nil {
+			return err
+		}
+		offset = uint64(info.Size())
+	}
+	n, err := h.file.WriteAt(data, int64(offset))
+	h.transfer.add(n, err)
+	if err != nil {
+		return err
+	}
+	return s.conn.moved(s.ctx, Upload, n)
+}
+
+// copyData serves copy-data (draft-ietf-secsh-filexfer-extensions-00 section
+// 7): it copies from one open file to another.
+func (s *subsystem) copyData(r *request) error {
+	from, err := s.fileHandle(r)
+	if err != nil {
+		return err
+	}
+	fromOffset, length := r.args.uint64(), r.args.uint64()
+	to, err := s.fileHandle(r)
+	if err != nil {
+		return err
+	}
+	toOffset := r.args.uint64()
+	if length == 0 {
+		length = math.MaxInt64 // to the end
+	}
+	switch {
+	case r.args.failed:
+		return errBadMessage
+	case !from.reads:
+		return errNotRead
+	case !to.writes:
+		return errNotWrite
+	case fromOffset > math.MaxInt64 || toOffset > math.MaxInt64 || length > math.MaxInt64:
+		return &Error{StatusFailure, "File too large"}
+	case from == to && overlap(fromOffset, toOffset, length):
+		return &Error{StatusFailure, "The ranges overlap"}
+	}
+	return s.copyRange(from, to, int64(fromOffset), int64(toOffset), int64(length))
+}
+
+func overlap(a, b, length uint64) bool {
+	if a > b {
+		a, b = b, a
+	}
+	return b-a < length
+}
+
+func (s *subsystem) copyRange(from, to *handle, fromOffset, toOffset, length int64) error {
+	buf := packetBuffers.Get().(*[]byte)
+	defer packetBuffers.Put(buf)
+	for length > 0 {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		n, err := from.file.ReadAt((*buf)[:min(length, maxData)], fromOffset)
+		if n > 0 {
+			w, err := to.file.WriteAt((*buf)[:n], toOffset)
+			to.transfer.add(w, err)
+			if err != nil {
+				return err
+			}
+		}
+		fromOffset, toOffset, length = fromOffset+int64(n), toOffset+int64(n), length-int64(n)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}

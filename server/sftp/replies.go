@@ -1,0 +1,162 @@
+package sftp
+
+import (
+	"errors"
+	"io"
+	"sync"
+)
+
+const (
+	// maxAhead bounds the replies that wait for the client to read them.
+	maxAhead = 32
+	// maxAheadBytes bounds what is read from files ahead of the client.
+	maxAheadBytes = 1 << 20
+	// sendChunk is how much is sent at once, at most: a packet of SSH.
+	sendChunk = 32 << 10
+)
+
+// replies send replies in the order of their requests.
+type replies struct {
+	ch    *channel
+	queue chan *pending
+	ended chan struct{}
+
+	mu    sync.Mutex
+	room  sync.Cond
+	ahead int // bytes of reads in the queue
+	err   error
+}
+
+// A pending reply is complete when ready is closed; one without ready is.
+type pending struct {
+	packet []byte
+	ready  chan struct{}
+	buffer *[]byte // of packetBuffers, behind packet
+	size   int     // counted in ahead
+	data   int     // how much of packet is of a file
+}
+
+func (o *replies) start(ch *channel) {
+	o.ch = ch
+	o.room.L = &o.mu
+	o.queue = make(chan *pending, maxAhead)
+	o.ended = make(chan struct{})
+	go o.run()
+}
+
+// stop sends what is complete, and ends.
+func (o *replies) stop() {
+	close(o.queue)
+	<-o.ended
+}
+
+// send queues a reply that is complete. It fails if replies cannot be sent.
+func (o *replies) send(packet []byte) error { return o.enqueue(&pending{packet: packet}) }
+
+// reserve queues a reply of up to size bytes of data that is complete once its
+// ready is closed. It waits until there is room for it.
+func (o *replies) reserve(size int) (*pending, error) {
+	o.mu.Lock()
+	for o.err == nil && o.ahead > 0 && o.ahead+size > maxAheadBytes {
+		o.room.Wait()
+	}
+	o.ahead += size
+	o.mu.Unlock()
+	p := &pending{ready: make(chan struct{}), size: size}
+	return p, o.enqueue(p)
+}
+
+func (o *replies) enqueue(p *pending) error {
+	o.mu.Lock()
+	err := o.err
+	o.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	o.queue <- p
+	return nil
+}
+
+func (o *replies) run() {
+	defer close(o.ended)
+	var batch []byte // small replies, which go in one packet of SSH
+	flush := func() {
+		o.write(batch)
+		batch = batch[:0]
+	}
+	for p := range o.queue {
+		if !p.complete() {
+			flush()
+			<-p.ready
+		}
+		if p.data > 0 {
+			flush()
+			// An error means that the session ends, which writing tells too.
+			_ = o.ch.conn.moved(o.ch.ctx, Download, p.data)
+		}
+		if len(p.packet) < smallPacket {
+			batch = append(batch, p.packet...)
+		} else {
+			flush()
+			o.write(p.packet)
+		}
+		o.release(p)
+		if len(o.queue) == 0 || len(batch) > sendChunk-smallPacket {
+			flush()
+		}
+	}
+}
+
+func (p *pending) complete() bool {
+	if p.ready == nil {
+		return true
+	}
+	select {
+	case <-p.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// write writes to the channel, a packet at a time so that a client that reads
+// slowly is told from one that does not read.
+func (o *replies) write(b []byte) {
+	a := &o.ch.conn.activity
+	for len(b) > 0 && o.err == nil {
+		n := min(len(b), sendChunk)
+		a.sending.Store(sinceEpoch())
+		_, err := o.ch.ssh.Write(b[:n])
+		a.sending.Store(0)
+		if err != nil {
+			o.fail(err)
+			return
+		}
+		b = b[n:]
+	}
+}
+
+var errNotSent = errors.New("sftp: a reply could not be sent")
+
+func (o *replies) fail(err error) {
+	if errors.Is(err, io.EOF) {
+		err = errNotSent
+	}
+	o.mu.Lock()
+	o.err = err
+	o.room.Broadcast()
+	o.mu.Unlock()
+}
+
+func (o *replies) release(p *pending) {
+	if p.buffer != nil {
+		packetBuffers.Put(p.buffer)
+		p.buffer = nil
+	}
+	if p.size > 0 {
+		o.mu.Lock()
+		o.ahead -= p.size
+		o.room.Broadcast()
+		o.mu.Unlock()
+	}
+}

@@ -1,0 +1,219 @@
+package sftp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// serveConn serves a connection from its first byte to its last.
+func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
+	c := &Conn{
+		server:   s,
+		listener: opts,
+		start:    time.Now(),
+		wire:     newWire(nc),
+		channels: map[*channel]struct{}{},
+		draining: make(chan struct{}),
+		remote:   addrPort(nc.RemoteAddr()),
+		local:    addrPort(nc.LocalAddr()),
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	defer c.cancel()
+	c.log = s.logger().With("remote", c.remote.String())
+	c.activity.touch()
+	defer c.wire.Close()
+	if e := s.add(c); e != nil {
+		c.wire.refuse(s.version(), disconnectTooMany, e.text)
+		return
+	}
+	defer s.remove(c)
+	if s.Hooks.Connect != nil {
+		if err := s.Hooks.Connect(c); err != nil {
+			var e *Error
+			if errors.As(err, &e) {
+				c.wire.refuse(s.version(), disconnectByApplication, e.Text)
+			}
+			return
+		}
+	}
+	reason := c.serve()
+	if s.Hooks.Disconnect != nil {
+		s.Hooks.Disconnect(c, c.record(reason))
+	}
+}
+
+func (s *Server) version() string {
+	if s.Version == "" {
+		return "SSH-2.0-fileserver"
+	}
+	return "SSH-2.0-" + s.Version
+}
+
+// serve serves a connection that was accepted, and returns why it ended.
+func (c *Conn) serve() (reason string) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("serving a connection failed", "panic", p, "stack", string(debug.Stack()))
+			reason = "error"
+		}
+	}()
+	if limit := c.limits().LoginTimeout; limit > 0 {
+		timer := time.AfterFunc(limit, func() { c.end(endLogin) })
+		defer timer.Stop()
+		return c.loginAndServe(timer.Stop)
+	}
+	return c.loginAndServe(func() bool { return true })
+}
+
+// loginAndServe calls loggedIn once the user is, and serves what then comes.
+func (c *Conn) loginAndServe(loggedIn func() bool) string {
+	conn, session, chans, reqs, err := c.login()
+	if err != nil {
+		c.log.Debug("a login did not succeed", "error", err)
+		return c.reason(err)
+	}
+	defer session.Close()
+	defer conn.Close()
+	// Before the session is closed, all that uses it has to be over.
+	defer c.work.Wait()
+	defer c.wire.Close()
+	defer c.cancel()
+	if !loggedIn() {
+		return endLogin.reason
+	}
+	go c.announceHostKeys(conn)
+	c.activity.touch()
+	return c.reason(c.dispatch(conn, session, chans, reqs))
+}
+
+// dispatch starts what the client asks for, and ends the connection for the
+// reasons that there are.
+func (c *Conn) dispatch(conn *ssh.ServerConn, session Session, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) error {
+	period := c.watchPeriod()
+	watch := time.NewTimer(period)
+	defer watch.Stop()
+	draining, done := c.draining, session.Done()
+	for {
+		select {
+		case nc, ok := <-chans:
+			if !ok {
+				return conn.Wait()
+			}
+			c.openChannel(nc, session)
+		case req, ok := <-reqs:
+			if !ok {
+				return conn.Wait()
+			}
+			c.globalRequest(conn, req)
+		case <-done:
+			c.end(endUser)
+			done = nil
+		case <-draining:
+			draining = nil
+			watch.Reset(0)
+		case <-watch.C:
+			c.watch(draining == nil)
+			period = c.watchPeriod()
+			if draining == nil {
+				period = 50 * time.Millisecond
+			}
+			watch.Reset(period)
+		}
+	}
+}
+
+// watchPeriod is how often the limits of time are looked at.
+func (c *Conn) watchPeriod() time.Duration {
+	l, period := c.limits(), 15*time.Second
+	for _, limit := range []time.Duration{l.IdleTimeout, l.StallTimeout} {
+		if limit > 0 {
+			period = min(period, max(limit/4, 5*time.Millisecond))
+		}
+	}
+	return period
+}
+
+// watch ends the connection if it is idle, stalled or drained.
+func (c *Conn) watch(draining bool) {
+	switch l := c.limits(); {
+	case draining && c.activity.drained():
+		c.end(endDrain)
+	case l.StallTimeout > 0 && c.activity.stalled() > l.StallTimeout:
+		c.end(endStalled)
+		c.wire.Abort()
+	case l.IdleTimeout > 0 && c.activity.idle() > l.IdleTimeout:
+		c.end(endIdle)
+	}
+}
+
+// drain has the connection ended as soon as that cuts nothing.
+func (c *Conn) drain() {
+	c.mu.Lock()
+	loggedIn := c.sshConn != nil
+	first := !c.drained
+	c.drained = true
+	c.mu.Unlock()
+	if first {
+		close(c.draining)
+	}
+	if !loggedIn {
+		c.end(endDrain)
+	}
+}
+
+// globalRequest answers a request that belongs to no channel.
+func (c *Conn) globalRequest(conn *ssh.ServerConn, req *ssh.Request) {
+	switch req.Type {
+	case "hostkeys-prove-00@openssh.com":
+		req.Reply(c.proveHostKeys(conn, req.Payload))
+	default:
+		// tcpip-forward and the like are refused; keepalive@openssh.com wants
+		// no more than an answer.
+		req.Reply(false, nil)
+	}
+}
+
+// reason says why the connection ended, given the error that ended it.
+func (c *Conn) reason(err error) string {
+	if e := c.whyEnded(); e != nil {
+		return e.reason
+	}
+	var failed *ssh.ServerAuthError
+	var netErr net.Error
+	switch {
+	case errors.As(err, &failed):
+		return "login failed"
+	case err == nil, errors.Is(err, io.EOF), isDisconnect(err):
+		return "quit"
+	case errors.Is(err, errNotSSH):
+		return endNotSSH.reason
+	case errors.As(err, &netErr), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return "lost"
+	}
+	return "protocol"
+}
+
+// record describes the connection that has ended.
+func (c *Conn) record(reason string) SessionRecord {
+	r := SessionRecord{
+		User: c.User(), Client: c.ClientVersion(), Start: c.start, Duration: time.Since(c.start), Probe: !c.wire.packet,
+		Commands: int(c.stats.commands.Load()), Downloaded: c.stats.downloaded.Load(), Uploaded: c.stats.uploaded.Load(),
+		FailedLogins: int(c.stats.failedLogins.Load()), Reason: reason,
+	}
+	c.mu.Lock()
+	conn := c.sshConn
+	c.mu.Unlock()
+	if conn != nil {
+		if a, ok := conn.Conn.(ssh.AlgorithmsConnMetadata); ok {
+			algorithms := a.Algorithms()
+			r.KeyExchange, r.HostKey, r.Cipher = algorithms.KeyExchange, algorithms.HostKey, algorithms.Write.Cipher
+		}
+	}
+	return r
+}

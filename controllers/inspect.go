@@ -17,6 +17,10 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 )
 
+// Before that much time has passed, it is normal that a volume or a pod is not
+// there yet, and no reason to alarm anybody.
+const soon = 5 * time.Second
+
 // inspectPods finds out what keeps pods from serving.
 func (p *pass) inspectPods(ctx context.Context) error {
 	if problem, err := p.inspectClaim(ctx); err != nil {
@@ -63,12 +67,16 @@ func (p *pass) inspectClaim(ctx context.Context) (*problem, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e == nil && p.Clock.Since(p.claim.CreationTimestamp.Time) < soon {
+		p.again(soon)
+		return nil, nil
+	}
 	p.again(10 * time.Second) // events are not watched
 	switch {
 	case e == nil && (p.claim.Spec.StorageClassName == nil || *p.claim.Spec.StorageClassName == ""):
 		return waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q has no volume yet, and names no StorageClass: set storage.claim.storageClassName, or make one the cluster's default.", p.claim.Name), nil
 	case e == nil:
-		return waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q has no volume yet.", p.claim.Name), nil
+		return waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q of StorageClass %q has no volume yet.", p.claim.Name, *p.claim.Spec.StorageClassName), nil
 	case e.Reason == "WaitForFirstConsumer" || e.Reason == "WaitForPodScheduled":
 		return nil, nil
 	}
@@ -85,7 +93,11 @@ func (p *pass) inspectPod(ctx context.Context, pod *corev1.Pod) (*problem, error
 		if problem := inspectContainer(pod, &c); problem != nil {
 			return problem, nil
 		}
-		if w := c.State.Waiting; w != nil && w.Reason == "ContainerCreating" && p.Clock.Since(pod.CreationTimestamp.Time) > 5*time.Second {
+		if w := c.State.Waiting; w != nil && w.Reason == "ContainerCreating" {
+			if p.Clock.Since(pod.CreationTimestamp.Time) < soon {
+				p.again(soon)
+				continue
+			}
 			p.again(10 * time.Second)
 			e, err := p.lastEvent(ctx, pod.Namespace, pod.UID)
 			if err != nil {
@@ -97,7 +109,7 @@ func (p *pass) inspectPod(ctx context.Context, pod *corev1.Pod) (*problem, error
 		}
 	}
 	if len(pod.Status.ContainerStatuses) == 0 {
-		p.again(5 * time.Second)
+		p.again(soon)
 	}
 	return nil, nil
 }

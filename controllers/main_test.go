@@ -67,22 +67,16 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1
 	}
-	stop, err := startOperator(controllers.Options{Image: serverImage, Pods: pods})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "starting the operator:", err)
-		return 1
-	}
-	defer stop()
 	return m.Run()
 }
 
 // startOperator runs the operator as cmd/manager does, and returns a function
 // that ends it.
-func startOperator(o controllers.Options) (stop func(), err error) {
+func startOperator(cfg *rest.Config, o controllers.Options) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	yes := true
 	o.SkipNameValidation = &yes
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Cache:   controllers.CacheOptions(o.Namespaces...),
 		Metrics: metricsserver.Options{BindAddress: "0"},
 	})
@@ -102,8 +96,20 @@ func startOperator(o controllers.Options) (stop func(), err error) {
 	return func() { cancel(); done.Wait() }, nil
 }
 
-// namespace makes one for a test.
+// namespace makes one for a test, with an operator of its own.
 func namespace(t *testing.T) string {
+	t.Helper()
+	ns := bareNamespace(t)
+	stop, err := startOperator(restConfig, controllers.Options{Image: serverImage, Pods: pods, Namespaces: []string{ns}})
+	if err != nil {
+		t.Fatal("starting the operator:", err)
+	}
+	t.Cleanup(stop)
+	return ns
+}
+
+// bareNamespace makes one for a test.
+func bareNamespace(t *testing.T) string {
 	t.Helper()
 	ns := &corev1.Namespace{}
 	ns.GenerateName = "test-"

@@ -165,3 +165,5 @@ func eventually(t *testing.T, what func() error) {
 		}
 	}
 }
+
+func now() time.Time { return time.Now() }

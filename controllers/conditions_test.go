@@ -1,0 +1,184 @@
+package controllers_test
+
+import (
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+)
+
+// event tells something about an object, as Kubernetes' own controllers do.
+func event(t *testing.T, obj client.Object, kind, reason, message string) {
+	t.Helper()
+	create(t, &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Namespace: obj.GetNamespace(), GenerateName: "event-"},
+		InvolvedObject: corev1.ObjectReference{Kind: kind, Namespace: obj.GetNamespace(), Name: obj.GetName(), UID: obj.GetUID()},
+		Reason:         reason, Message: message, Type: corev1.EventTypeWarning, LastTimestamp: metav1.Now(),
+	})
+}
+
+func TestAClaimThatStaysPendingIsReported(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	fs := fileServer(ns, "files")
+	fs.Spec.Storage.Claim = &v1alpha1.Claim{StorageClassName: "nowhere"}
+	create(t, fs)
+	claim := get(t, ns, "files-data", &corev1.PersistentVolumeClaim{})
+	event(t, claim, "PersistentVolumeClaim", "ProvisioningFailed", `storageclass.storage.k8s.io "nowhere" not found`)
+	cluster{t, ns}.pod("files-0", "")
+	notReady(t, fs, v1alpha1.ReasonClaimPending, `The PersistentVolumeClaim "files-data" has no volume yet (ProvisioningFailed): storageclass.storage.k8s.io "nowhere" not found.`)
+}
+
+func TestAClaimThatDoesNotExistIsReported(t *testing.T) {
+	t.Parallel()
+	c := cluster{t, namespace(t)}
+	fs := fileServer(c.ns, "files")
+	fs.Spec.Storage.ExistingClaim = "mine"
+	create(t, fs)
+	notReady(t, fs, v1alpha1.ReasonClaimNotFound, `The PersistentVolumeClaim "mine" in storage.existingClaim does not exist: create it, or name another one.`)
+	c.stay()
+
+	create(t, &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.ns, Name: "mine"},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany},
+			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+		},
+	})
+	d := c.deployment("files-0")
+	if d.Spec.Template.Spec.Affinity != nil || len(d.Spec.Template.Spec.TopologySpreadConstraints) != 2 {
+		t.Error("with a volume for many nodes, the pods do not spread")
+	}
+}
+
+func TestWhatKeepsAPodFromServingIsReported(t *testing.T) {
+	t.Parallel()
+	c := cluster{t, namespace(t)}
+	fs := fileServer(c.ns, "files")
+	create(t, fs)
+	c.bind("files-data")
+	pod := c.pod("files-0", "")
+
+	c.status(pod, func(s *corev1.PodStatus) {
+		s.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available: 3 Insufficient cpu."}}
+	})
+	notReady(t, fs, v1alpha1.ReasonUnschedulable, fmt.Sprintf("No node takes the pod %q: 0/3 nodes are available: 3 Insufficient cpu.", pod.Name))
+	reconciling(t, fs, v1alpha1.ReasonUnschedulable)
+
+	waiting := func(reason, message string) func(*corev1.PodStatus) {
+		return func(s *corev1.PodStatus) {
+			s.Conditions = nil
+			s.ContainerStatuses = []corev1.ContainerStatus{{Name: "fileserver", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}}}
+		}
+	}
+	c.status(pod, waiting("ImagePullBackOff", "Back-off pulling image: not found"))
+	notReady(t, fs, v1alpha1.ReasonImagePullFailed, `The image "`+serverImage+`" cannot be pulled: Back-off pulling image: not found; correct spec.image`)
+
+	c.status(pod, waiting("CreateContainerConfigError", `secret "x" not found`))
+	notReady(t, fs, v1alpha1.ReasonMountFailed, `cannot start (CreateContainerConfigError): secret "x" not found`)
+
+	c.status(pod, func(s *corev1.PodStatus) {
+		waiting("CrashLoopBackOff", "back-off 10s restarting failed container")(s)
+		s.ContainerStatuses[0].RestartCount = 4
+		s.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error", Message: "starting\nbinding port 21: permission denied\n"}
+	})
+	notReady(t, fs, v1alpha1.ReasonCrashLooping, "ended 4 times: exit code 1, binding port 21: permission denied.")
+	isStalled(t, fs, v1alpha1.ReasonCrashLooping)
+	expect(t, fs, v1alpha1.ConditionReconciling, metav1.ConditionFalse, v1alpha1.ReasonCrashLooping)
+
+	c.serve(pod)
+	c.address("files", "198.51.100.30")
+	ready(t, fs, v1alpha1.ReasonReady)
+
+	eventually(t, func() error {
+		var list eventsv1.EventList
+		if err := api.List(t.Context(), &list, client.InNamespace(c.ns)); err != nil {
+			return err
+		}
+		told := map[string]string{}
+		for _, e := range list.Items {
+			if e.Regarding.Kind == "FileServer" {
+				told[e.Reason] = e.Type
+			}
+		}
+		if told[v1alpha1.ReasonCrashLooping] != corev1.EventTypeWarning || told[v1alpha1.ReasonReady] != corev1.EventTypeNormal {
+			return fmt.Errorf("the events are %v", told)
+		}
+		return nil
+	})
+}
+
+func TestAMissingCertificateIsReported(t *testing.T) {
+	t.Parallel()
+	c := cluster{t, namespace(t)}
+	fs := fileServer(c.ns, "files")
+	fs.Spec.TLS.SecretRef = &v1alpha1.SecretReference{Name: "mine"}
+	create(t, fs)
+	notReady(t, fs, v1alpha1.ReasonSecretNotFound, `The Secret "mine" in tls.secretRef does not exist: create it with type kubernetes.io/tls`)
+	reconciling(t, fs, v1alpha1.ReasonSecretNotFound)
+	c.stay() // a pod would only wait for the Secret
+
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.ns, Name: "mine"}, StringData: map[string]string{"tls.crt": "x", "tls.key": "y"}}
+	create(t, secret)
+	isStalled(t, fs, v1alpha1.ReasonSecretInvalid, `The Secret "mine" with the certificate cannot be used: tls.crt and tls.key are not a certificate and its key in PEM`)
+
+	ca, err := resources.IssueCA(c.ns, "files", now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := resources.IssueCertificate(ca, []string{"ftp.example.com"}, now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	update(t, secret, func() {
+		secret.Data = map[string][]byte{"tls.crt": pair.Certificate, "tls.key": pair.Key, "ca.crt": ca.Certificate}
+	})
+	c.start("files-0", "")
+	c.address("files", "198.51.100.31")
+	ready(t, fs, v1alpha1.ReasonReady)
+	if fs.Status.TLS.SecretName != "mine" || fs.Status.TLS.Fingerprint != fingerprint(pair.Certificate) {
+		t.Errorf("the status of TLS is %+v", fs.Status.TLS)
+	}
+}
+
+func TestMissingHostKeysAreReported(t *testing.T) {
+	t.Parallel()
+	c := cluster{t, namespace(t)}
+	fs := fileServer(c.ns, "files")
+	fs.Spec.SSHHostKeys.SecretRef = &v1alpha1.SecretReference{Name: "mine"}
+	create(t, fs)
+	notReady(t, fs, v1alpha1.ReasonSecretNotFound, `The Secret "mine" in sshHostKeys.secretRef does not exist`)
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.ns, Name: "mine"}, StringData: map[string]string{"key": "x"}}
+	create(t, secret)
+	isStalled(t, fs, v1alpha1.ReasonSecretInvalid, `The Secret "mine" with the SSH host keys cannot be used: "key" is not a private key`)
+
+	keys, err := resources.GenerateHostKeys(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	update(t, secret, func() { secret.Data = map[string][]byte{"mykey": keys["ssh_host_ed25519_key"]} })
+	c.deployment("files-0")
+	eventually(t, func() error {
+		cfg, err := configFile(t, c.ns, "files")
+		if err == nil && (len(cfg.SSH.HostKeyFiles) != 1 || cfg.SSH.HostKeyFiles[0] != "/etc/fileserver/ssh/mykey") {
+			err = fmt.Errorf("the host keys are %v", cfg.SSH.HostKeyFiles)
+		}
+		return err
+	})
+}
+
+func TestWhatTheClusterRefusesIsReported(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	fs := fileServer(ns, "files")
+	fs.Spec.PodTemplate.Labels = map[string]string{"not a label": "x"}
+	create(t, fs)
+	isStalled(t, fs, v1alpha1.ReasonApplyRefused, "Deployment files-0", "not a label")
+}

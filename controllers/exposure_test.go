@@ -1,0 +1,145 @@
+package controllers_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+func exposed(t *testing.T, as v1alpha1.ExposeType) (cluster, *v1alpha1.FileServer) {
+	t.Helper()
+	c := cluster{t, namespace(t)}
+	newNode(t, "exposure", "198.18.0.77")
+	fs := fileServer(c.ns, "files")
+	fs.Spec.Expose.Type = as
+	create(t, fs)
+	c.start("files-0", "exposure")
+	return c, fs
+}
+
+// passive waits until the configuration for passive mode is as it should be.
+func passive(t *testing.T, ns string, check func(*config.Passive) error) {
+	t.Helper()
+	eventually(t, func() error {
+		cfg, err := configFile(t, ns, "files")
+		if err != nil {
+			return err
+		}
+		return check(cfg.Passive)
+	})
+}
+
+func tells(addresses ...string) func(*config.Passive) error {
+	return func(p *config.Passive) error {
+		if len(addresses) == 0 && len(p.Tell) == 0 {
+			return nil
+		}
+		if len(p.Tell) != 1 || !slices.Equal(p.Tell[0].Addresses, addresses) {
+			return fmt.Errorf("clients are told %+v, want %v", p.Tell, addresses)
+		}
+		return nil
+	}
+}
+
+func TestNodePortsAreReadBackAndTold(t *testing.T) {
+	t.Parallel()
+	c, fs := exposed(t, v1alpha1.ExposeNodePort)
+	ready(t, fs, v1alpha1.ReasonReady)
+	svc := get(t, c.ns, "files", &corev1.Service{})
+	nodePort := map[int32]int32{}
+	for _, p := range svc.Spec.Ports {
+		nodePort[p.Port] = p.NodePort
+	}
+	passive(t, c.ns, func(p *config.Passive) error {
+		if len(p.TellPorts) != 40 || p.TellPorts[50017] != int(nodePort[50017]) {
+			return fmt.Errorf("%d ports are told, and %d for 50017; want 40, and %d", len(p.TellPorts), p.TellPorts[50017], nodePort[50017])
+		}
+		return tells(config.NodeAddress)(p)
+	})
+	if e := fs.Status.Endpoints[2]; e.Address != "198.18.0.77" || e.Port != nodePort[22] {
+		t.Errorf("SFTP is at %s", e.URL)
+	}
+	if fs.Status.Ports != fmt.Sprintf("ftp:%d,ftps:%d,sftp:%d", nodePort[21], nodePort[990], nodePort[22]) {
+		t.Errorf("the ports are %s", fs.Status.Ports)
+	}
+}
+
+func TestClusterIPsAreTold(t *testing.T) {
+	t.Parallel()
+	c, fs := exposed(t, v1alpha1.ExposeClusterIP)
+	ready(t, fs, v1alpha1.ReasonReady)
+	svc := get(t, c.ns, "files", &corev1.Service{})
+	passive(t, c.ns, tells(svc.Spec.ClusterIP))
+	if fs.Status.Address != svc.Spec.ClusterIP {
+		t.Errorf("the address is %s, want %s", fs.Status.Address, svc.Spec.ClusterIP)
+	}
+}
+
+func TestTheHostNetworkTellsTheAddressOfTheConnection(t *testing.T) {
+	t.Parallel()
+	c, fs := exposed(t, v1alpha1.ExposeHostNetwork)
+	ready(t, fs, v1alpha1.ReasonReady, "Clients can connect to 198.18.0.77")
+	passive(t, c.ns, tells())
+	if fs.Status.PassivePorts != "49152-65535" {
+		t.Errorf("the passive range is %s", fs.Status.PassivePorts)
+	}
+	if svc := get(t, c.ns, "files", &corev1.Service{}); svc.Spec.ClusterIP != corev1.ClusterIPNone || len(svc.Spec.Ports) != 5 {
+		t.Errorf("the Service has the address %s and %d ports; want none, and 5", svc.Spec.ClusterIP, len(svc.Spec.Ports))
+	}
+	err := api.Get(t.Context(), client.ObjectKey{Namespace: c.ns, Name: "files"}, &networkingv1.NetworkPolicy{})
+	if client.IgnoreNotFound(err) != nil || err == nil {
+		t.Errorf("there is a NetworkPolicy, which does not count on the host network (%v)", err)
+	}
+}
+
+func TestChangingTheExposureIsHot(t *testing.T) {
+	t.Parallel()
+	c, fs := exposed(t, v1alpha1.ExposeLoadBalancer)
+	c.address("files", "198.51.100.40")
+	passive(t, c.ns, tells("198.51.100.40"))
+	before := c.deployment("files-0")
+
+	c.address("files", "198.51.100.41")
+	passive(t, c.ns, tells("198.51.100.41"))
+	ready(t, fs, v1alpha1.ReasonReady, "198.51.100.41")
+
+	update(t, fs, func() { fs.Spec.Expose.Type = v1alpha1.ExposeClusterIP })
+	svc := get(t, c.ns, "files", &corev1.Service{})
+	passive(t, c.ns, tells(svc.Spec.ClusterIP))
+	update(t, fs, func() { fs.Spec.Expose.Type = v1alpha1.ExposeNodePort })
+	passive(t, c.ns, tells(config.NodeAddress))
+
+	if after := c.deployment("files-0"); after.UID != before.UID || after.Generation != before.Generation {
+		t.Error("the pods were replaced for it")
+	}
+}
+
+func TestAServiceLosesAndGetsItsClusterIP(t *testing.T) {
+	t.Parallel()
+	c, fs := exposed(t, v1alpha1.ExposeClusterIP)
+	headless := func(want bool) func() error {
+		return func() error {
+			svc := &corev1.Service{}
+			if err := api.Get(t.Context(), client.ObjectKey{Namespace: c.ns, Name: "files"}, svc); err != nil {
+				return err
+			}
+			if (svc.Spec.ClusterIP == corev1.ClusterIPNone) != want {
+				return errors.New("the cluster IP is " + svc.Spec.ClusterIP)
+			}
+			return nil
+		}
+	}
+	eventually(t, headless(false))
+	update(t, fs, func() { fs.Spec.Expose.Type = v1alpha1.ExposeHostNetwork })
+	eventually(t, headless(true))
+	update(t, fs, func() { fs.Spec.Expose.Type = v1alpha1.ExposeLoadBalancer })
+	eventually(t, headless(false))
+}

@@ -7,7 +7,11 @@ import (
 	"strings"
 )
 
-// Cases are all ways that are tried, grouped by protocol.
+// Cases are all ways that are tried, grouped by protocol. Two are left out, as
+// they cannot work whatever the server does: ncftp in active mode refuses a data
+// connection from another address than the one that it connected to, and behind
+// a balancer that is the node's; and curl 7.88, Debian 12's, fails in active mode
+// with TLS once it has accepted the connection.
 func Cases() []Case {
 	var cases []Case
 	for _, group := range [][]Case{plainFTP(), explicitTLS(), implicitTLS(), sftp()} {
@@ -23,7 +27,6 @@ func plainFTP() []Case {
 		inetutils("passive"),
 		inetutils("active"),
 		ncftp("passive", "-F"),
-		ncftp("active", "-E"),
 		curl("FTP", "none", "passive EPSV"),
 		curl("FTP", "none", "passive PASV", "--disable-epsv"),
 		curl("FTP", "none", "active", "--ftp-port", "-"),
@@ -37,7 +40,6 @@ func explicitTLS() []Case {
 		lftp("FTP", "explicit", "active", "set ftp:passive-mode no"),
 		curl("FTP", "explicit", "passive PASV", "--ssl-reqd", "--disable-epsv"),
 		curl("FTP", "explicit", "passive EPSV", "--ssl-reqd"),
-		curl("FTP", "explicit", "active", "--ssl-reqd", "--ftp-port", "-"),
 		ftplib(),
 		rcloneFTP(),
 	}
@@ -48,7 +50,6 @@ func implicitTLS() []Case {
 		lftp("FTPS", "implicit", "passive PASV", "set ftp:prefer-epsv no"),
 		lftp("FTPS", "implicit", "active", "set ftp:passive-mode no"),
 		curl("FTPS", "implicit", "passive EPSV"),
-		curl("FTPS", "implicit", "active", "--ftp-port", "-"),
 	}
 }
 
@@ -171,7 +172,7 @@ ftp.connect(host, int(port)); ftp.login(user, password); ftp.prot_p()
 func rcloneFTP() Case {
 	env := func(t Target) []string {
 		return []string{
-			"RCLONE_CONFIG=/dev/null", "RCLONE_CA_CERT=" + t.CAFile,
+			"RCLONE_CONFIG=/dev/null", "SSL_CERT_FILE=" + t.CAFile,
 			"RCLONE_FTP_HOST=" + t.Host, "RCLONE_FTP_PORT=" + strconv.Itoa(t.FTP),
 			"RCLONE_FTP_USER=" + t.User, "RCLONE_FTP_EXPLICIT_TLS=true",
 		}

@@ -35,7 +35,7 @@ func TestWhatOnlyTheClusterKnowsIsACondition(t *testing.T) {
 		reason string
 		says   []string
 	}{
-		"a Secret that is missing":       {"{tls: {secretName: nowhere}}", "SecretNotFound", []string{"nowhere"}},
+		"a Secret that is missing":       {"{tls: {secretRef: {name: nowhere}}}", "SecretNotFound", []string{"nowhere"}},
 		"a claim that stays pending":     {"{storage: {claim: {storageClassName: nowhere}}}", "", []string{"nowhere"}},
 		"an image that cannot be pulled": {"{image: 'fileserver.invalid/none:1', imagePullPolicy: Never}", "", []string{"fileserver.invalid/none:1"}},
 	} {

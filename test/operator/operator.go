@@ -50,9 +50,13 @@ func Install(ctx context.Context, c *cluster.Cluster) error {
 		return fmt.Errorf("loading the images: %w", err)
 	}
 	helm := env("HELM", "helm")
-	cmd := exec.CommandContext(ctx, helm, "upgrade", "--install", Release, filepath.Join(root, "charts", "fileserver-operator"),
+	args := []string{
+		"upgrade", "--install", Release, filepath.Join(root, "charts", "fileserver-operator"),
 		"--kubeconfig", c.Kubeconfig, "--namespace", Namespace, "--create-namespace", "--wait", "--timeout", "3m",
-		"--set", "image.reference="+managerImage, "--set", "serverImage.reference="+serverImage)
+	}
+	args = append(args, imageValues("image", managerImage)...)
+	args = append(args, imageValues("serverImage", serverImage)...)
+	cmd := exec.CommandContext(ctx, helm, args...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("installing with Helm: %w\n%s", err, out)
 	}
@@ -63,6 +67,12 @@ func Install(ctx context.Context, c *cluster.Cluster) error {
 	}
 	_, err := c.Kubectl(ctx, "-n", Namespace, "rollout", "status", "deployment", "--timeout=3m")
 	return err
+}
+
+// imageValues are the chart's values for an image.
+func imageValues(value, image string) []string {
+	repository, tag, _ := strings.Cut(image, ":")
+	return []string{"--set", value + ".repository=" + repository, "--set", value + ".tag=" + tag}
 }
 
 // MakeNamespace makes a namespace in which pods must satisfy Pod Security

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# All gates that need no cluster. Each prints a line; one that fails prints what
+# it found, and how to mend it.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+failed=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+gate() { # gate NAME HOW-TO-MEND COMMAND...
+  local name=$1 mend=$2 start=$SECONDS
+  shift 2
+  if "$@" >"$out" 2>&1; then
+    printf 'ok    %s (%d s)\n' "$name" $((SECONDS - start))
+  else
+    printf 'FAIL  %s: %s\n' "$name" "$mend"
+    tail -n 60 "$out" | sed 's/^/      /'
+    failed=1
+  fi
+}
+
+tool() { go run -C hack/tools . "$1"; }
+
+generated() {
+  local before after
+  before=$(snapshot) && hack/generate.sh && after=$(snapshot)
+  [ "$before" = "$after" ] && return
+  diff <(echo "$before") <(echo "$after")
+  return 1
+}
+
+snapshot() { # what is generated, as hashes
+  find api/v1alpha1 config/crd config/rbac charts docs/reference.md -type f -print0 | sort -z | xargs -0 sha256sum
+}
+
+formatted() {
+  local files
+  files=$(gofmt -l $(git ls-files '*.go'))
+  [ -z "$files" ] || { echo "$files"; return 1; }
+}
+
+tidy() { go mod tidy -diff && go -C hack mod tidy -diff && go -C hack/tools mod tidy -diff && go -C hack/lint mod tidy -diff; }
+
+vetted() { go vet ./... && go vet -tags e2e ./test/... && go -C hack vet ./...; }
+
+linted() { local lint; lint=$(tool golangci-lint) && "$lint" run ./... && (cd hack && "$lint" run --config ../.golangci.yml ./...); }
+
+charts() {
+  local helm unittest
+  helm=$(tool helm) && unittest=$(tool helm-unittest) &&
+    "$helm" lint --strict charts/fileserver-operator && "$unittest" charts/fileserver-operator
+}
+
+shells() { local f; for f in .ci/run $(git ls-files '*.sh'); do bash -n "$f" || return; done; }
+
+gate "format" "make fmt" formatted
+gate "modules are tidy" "go mod tidy in the folder that differs" tidy
+gate "generated files are current" "make generate, and commit what it changes" generated
+gate "vet" "see the lines below" vetted
+gate "import rules" "see docs/architecture.md for who may import whom" go test -count=1 .
+gate "lint" "make lint" linted
+gate "charts" "see the lines below" charts
+gate "shell scripts" "see the lines below" shells
+exit $failed

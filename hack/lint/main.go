@@ -7,7 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/golangci/golangci-lint/v2/pkg/commands"
-	_ "sigs.k8s.io/kube-api-linter/pkg/plugin"
+	_ "sigs.k8s.io/kube-api-linter/pkg/plugin/base"
+	_ "sigs.k8s.io/kube-api-linter/pkg/registration"
 )
 
 func main() {

@@ -75,7 +75,7 @@ func newSpace(t *testing.T) *space {
 	if len(name) > 50 {
 		name = strings.Trim(name[:50], "-")
 	}
-	n := &space{t: t, name: name, dir: t.TempDir()}
+	n := &space{t: t, name: name, dir: tempDir(t)}
 	if err := operator.MakeNamespace(t.Context(), kube, name); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +88,17 @@ func newSpace(t *testing.T) *space {
 		kube.Kubectl(ctx, "delete", "namespace", name, "--wait=false")
 	})
 	return n
+}
+
+// tempDir is a folder with a short name: old clients take no long ones.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "e2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // dump logs what helps to see why a test failed.

@@ -76,7 +76,7 @@ func TestEveryClientMovesFiles(t *testing.T) {
 					}
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
-					for _, r := range test.Run(ctx, target, kube.Client, file, t.TempDir()) {
+					for _, r := range test.Run(ctx, target, kube.Client, file, tempDir(t)) {
 						if r.Err != nil {
 							t.Errorf("%s: %v", r.Direction, r.Err)
 							continue

@@ -101,8 +101,8 @@ func WaitReady(ctx context.Context, c *cluster.Cluster, namespace, object string
 	return nil
 }
 
-// Target finds out how to reach a file server: from its status, and from the
-// credentials of a user with a password. keyUser, who logs in with the private
+// Target finds out how to reach a file server, from its status and from the
+// credentials of a user with a password, and waits until it answers. keyUser, who logs in with the private
 // key in keyFile, may be "".
 func Target(ctx context.Context, c *cluster.Cluster, namespace, server, user, keyUser, keyFile, dir string) (clients.Target, error) {
 	t := clients.Target{KeyUser: keyUser, KeyFile: keyFile}
@@ -144,7 +144,7 @@ func Target(ctx context.Context, c *cluster.Cluster, namespace, server, user, ke
 	if t.Host == "" || t.Password == "" {
 		return t, fmt.Errorf("fileserver %s has no endpoint, or user %s no password: %+v", server, user, status)
 	}
-	return t, nil
+	return t, WaitAnswering(ctx, c, t)
 }
 
 func get(ctx context.Context, c *cluster.Cluster, namespace, object, path string, into any) error {
@@ -167,6 +167,30 @@ func MakeKey(ctx context.Context, dir string) (file, public string, err error) {
 	}
 	b, err := os.ReadFile(file + ".pub")
 	return file, strings.TrimSpace(string(b)), err
+}
+
+// WaitAnswering waits until every port of the target takes connections. A
+// FileServer is Ready when its pods and its address are; the nodes and the
+// balancer learn of that within a second or so.
+func WaitAnswering(ctx context.Context, c *cluster.Cluster, t clients.Target) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for _, port := range []int{t.FTP, t.FTPS, t.SFTP} {
+		if port == 0 {
+			continue
+		}
+		err := Until(ctx, func() error {
+			dial := fmt.Sprintf("exec 3<>/dev/tcp/%s/%d", t.Host, port)
+			if out, err := c.Client(ctx, "timeout", "5", "bash", "-c", dial).CombinedOutput(); err != nil {
+				return fmt.Errorf("connecting to port %d: %w: %s", port, err, out)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Until calls f until it finds nothing wrong, or ctx ends.

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,13 +37,9 @@ func (p *pass) reconcileClaim(ctx context.Context) error {
 		if p.claim == nil {
 			p.blocked = true
 			p.report(waiting(v1alpha1.ReasonClaimNotFound, "The PersistentVolumeClaim %q in storage.existingClaim does not exist: create it, or name another one.", name))
-			p.again(10 * time.Second)
 			return nil
 		}
 		s.OneNode = resources.OneNode(p.claim.Spec.AccessModes)
-		if p.claim.Status.Phase != corev1.ClaimBound {
-			p.again(10 * time.Second)
-		}
 		return nil
 	}
 	s.OneNode = resources.OneNode(resources.WantedModes(want))

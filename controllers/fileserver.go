@@ -37,8 +37,8 @@ type FileServerReconciler struct {
 	// Direct reads from the API server itself, for what the cache lacks:
 	// objects that are not the operator's.
 	Direct client.Reader
-	// Metadata is a cache of the metadata of Secrets and ConfigMaps that are
-	// not the operator's.
+	// Metadata is a cache of the metadata of Secrets, ConfigMaps and claims
+	// that are not the operator's.
 	Metadata client.Reader
 	Events   events.EventRecorder
 	Clock    clock.PassiveClock

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -65,6 +66,12 @@ func run(m *testing.M) int {
 	}
 	if api, err = client.New(restConfig, client.Options{FieldValidation: metav1.FieldValidationStrict}); err != nil {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
+		return 1
+	}
+	// Tests wait for the operator more than they compute.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()

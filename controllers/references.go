@@ -14,6 +14,7 @@ import (
 var (
 	secretKind    = schema.GroupVersionKind{Version: "v1", Kind: "Secret"}
 	configMapKind = schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	claimKind     = schema.GroupVersionKind{Version: "v1", Kind: "PersistentVolumeClaim"}
 )
 
 // readSecret reads a Secret that somebody named; nil if it does not exist.

@@ -23,7 +23,7 @@ const (
 	askLater  = 5 * time.Second
 	bumpAgain = 2 * time.Second
 	// Attempts after which a pod is asked less often.
-	patience = 10
+	patience = 25
 )
 
 // refreshPods sees to it that every pod loads what is mounted. The kubelet

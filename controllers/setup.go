@@ -119,8 +119,8 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	return r.watch(mgr, others, o)
 }
 
-// metadataCache watches the metadata of Secrets and ConfigMaps that are not
-// the operator's: users may name any of them.
+// metadataCache watches the metadata of Secrets, ConfigMaps and claims that are
+// not the operator's: users may name any of them.
 func metadataCache(mgr ctrl.Manager, namespaces []string) (cache.Cache, error) {
 	foreign, err := labels.NewRequirement(v1alpha1.LabelManaged, selection.DoesNotExist, nil)
 	if err != nil {
@@ -159,9 +159,9 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 	byLabel := handler.EnqueueRequestsFromMapFunc(serverByLabel)
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("fileserver").
-		For(&v1alpha1.FileServer{}, specChanges()).
+		For(&v1alpha1.FileServer{}).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, SkipNameValidation: o.SkipNameValidation}).
-		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser), specChanges()).
+		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser)).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode))
 	for _, obj := range []client.Object{
 		&corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Service{}, &corev1.Pod{}, &corev1.PersistentVolumeClaim{},
@@ -169,7 +169,7 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 	} {
 		b.Watches(obj, byLabel)
 	}
-	for kind, index := range map[schema.GroupVersionKind]string{secretKind: indexSecrets, configMapKind: indexConfigMaps} {
+	for kind, index := range map[schema.GroupVersionKind]string{secretKind: indexSecrets, configMapKind: indexConfigMaps, claimKind: indexClaims} {
 		m := &metav1.PartialObjectMetadata{}
 		m.SetGroupVersionKind(kind)
 		b.WatchesRawSource(source.Kind(others, m, handler.TypedEnqueueRequestsFromMapFunc(

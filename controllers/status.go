@@ -129,7 +129,9 @@ func setConditions(conditions *[]metav1.Condition, generation int64, ready metav
 }
 
 // patchStatus writes a status if it changed, and then tells the change of
-// readiness as an event.
+// readiness as an event. The status that it starts from may be older than the
+// last one written; that one's own arrival in the cache starts another pass,
+// which then sees the difference.
 func (p *pass) patchStatus(ctx context.Context, before, after client.Object, was, is *[]metav1.Condition, same bool) error {
 	if same {
 		return nil

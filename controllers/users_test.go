@@ -26,6 +26,7 @@ func serving(t *testing.T) (cluster, *v1alpha1.FileServer) {
 	create(t, fs)
 	c.start("files-0", "")
 	c.address("files", "198.51.100.20")
+	ready(t, fs, v1alpha1.ReasonReady)
 	return c, fs
 }
 

@@ -9,19 +9,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 )
-
-// specChanges keeps our own writes of a status from starting a pass.
-func specChanges() builder.Predicates {
-	return builder.WithPredicates(predicate.GenerationChangedPredicate{})
-}
 
 func requestFor(namespace, server string) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: server}}}
@@ -68,6 +61,7 @@ const (
 	indexNode       = "spec.nodeName"
 	indexSecrets    = "secrets"
 	indexConfigMaps = "configmaps"
+	indexClaims     = "claims"
 )
 
 // serversNaming are those that name an object, or whose users do.
@@ -107,7 +101,11 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.FileServerUser{}, indexSecrets, secretsOfUser},
 		{&v1alpha1.FileServerUser{}, indexConfigMaps, configMapsOfUser},
 		{&v1alpha1.FileServer{}, indexSecrets, secretsOfServer},
-		{&v1alpha1.FileServer{}, indexConfigMaps, func(client.Object) []string { return nil }},
+		{&v1alpha1.FileServerUser{}, indexClaims, nothing},
+		{&v1alpha1.FileServer{}, indexConfigMaps, nothing},
+		{&v1alpha1.FileServer{}, indexClaims, func(o client.Object) []string {
+			return []string{o.(*v1alpha1.FileServer).Spec.Storage.ExistingClaim}
+		}},
 		{&corev1.Pod{}, indexNode, func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} }},
 	} {
 		if err := indexer.IndexField(ctx, i.obj, i.name, i.extract); err != nil {
@@ -116,6 +114,8 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	}
 	return nil
 }
+
+func nothing(client.Object) []string { return nil }
 
 func secretsOfServer(o client.Object) []string {
 	spec := &o.(*v1alpha1.FileServer).Spec

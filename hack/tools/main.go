@@ -22,8 +22,8 @@ import (
 	"time"
 )
 
-// tool is a program and the module that pins it: "." is this one. Linting has
-// one of its own, since its requirements differ.
+// tool is a program and the module that pins it: "." is this one. Some have one
+// of their own, since no version of what they require suits them all.
 type tool struct{ module, pkg string }
 
 var tools = map[string]tool{
@@ -31,7 +31,7 @@ var tools = map[string]tool{
 	"crd-ref-docs":   {".", "github.com/elastic/crd-ref-docs"},
 	"helm":           {".", "helm.sh/helm/v4/cmd/helm"},
 	"helm-docs":      {".", "github.com/norwoodj/helm-docs/cmd/helm-docs"},
-	"helm-unittest":  {".", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
+	"helm-unittest":  {"../unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
 	"golangci-lint":  {"../lint", "github.com/fileserver-dev/fileserver-operator/hack/lint"},
 }
 

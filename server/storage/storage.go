@@ -6,7 +6,6 @@
 package storage
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"iter"
@@ -94,4 +93,4 @@ var ErrName = &nameError{}
 type nameError struct{}
 
 func (*nameError) Error() string        { return "name has a character that is not allowed" }
-func (*nameError) Is(target error) bool { return errors.Is(fs.ErrInvalid, target) }
+func (*nameError) Is(target error) bool { return target == fs.ErrInvalid }

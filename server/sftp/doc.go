@@ -7,7 +7,7 @@
 // # A server
 //
 //	srv := &sftp.Server{
-//		Backend: backend, // for one in memory, see the memfs package
+//		Backend: backend, // for one on a directory, see the rootfs package
 //		Config:  sftp.Static(&sftp.ConnConfig{HostKeys: signers}),
 //	}
 //	ln, err := net.Listen("tcp", ":22")

@@ -1,7 +1,24 @@
 package sftp
 
-// exec serves a command.
+import (
+	"path"
+	"strings"
+)
+
+// exec serves a command (RFC 4254 section 6.5) and returns its exit status.
 func (ch *channel) exec(command string) int {
-	ch.warn(textFilesOnly)
-	return 1
+	ch.conn.activity.touch()
+	ch.conn.activity.running.Add(1)
+	defer ch.conn.activity.running.Add(-1)
+	ch.conn.stats.commands.Add(1)
+	args, err := splitCommand(command)
+	if err != nil || len(args) == 0 {
+		ch.warn("The command cannot be understood. " + textFilesOnly)
+		return 1
+	}
+	if path.Base(args[0].text) == "scp" && !ch.conn.server.NoSCP {
+		return ch.scp(args[1:])
+	}
+	ch.warn("There is no command " + strings.ToValidUTF8(args[0].text, "?") + ". " + textFilesOnly)
+	return 127
 }

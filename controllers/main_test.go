@@ -44,7 +44,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "These tests need a real API server: set KUBEBUILDER_ASSETS to a folder with kube-apiserver, etcd and kubectl, or run `make test`, which builds them.")
 		return 1
 	}
-	var logs io.Writer = io.Discard
+	logs := io.Discard
 	if os.Getenv("TEST_LOGS") != "" {
 		logs = os.Stderr
 	}

@@ -174,18 +174,18 @@ func (p *pass) keys(ctx context.Context, u *userState) ([]string, error) {
 		return nil, nil
 	}
 	for _, from := range u.user.Spec.AuthorizedKeysFrom {
-		kind, ref, reason := configMapKind, from.ConfigMapKeyRef, v1alpha1.ReasonConfigMapNotFound
-		if from.SecretKeyRef != nil {
-			kind, ref, reason = secretKind, from.SecretKeyRef, v1alpha1.ReasonSecretNotFound
+		kind, reason := configMapKind, v1alpha1.ReasonConfigMapNotFound
+		if from.Kind == v1alpha1.KeysInSecret {
+			kind, reason = secretKind, v1alpha1.ReasonSecretNotFound
 		}
-		content, state, err := p.entry(ctx, kind, ref.Name, ref.Key)
+		content, state, err := p.entry(ctx, kind, from.Name, from.Key)
 		if err != nil {
 			return nil, err
 		}
-		if u.problem = missingEntry(state, reason, kind.Kind, ref.Name, ref.Key, "authorizedKeysFrom"); u.problem != nil {
+		if u.problem = missingEntry(state, reason, kind.Kind, from.Name, from.Key, "authorizedKeysFrom"); u.problem != nil {
 			return nil, nil
 		}
-		if !add(fmt.Sprintf("entry %q of the %s %q", ref.Key, kind.Kind, ref.Name), resources.KeyLines(string(content))) {
+		if !add(fmt.Sprintf("entry %q of the %s %q", from.Key, kind.Kind, from.Name), resources.KeyLines(string(content))) {
 			return nil, nil
 		}
 	}

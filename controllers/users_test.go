@@ -46,7 +46,7 @@ func account(t *testing.T, ns, name string, check func(config.User) error) {
 func hasPassword(password string) func(config.User) error {
 	return func(u config.User) error {
 		if ok, err := crypt.CheckPassword(password, u.PasswordHash); !ok {
-			return fmt.Errorf("the password does not match the hash %s (%v)", u.PasswordHash, err)
+			return fmt.Errorf("the password does not match the hash %s: %w", u.PasswordHash, errors.Join(err))
 		}
 		return nil
 	}
@@ -133,7 +133,7 @@ func TestAuthorizedKeys(t *testing.T) {
 	c, _ := serving(t)
 	u := user(c.ns, "carol", "files")
 	u.Spec.AuthorizedKeys = []string{publicKey}
-	u.Spec.AuthorizedKeysFrom = []v1alpha1.KeySource{{ConfigMapKeyRef: &v1alpha1.KeyReference{Name: "keys"}}}
+	u.Spec.AuthorizedKeysFrom = []v1alpha1.KeySource{{Name: "keys"}}
 	create(t, u)
 	notReady(t, u, v1alpha1.ReasonConfigMapNotFound, `The ConfigMap "keys" in authorizedKeysFrom does not exist`)
 

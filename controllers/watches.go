@@ -136,8 +136,8 @@ func secretsOfUser(o client.Object) []string {
 		names = append(names, spec.Password.SecretRef.Name)
 	}
 	for _, from := range spec.AuthorizedKeysFrom {
-		if from.SecretKeyRef != nil {
-			names = append(names, from.SecretKeyRef.Name)
+		if from.Kind == v1alpha1.KeysInSecret {
+			names = append(names, from.Name)
 		}
 	}
 	return names
@@ -146,8 +146,8 @@ func secretsOfUser(o client.Object) []string {
 func configMapsOfUser(o client.Object) []string {
 	var names []string
 	for _, from := range o.(*v1alpha1.FileServerUser).Spec.AuthorizedKeysFrom {
-		if from.ConfigMapKeyRef != nil {
-			names = append(names, from.ConfigMapKeyRef.Name)
+		if from.Kind != v1alpha1.KeysInSecret {
+			names = append(names, from.Name)
 		}
 	}
 	return names

@@ -108,21 +108,21 @@ type SFTP struct {
 
 // SSHAlgorithms are lists of names as in RFC 4253, most wanted first.
 type SSHAlgorithms struct {
-	// keyExchanges, such as curve25519-sha256.
+	// keyExchanges agree on the keys of a session, such as curve25519-sha256.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=128
 	KeyExchanges []string `json:"keyExchanges,omitempty"`
 
-	// ciphers, such as aes128-gcm@openssh.com.
+	// ciphers encrypt, such as aes128-gcm@openssh.com.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=128
 	Ciphers []string `json:"ciphers,omitempty"`
 
-	// macs, such as hmac-sha2-256-etm@openssh.com.
+	// macs authenticate packets, such as hmac-sha2-256-etm@openssh.com.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32

@@ -25,21 +25,13 @@ type PasswordReference struct {
 	Key string `json:"key,omitempty"`
 }
 
-// KeySource is an entry of a ConfigMap or of a Secret.
-//
-// +kubebuilder:validation:XValidation:rule="has(self.configMapKeyRef) != has(self.secretKeyRef)",message="an entry of authorizedKeysFrom has exactly one of configMapKeyRef and secretKeyRef"
+// KeySource is an entry of a ConfigMap or of a Secret, in the same namespace.
 type KeySource struct {
-	// configMapKeyRef names an entry of a ConfigMap.
+	// kind is ConfigMap or Secret; default ConfigMap.
 	// +optional
-	ConfigMapKeyRef *KeyReference `json:"configMapKeyRef,omitempty"`
+	// +kubebuilder:default=ConfigMap
+	Kind KeySourceKind `json:"kind,omitempty"`
 
-	// secretKeyRef names an entry of a Secret.
-	// +optional
-	SecretKeyRef *KeyReference `json:"secretKeyRef,omitempty"`
-}
-
-// KeyReference names an entry of an object in the same namespace.
-type KeyReference struct {
 	// name of the object.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -53,6 +45,17 @@ type KeyReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	Key string `json:"key,omitempty"`
 }
+
+// KeySourceKind is a kind that holds keys.
+// +kubebuilder:validation:Enum=ConfigMap;Secret
+type KeySourceKind string
+
+const (
+	// KeysInConfigMap is for keys in a ConfigMap.
+	KeysInConfigMap KeySourceKind = "ConfigMap"
+	// KeysInSecret is for keys in a Secret.
+	KeysInSecret KeySourceKind = "Secret"
+)
 
 // Authentication says what a login needs.
 // +kubebuilder:validation:Enum=Any;All

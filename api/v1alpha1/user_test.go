@@ -80,9 +80,9 @@ func TestUserRefused(t *testing.T) {
 			`spec: {serverRef: {name: a}, authentication: All, password: {}, authorizedKeys: [ssh-ed25519 AAAA], protocols: [ftp, sftp]}`,
 			`authentication All is possible with sftp alone: set protocols to [sftp], or authentication to Any`,
 		},
-		"keys from two places in one": {
-			`spec: {serverRef: {name: a}, authorizedKeysFrom: [{configMapKeyRef: {name: a}, secretKeyRef: {name: b}}]}`,
-			`an entry of authorizedKeysFrom has exactly one of configMapKeyRef and secretKeyRef`,
+		"keys from a place that is none": {
+			`spec: {serverRef: {name: a}, authorizedKeysFrom: [{kind: Pod, name: b}]}`,
+			`supported values: "ConfigMap", "Secret"`,
 		},
 		"a date that is none": {
 			`spec: {serverRef: {name: a}, expiresAt: tomorrow}`,
@@ -112,7 +112,7 @@ func TestUserAccepted(t *testing.T) {
 		"a-generated-one": `spec: {serverRef: {name: a}, password: {}}`,
 		"a-mail-address":  `spec: {serverRef: {name: a}, username: "jörg+ftp@example.com"}`,
 		"the-root":        `spec: {serverRef: {name: a}, home: "."}`,
-		"both-factors":    `spec: {serverRef: {name: a}, authentication: All, password: {}, authorizedKeysFrom: [{secretKeyRef: {name: b}}], protocols: [sftp]}`,
+		"both-factors":    `spec: {serverRef: {name: a}, authentication: All, password: {}, authorizedKeysFrom: [{kind: Secret, name: b}], protocols: [sftp]}`,
 		"much": `
 spec:
   serverRef: {name: a}

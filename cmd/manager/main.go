@@ -21,8 +21,6 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/controllers"
 )
 
-// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=fileserver-system,resources=leases,verbs=get;create;update
-
 // Set at build time with -ldflags "-X main.version=... -X main.serverImage=...".
 var (
 	version     = "dev"

@@ -465,25 +465,22 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
-- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.KeyReference
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.KeySource
   map:
     fields:
     - name: key
       type:
         scalar: string
       default: authorized_keys
+    - name: kind
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.KeySourceKind
+      default: ConfigMap
     - name: name
       type:
         scalar: string
-- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.KeySource
-  map:
-    fields:
-    - name: configMapKeyRef
-      type:
-        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.KeyReference
-    - name: secretKeyRef
-      type:
-        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.KeyReference
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.KeySourceKind
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.LogLevel
   scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.NetworkPolicyMode

@@ -2,15 +2,21 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
 // KeySourceApplyConfiguration represents a declarative configuration of the KeySource type for use
 // with apply.
 //
-// KeySource is an entry of a ConfigMap or of a Secret.
+// KeySource is an entry of a ConfigMap or of a Secret, in the same namespace.
 type KeySourceApplyConfiguration struct {
-	// configMapKeyRef names an entry of a ConfigMap.
-	ConfigMapKeyRef *KeyReferenceApplyConfiguration `json:"configMapKeyRef,omitempty"`
-	// secretKeyRef names an entry of a Secret.
-	SecretKeyRef *KeyReferenceApplyConfiguration `json:"secretKeyRef,omitempty"`
+	// kind is ConfigMap or Secret; default ConfigMap.
+	Kind *apiv1alpha1.KeySourceKind `json:"kind,omitempty"`
+	// name of the object.
+	Name *string `json:"name,omitempty"`
+	// key of the entry; default authorized_keys.
+	Key *string `json:"key,omitempty"`
 }
 
 // KeySourceApplyConfiguration constructs a declarative configuration of the KeySource type for use with
@@ -19,18 +25,26 @@ func KeySource() *KeySourceApplyConfiguration {
 	return &KeySourceApplyConfiguration{}
 }
 
-// WithConfigMapKeyRef sets the ConfigMapKeyRef field in the declarative configuration to the given value
+// WithKind sets the Kind field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the ConfigMapKeyRef field is set to the value of the last call.
-func (b *KeySourceApplyConfiguration) WithConfigMapKeyRef(value *KeyReferenceApplyConfiguration) *KeySourceApplyConfiguration {
-	b.ConfigMapKeyRef = value
+// If called multiple times, the Kind field is set to the value of the last call.
+func (b *KeySourceApplyConfiguration) WithKind(value apiv1alpha1.KeySourceKind) *KeySourceApplyConfiguration {
+	b.Kind = &value
 	return b
 }
 
-// WithSecretKeyRef sets the SecretKeyRef field in the declarative configuration to the given value
+// WithName sets the Name field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the SecretKeyRef field is set to the value of the last call.
-func (b *KeySourceApplyConfiguration) WithSecretKeyRef(value *KeyReferenceApplyConfiguration) *KeySourceApplyConfiguration {
-	b.SecretKeyRef = value
+// If called multiple times, the Name field is set to the value of the last call.
+func (b *KeySourceApplyConfiguration) WithName(value string) *KeySourceApplyConfiguration {
+	b.Name = &value
+	return b
+}
+
+// WithKey sets the Key field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Key field is set to the value of the last call.
+func (b *KeySourceApplyConfiguration) WithKey(value string) *KeySourceApplyConfiguration {
+	b.Key = &value
 	return b
 }

@@ -7,11 +7,11 @@ package v1alpha1
 //
 // SSHAlgorithms are lists of names as in RFC 4253, most wanted first.
 type SSHAlgorithmsApplyConfiguration struct {
-	// keyExchanges, such as curve25519-sha256.
+	// keyExchanges agree on the keys of a session, such as curve25519-sha256.
 	KeyExchanges []string `json:"keyExchanges,omitempty"`
-	// ciphers, such as aes128-gcm@openssh.com.
+	// ciphers encrypt, such as aes128-gcm@openssh.com.
 	Ciphers []string `json:"ciphers,omitempty"`
-	// macs, such as hmac-sha2-256-etm@openssh.com.
+	// macs authenticate packets, such as hmac-sha2-256-etm@openssh.com.
 	MACs []string `json:"macs,omitempty"`
 	// hostKeys are the signature algorithms of the server's keys, such as
 	// ssh-ed25519.

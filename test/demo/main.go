@@ -89,6 +89,9 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := clients.Install(ctx, out); err != nil {
+		return err
+	}
 	step("installing the operator with Helm")
 	if err := operator.Install(ctx, c); err != nil {
 		return err
@@ -186,20 +189,21 @@ func move(ctx context.Context, out io.Writer, c *cluster.Cluster, secure, legacy
 
 // lookAround says what can be done with what was left running.
 func lookAround(out io.Writer, c *cluster.Cluster, t clients.Target) {
+	fmt.Fprintf(out, "All of it is left running. To look around:\n\n  export KUBECONFIG=%s\n  export PATH=$PATH:%s\n\n",
+		c.Kubeconfig, filepath.Dir(c.KubectlPath()))
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	defer w.Flush()
-	fmt.Fprintln(w, "All of it is left running. To look around:")
 	for _, line := range [][2]string{
-		{"export KUBECONFIG=" + c.Kubeconfig + " PATH=" + filepath.Dir(c.KubectlPath()) + ":$PATH", ""},
 		{"kubectl -n " + name + " get fileserver partners -o yaml", "what was made of an empty spec"},
 		{"kubectl explain fileserver.spec", "all that can be said"},
-		{"kubectl -n " + name + " get secret alice-credentials -o jsonpath='{.data.password}' | base64 -d", "alice's password"},
-		{"bin/cluster exec --name " + name + " client -- lftp -u alice " + t.Host, "a client outside of the cluster"},
+		{"kubectl -n " + name + " get secret alice-credentials -o yaml", "what an application binds to"},
 		{"kubectl -n " + name + " logs -l app.kubernetes.io/instance=partners", "sessions and transfers"},
+		{"bin/cluster exec --name " + name + " client -- sftp alice@" + t.Host, "a client outside of the cluster"},
 		{"make demo-down", "remove all of it"},
 	} {
 		fmt.Fprintf(w, "  %s\t%s\n", line[0], line[1])
 	}
+	fmt.Fprintln(w)
 }
 
 func randomFile(name string, size int64) error {

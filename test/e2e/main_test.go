@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/test/clients"
 	"github.com/fileserver-dev/fileserver-operator/test/cluster"
 	"github.com/fileserver-dev/fileserver-operator/test/operator"
 )
@@ -44,6 +45,9 @@ func run(m *testing.M) (code int, err error) {
 				err = downErr
 			}
 		}()
+	}
+	if err := clients.Install(ctx, os.Stderr); err != nil {
+		return 1, err
 	}
 	if err := operator.Install(ctx, kube); err != nil {
 		return 1, err

@@ -80,3 +80,5 @@ func isStalled(t *testing.T, obj client.Object, reason string, says ...string) {
 	t.Helper()
 	expect(t, obj, v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, says...)
 }
+
+func keyOf(obj client.Object) client.ObjectKey { return client.ObjectKeyFromObject(obj) }

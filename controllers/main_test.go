@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -21,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers"
@@ -30,6 +33,9 @@ const serverImage = "registry.example/fileserver:1.0.0"
 
 var (
 	restConfig *rest.Config
+	// operatorConfig is that of the operator, which may do no more than its
+	// role in config/rbac says.
+	operatorConfig *rest.Config
 	// api speaks to a real API server, as kubectl does. No kubelet, and none of
 	// Kubernetes' own controllers run beside it.
 	api client.Client
@@ -68,6 +74,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "making a client:", err)
 		return 1
 	}
+	if operatorConfig, err = asOperator(restConfig); err != nil {
+		fmt.Fprintln(os.Stderr, "giving the operator its role:", err)
+		return 1
+	}
 	// Tests wait for the operator more than they compute.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "8"); err != nil {
@@ -75,6 +85,33 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// asOperator gives the operator's role to a service account, and returns the
+// configuration of a client that is that account.
+func asOperator(cfg *rest.Config) (*rest.Config, error) {
+	const name = "system:serviceaccount:fileserver-system:fileserver-operator"
+	b, err := os.ReadFile(filepath.Join("..", "config", "rbac", "role.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.Unmarshal(bytes.Split(b, []byte("\n---\n"))[0], role); err != nil {
+		return nil, err
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "operator"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: name}},
+	}
+	for _, obj := range []client.Object{role, binding} {
+		if err := api.Create(context.Background(), obj); err != nil {
+			return nil, err
+		}
+	}
+	cfg = rest.CopyConfig(cfg)
+	cfg.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: []string{"system:serviceaccounts", "system:authenticated"}}
+	return cfg, nil
 }
 
 // startOperator runs the operator as cmd/manager does, and returns a function
@@ -107,7 +144,7 @@ func startOperator(cfg *rest.Config, o controllers.Options) (stop func(), err er
 func namespace(t *testing.T) string {
 	t.Helper()
 	ns := bareNamespace(t)
-	stop, err := startOperator(restConfig, controllers.Options{Image: serverImage, Pods: pods, Namespaces: []string{ns}})
+	stop, err := startOperator(operatorConfig, controllers.Options{Image: serverImage, Pods: pods, Namespaces: []string{ns}})
 	if err != nil {
 		t.Fatal("starting the operator:", err)
 	}

@@ -52,7 +52,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func operatorFor(t *testing.T, ns string) (w *writes, stop func()) {
 	t.Helper()
 	w = &writes{}
-	cfg := rest.CopyConfig(restConfig)
+	cfg := rest.CopyConfig(operatorConfig)
 	cfg.Wrap(w.RoundTrip)
 	stop, err := startOperator(cfg, controllers.Options{Image: serverImage, Pods: pods, Namespaces: []string{ns}})
 	if err != nil {

@@ -36,7 +36,7 @@ func (c *Conn) activeTo(addr netip.AddrPort) activeTarget {
 func (t activeTarget) next(ctx context.Context, timeout time.Duration) (net.Conn, error) {
 	const pause = 50 * time.Millisecond
 	d := net.Dialer{
-		LocalAddr: &t.local, Timeout: timeout,
+		LocalAddr: &t.local, Timeout: timeout, KeepAlive: -1,
 		Control: func(_, _ string, rc syscall.RawConn) (err error) {
 			if cerr := rc.Control(func(fd uintptr) { err = reuseAddr(fd) }); cerr != nil {
 				return cerr

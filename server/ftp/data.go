@@ -45,6 +45,7 @@ func (c *Conn) dataReady() error {
 type dataConn struct {
 	net.Conn          // to read from and write to: with TLS, if protected
 	raw      net.Conn // without
+	bulk     *bulkConn
 	tls      *tls.ConnectionState
 }
 
@@ -155,13 +156,14 @@ func (c *Conn) dataTLS(ctx context.Context, conn net.Conn) (*dataConn, lineage, 
 	c.mu.Lock()
 	t := &tickets{own: c.lineage}
 	c.mu.Unlock()
-	tc := c.tlsServer(raw, t)
+	bulk := &bulkConn{Conn: raw}
+	tc := c.tlsServer(bulk, t)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		c.server.logger().Debug("TLS handshake on data connection failed", "remote", c.remote, "user", c.User(), "error", err)
 		return nil, t.offered, &Error{522, "TLS negotiation failed on the data connection"}
 	}
 	state := tc.ConnectionState()
-	return &dataConn{Conn: tc, raw: raw, tls: &state}, t.offered, nil
+	return &dataConn{Conn: tc, raw: raw, bulk: bulk, tls: &state}, t.offered, nil
 }
 
 func (c *Conn) wrapData(conn net.Conn) net.Conn {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -185,13 +186,22 @@ func (p *PassivePool) grantNext(num uint16) {
 	}
 }
 
+// passiveListen does without keep-alive probes (transfers have StallTimeout) and
+// without multipath TCP: a port is opened for each small file, and the system
+// calls for these are a good part of what that costs.
+var passiveListen = func() *net.ListenConfig {
+	lc := &net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false)
+	return lc
+}()
+
 // open listens on a port. With p.mu held.
 func (p *PassivePool) open(num uint16) (*passivePort, error) {
-	addr := net.TCPAddr{Port: int(num)}
+	var host string
 	if p.opts.ListenAddr.IsValid() && !p.opts.ListenAddr.IsUnspecified() {
-		addr.IP, addr.Zone = p.opts.ListenAddr.AsSlice(), p.opts.ListenAddr.Zone()
+		host = p.opts.ListenAddr.String()
 	}
-	tl, err := net.ListenTCP("tcp", &addr)
+	tl, err := passiveListen.Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(int(num))))
 	if err != nil {
 		return nil, err
 	}

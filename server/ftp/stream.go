@@ -59,11 +59,7 @@ func (s *stream) upload(f File) error {
 			return s.zeroCopy(to.ReadFrom, from)
 		}
 	}
-	r, err := s.reader()
-	if err != nil {
-		return err
-	}
-	return copyBlocks(f, r)
+	return copyBlocks(f, s.reader())
 }
 
 // osFile returns the file of the operating system behind f, or nil.
@@ -163,7 +159,10 @@ func (s *stream) writer() (io.Writer, func() error) {
 }
 
 // reader returns where to read what the client sends.
-func (s *stream) reader() (io.Reader, error) {
+func (s *stream) reader() io.Reader {
+	if s.data.bulk != nil {
+		s.data.bulk.eager = true
+	}
 	var r io.Reader = wire{s}
 	if s.deflate {
 		r = &inflater{r: r}
@@ -171,7 +170,7 @@ func (s *stream) reader() (io.Reader, error) {
 	if s.ascii {
 		r = &asciiReader{r: r}
 	}
-	return r, nil
+	return r
 }
 
 // inflater opens the zlib stream when it is first read: doing so reads.
@@ -216,7 +215,7 @@ func (w wire) Write(p []byte) (int, error) {
 		part := p[written:]
 		part = part[:w.allowance(len(part))]
 		w.data.raw.SetWriteDeadline(w.stallDeadline())
-		n, err := w.data.Write(part)
+		n, err := w.data.send(part)
 		written += n
 		w.job.bytes.Add(int64(n))
 		if err != nil {
@@ -249,6 +248,20 @@ func (w wire) Read(p []byte) (int, error) {
 	return n, &dataError{err}
 }
 
+// send writes p, with TLS in few system calls.
+func (d *dataConn) send(p []byte) (int, error) {
+	if d.bulk == nil {
+		return d.Write(p)
+	}
+	d.bulk.holding = true
+	n, err := d.Write(p)
+	d.bulk.holding = false
+	if ferr := d.bulk.flush(); err == nil {
+		err = ferr
+	}
+	return n, err
+}
+
 func (s *stream) stallDeadline() time.Time {
 	if s.limits.StallTimeout <= 0 {
 		return time.Time{}
@@ -260,8 +273,11 @@ func (s *stream) stallDeadline() time.Time {
 func (s *stream) close(err error) {
 	if err != nil {
 		s.data.raw.Close()
-		return
+	} else {
+		s.data.raw.SetDeadline(time.Now().Add(tick))
+		s.data.closeWrite()
 	}
-	s.data.raw.SetDeadline(time.Now().Add(tick))
-	s.data.closeWrite()
+	if s.data.bulk != nil {
+		s.data.bulk.release()
+	}
 }

@@ -18,6 +18,16 @@ const maxVerified = 10_000
 // operator makes of passwords that somebody chose.
 const decoy = "$6$rounds=5000$decoydecoydecoyd$bXyXBGvBrVeCNsShKVJVjCLLRBRyMVNAqMpnWAwB3HJYAfOHVN0vDcnkQyzJhE4yRj9fiAzbqhcmvjbUCPhXS0"
 
+// decoder knows the formats. The library has a decoder of its own behind its
+// functions, but makes it at its first use, where two logins at once race.
+var decoder = func() *crypt.Decoder {
+	d, err := crypt.NewDefaultDecoder()
+	if err != nil {
+		panic(err) // it registers formats under names of its own
+	}
+	return d
+}()
+
 // hashes verifies passwords. Hashes are made to be slow, so one that was right
 // is remembered as a keyed digest of hash and password: a client that logs in
 // for every file costs the hash once. A changed hash is another one.
@@ -40,7 +50,7 @@ func checkHash(hash string) error {
 	if hash == "" {
 		return nil
 	}
-	if _, err := crypt.Decode(hash); err != nil {
+	if _, err := decoder.Decode(hash); err != nil {
 		// The reason may quote the hash.
 		return errors.New("passwordHash has no known format; use bcrypt, SHA-512-crypt ($6$), argon2id, scrypt or PBKDF2")
 	}
@@ -52,7 +62,7 @@ func (h *hashes) verify(hash, password string) error {
 	if known, ok := h.verified.Get(hash); ok && hmac.Equal(known[:], mac[:]) {
 		return nil
 	}
-	digest, err := crypt.Decode(hash)
+	digest, err := decoder.Decode(hash)
 	if err != nil {
 		return errUnsupported
 	}

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-crypt/crypt"
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/crypto/ssh"
 
@@ -121,13 +121,30 @@ func TestHashFormatsOfCryptAreTaken(t *testing.T) {
 }
 
 func TestAnUnknownUserCostsAHash(t *testing.T) {
-	digest, err := crypt.Decode(decoy)
+	digest, err := decoder.Decode(decoy)
 	if err != nil {
 		t.Fatalf("the decoy is no hash, so an unknown user is told at once: %v", err)
 	}
 	if match, err := digest.MatchAdvanced("x"); match || err != nil {
 		t.Errorf("the decoy answers %v, %v", match, err)
 	}
+}
+
+func TestLoginsRunSideBySide(t *testing.T) {
+	t.Parallel()
+	var dirs []*Directory
+	for range 8 {
+		dirs = append(dirs, directory(t, config.Sessions{}, alice(t)))
+	}
+	var all sync.WaitGroup
+	for _, d := range dirs {
+		all.Go(func() {
+			if _, err := d.CheckPassword(attempt(), "right"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestAChangedPasswordIsNotTakenFromTheCache(t *testing.T) {

@@ -53,6 +53,15 @@ func (p *pass) reconcileClaim(ctx context.Context) error {
 	return p.put(ctx, s.Claim(p.claim))
 }
 
+// checkTopology finds what contradicts itself before anything is changed.
+func (p *pass) checkTopology(context.Context) error {
+	if conflict := p.server.Conflict(); conflict != "" {
+		p.blocked = true
+		p.report(stalled(v1alpha1.ReasonTopologyConflict, "%s", conflict))
+	}
+	return nil
+}
+
 // onePod says whether the volume takes one pod at a time.
 func (p *pass) onePod() bool {
 	if p.claim != nil {

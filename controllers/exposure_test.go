@@ -49,6 +49,15 @@ func tells(addresses ...string) func(*config.Passive) error {
 	}
 }
 
+func tellsAtLast(address string) func(*config.Passive) error {
+	return func(p *config.Passive) error {
+		if n := len(p.Tell); n == 0 || len(p.Tell[n-1].Clients) > 0 || !slices.Equal(p.Tell[n-1].Addresses, []string{address}) {
+			return fmt.Errorf("clients are told %+v, want %s at last", p.Tell, address)
+		}
+		return nil
+	}
+}
+
 func TestNodePortsAreReadBackAndTold(t *testing.T) {
 	t.Parallel()
 	c, fs := exposed(t, v1alpha1.ExposeNodePort)
@@ -62,8 +71,15 @@ func TestNodePortsAreReadBackAndTold(t *testing.T) {
 		if len(p.TellPorts) != 40 || p.TellPorts[50017] != int(nodePort[50017]) {
 			return fmt.Errorf("%d ports are told, and %d for 50017; want 40, and %d", len(p.TellPorts), p.TellPorts[50017], nodePort[50017])
 		}
-		return tells(config.NodeAddress)(p)
+		// Who comes in by a node is told that one, and everybody else the pod's.
+		if !slices.ContainsFunc(p.Tell, func(r config.TellRule) bool {
+			return len(r.Clients) == 1 && r.Clients[0].String() == "198.18.0.77/32" && slices.Equal(r.Addresses, []string{"198.18.0.77"})
+		}) {
+			return fmt.Errorf("clients are told %+v", p.Tell)
+		}
+		return tellsAtLast(config.NodeAddress)(p)
 	})
+	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonOtherAddress, "come from the address of the pod's node")
 	if e := fs.Status.Endpoints[2]; e.Address != "198.18.0.77" || e.Port != nodePort[22] {
 		t.Errorf("SFTP is at %s", e.URL)
 	}
@@ -87,6 +103,7 @@ func TestTheHostNetworkTellsTheAddressOfTheConnection(t *testing.T) {
 	t.Parallel()
 	c, fs := exposed(t, v1alpha1.ExposeHostNetwork)
 	ready(t, fs, v1alpha1.ReasonReady, "Clients can connect to 198.18.0.77")
+	expect(t, fs, v1alpha1.ConditionActiveMode, "True", v1alpha1.ReasonSameAddress)
 	passive(t, c.ns, tells())
 	if fs.Status.PassivePorts != "49152-65535" {
 		t.Errorf("the passive range is %s", fs.Status.PassivePorts)
@@ -115,7 +132,7 @@ func TestChangingTheExposureIsHot(t *testing.T) {
 	svc := get(t, c.ns, "files", &corev1.Service{})
 	passive(t, c.ns, tells(svc.Spec.ClusterIP))
 	update(t, fs, func() { fs.Spec.Expose.Type = v1alpha1.ExposeNodePort })
-	passive(t, c.ns, tells(config.NodeAddress))
+	passive(t, c.ns, tellsAtLast(config.NodeAddress))
 
 	if after := c.deployment("files-0"); after.UID != before.UID || after.Generation != before.Generation {
 		t.Error("the pods were replaced for it")

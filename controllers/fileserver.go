@@ -91,6 +91,7 @@ func (p *pass) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		p.observe,
 		p.reconcileClaim,
+		p.checkTopology,
 		p.reconcileService,
 		p.reconcileCertificate,
 		p.reconcileHostKeys,

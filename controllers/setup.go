@@ -82,7 +82,7 @@ func slimNode(obj any) (any, error) {
 	}
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID, ResourceVersion: n.ResourceVersion},
-		Spec:       corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, PodCIDRs: n.Spec.PodCIDRs},
+		Spec:       corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable},
 		Status:     corev1.NodeStatus{Addresses: n.Status.Addresses},
 	}, nil
 }
@@ -162,7 +162,7 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 		For(&v1alpha1.FileServer{}).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, SkipNameValidation: o.SkipNameValidation}).
 		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser)).
-		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode))
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode), nodeChanges())
 	for _, obj := range []client.Object{
 		&corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Service{}, &corev1.Pod{}, &corev1.PersistentVolumeClaim{},
 		&appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}, &networkingv1.NetworkPolicy{},

@@ -53,6 +53,26 @@ func (p *pass) describe(status *v1alpha1.FileServerStatus) {
 	users := int32(len(p.users))
 	status.Users = &users
 	setConditions(&status.Conditions, s.Generation, p.ready(ready), p.problems, p.progress)
+	p.describeActiveMode(&status.Conditions)
+}
+
+// describeActiveMode tells whether active mode suits strict clients. It is a
+// fact about the exposure, not a failure.
+func (p *pass) describeActiveMode(conditions *[]metav1.Condition) {
+	if !p.server.Spec.ServedProtocols().HasPassive() {
+		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionActiveMode)
+		return
+	}
+	c := metav1.Condition{
+		Type: v1alpha1.ConditionActiveMode, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSameAddress,
+		Message:            "Active data connections come from the address to which clients connect.",
+		ObservedGeneration: p.server.Generation,
+	}
+	if from := p.server.ActiveFrom(); from != "" {
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonOtherAddress
+		c.Message = fmt.Sprintf("Active data connections come from %s; clients that want them from where they connected must use passive mode.", from)
+	}
+	meta.SetStatusCondition(conditions, c)
 }
 
 func (p *pass) countPods() (all, ready int32) {

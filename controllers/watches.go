@@ -9,8 +9,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -38,7 +41,8 @@ func serverOfUser(_ context.Context, obj client.Object) []reconcile.Request {
 	return requestFor(u.Namespace, u.Spec.ServerRef.Name)
 }
 
-// serversOnNode are those with pods on a node.
+// serversOnNode are those with pods on a node, and those that are reached by
+// any node.
 func (r *FileServerReconciler) serversOnNode(ctx context.Context, node client.Object) []reconcile.Request {
 	var pods corev1.PodList
 	if err := r.List(ctx, &pods, client.MatchingFields{indexNode: node.GetName()}); err != nil {
@@ -49,6 +53,14 @@ func (r *FileServerReconciler) serversOnNode(ctx context.Context, node client.Ob
 	for _, pod := range pods.Items {
 		servers[types.NamespacedName{Namespace: pod.Namespace, Name: pod.Labels[v1alpha1.LabelServer]}] = struct{}{}
 	}
+	var byNodes v1alpha1.FileServerList
+	if err := r.List(ctx, &byNodes, client.MatchingFields{indexExpose: string(v1alpha1.ExposeNodePort)}); err != nil {
+		log.FromContext(ctx).Error(err, "Listing the servers with node ports")
+		return nil
+	}
+	for i := range byNodes.Items {
+		servers[client.ObjectKeyFromObject(&byNodes.Items[i])] = struct{}{}
+	}
 	var requests []reconcile.Request
 	for name := range servers {
 		requests = append(requests, reconcile.Request{NamespacedName: name})
@@ -56,9 +68,20 @@ func (r *FileServerReconciler) serversOnNode(ctx context.Context, node client.Ob
 	return requests
 }
 
+// nodeChanges are the changes of nodes that matter. Nodes report all the time.
+func nodeChanges() builder.Predicates {
+	return builder.WithPredicates(predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*corev1.Node)
+		after, ok2 := e.ObjectNew.(*corev1.Node)
+		return !ok1 || !ok2 || before.Spec.Unschedulable != after.Spec.Unschedulable ||
+			!slices.Equal(before.Status.Addresses, after.Status.Addresses)
+	}})
+}
+
 // Indexes.
 const (
 	indexNode       = "spec.nodeName"
+	indexExpose     = "spec.expose.type"
 	indexSecrets    = "secrets"
 	indexConfigMaps = "configmaps"
 	indexClaims     = "claims"
@@ -105,6 +128,9 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.FileServer{}, indexConfigMaps, nothing},
 		{&v1alpha1.FileServer{}, indexClaims, func(o client.Object) []string {
 			return []string{o.(*v1alpha1.FileServer).Spec.Storage.ExistingClaim}
+		}},
+		{&v1alpha1.FileServer{}, indexExpose, func(o client.Object) []string {
+			return []string{string(o.(*v1alpha1.FileServer).Spec.Expose.Type)}
 		}},
 		{&corev1.Pod{}, indexNode, func(o client.Object) []string { return []string{o.(*corev1.Pod).Spec.NodeName} }},
 	} {

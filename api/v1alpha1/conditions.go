@@ -10,6 +10,17 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True when nothing will change by itself.
 	ConditionStalled = "Stalled"
+	// ConditionActiveMode is True when active data connections come from the
+	// address to which clients connect, as strict clients want it.
+	ConditionActiveMode = "ActiveMode"
+)
+
+// Reasons of the condition ActiveMode.
+const (
+	// ReasonSameAddress: data connections come from where clients connect.
+	ReasonSameAddress = "SameAddress"
+	// ReasonOtherAddress: they come from another address.
+	ReasonOtherAddress = "OtherAddress"
 )
 
 // Reasons of a FileServer's conditions.

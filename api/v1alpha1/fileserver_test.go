@@ -129,9 +129,17 @@ func TestFileServerRefused(t *testing.T) {
 			`spec: {storage: {claim: {size: 0}}}`,
 			`size is not above zero: write an amount such as 10Gi`,
 		},
-		"ephemeral replicas on the host network": {
-			`spec: {replicas: 2, expose: {type: HostNetwork}, storage: {ephemeral: {}}}`,
-			`use storage.claim with ReadWriteMany, or one replica`,
+		"ephemeral replicas": {
+			`spec: {replicas: 2, storage: {ephemeral: {}}}`,
+			`with storage.ephemeral each of several replicas would have files of its own`,
+		},
+		"replicas on a volume for one pod": {
+			`spec: {replicas: 2, storage: {claim: {accessModes: [ReadWriteOncePod]}}}`,
+			`a claim with ReadWriteOncePod alone takes one pod`,
+		},
+		"replicas on several nodes behind a balancer that keeps to one": {
+			`spec: {replicas: 2, expose: {externalTrafficPolicy: Local}, storage: {claim: {accessModes: [ReadWriteMany]}}}`,
+			`a node would drop data connections for pods elsewhere`,
 		},
 		"two sources of the certificate": {
 			`spec: {tls: {secretRef: {name: a}, issuerRef: {name: b}}}`,

@@ -5,8 +5,10 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // FileServerStatus is what was observed.
 type FileServerStatus struct {
 	// conditions are Ready (clients can connect and transfer files),
-	// Reconciling (the operator is at work, or waits for the cluster) and
-	// Stalled (nothing will change until somebody does what the message says).
+	// Reconciling (the operator is at work, or waits for the cluster), Stalled
+	// (nothing will change until somebody does what the message says) and
+	// ActiveMode (data connections that the server opens come from the address
+	// to which clients connect).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -25,6 +25,8 @@ type Exposure struct {
 	// ToldAddresses are what clients of passive mode are told. None: the
 	// address to which they connected.
 	ToldAddresses []string
+	// ToldFirst are rules that come before that.
+	ToldFirst []config.TellRule
 }
 
 // Port that clients use for a port of the server.
@@ -35,14 +37,20 @@ func (e Exposure) Port(own int32) int32 {
 	return own
 }
 
+// Nodes are those that matter for an exposure.
+type Nodes struct {
+	Serving []corev1.Node // on which pods serve
+	All     []corev1.Node // of the cluster
+}
+
 // Observe reads from the Service where clients reach the server, and from the
-// nodes on which its pods run. Both may be missing.
-func Observe(spec *v1alpha1.FileServerSpec, policy v1alpha1.TrafficPolicy, svc *corev1.Service, nodes []corev1.Node) Exposure {
+// nodes. Both may be missing.
+func Observe(spec *v1alpha1.FileServerSpec, policy v1alpha1.TrafficPolicy, svc *corev1.Service, nodes Nodes) Exposure {
 	switch spec.Expose.Type {
 	case v1alpha1.ExposeHostNetwork:
 		// The address to which a client connected is the node's own, so
 		// there is no better one to tell.
-		return Exposure{Addresses: nodeAddresses(nodes)}
+		return Exposure{Addresses: nodeAddresses(nodes.Serving)}
 	case v1alpha1.ExposeNodePort:
 		return nodePortExposure(policy, svc, nodes)
 	case v1alpha1.ExposeClusterIP:
@@ -79,7 +87,7 @@ func clusterIPs(svc *corev1.Service) []string {
 	})
 }
 
-func nodePortExposure(policy v1alpha1.TrafficPolicy, svc *corev1.Service, nodes []corev1.Node) Exposure {
+func nodePortExposure(policy v1alpha1.TrafficPolicy, svc *corev1.Service, nodes Nodes) Exposure {
 	if svc == nil {
 		return Exposure{}
 	}
@@ -90,13 +98,38 @@ func nodePortExposure(policy v1alpha1.TrafficPolicy, svc *corev1.Service, nodes 
 		}
 		e.NodePorts[p.Port] = p.NodePort
 	}
-	e.Addresses = nodeAddresses(nodes)
+	e.Addresses = nodeAddresses(nodes.Serving)
 	e.ToldAddresses = []string{config.NodeAddress}
-	// Any node takes traffic for any pod, so one public address serves all.
-	if external := addressesOf(nodes, corev1.NodeExternalIP); len(external) > 0 && (policy == v1alpha1.TrafficCluster || len(nodes) == 1) {
+	if policy == v1alpha1.TrafficCluster {
+		e.ToldFirst = entryNodes(nodes.All)
+	}
+	external := addressesOf(nodes.Serving, corev1.NodeExternalIP)
+	if len(external) > 0 && (policy == v1alpha1.TrafficCluster || len(nodes.Serving) == 1) {
 		e.ToldAddresses = external
 	}
 	return e
+}
+
+// Above so many nodes, rules for each would be more than they are worth.
+const maxEntryNodes = 64
+
+// entryNodes tells clients the node by which they came in. Any node takes
+// traffic for any pod, but puts its own address in place of the client's: a
+// data connection by the same node comes from the same address as the control
+// connection, and passes the check.
+func entryNodes(nodes []corev1.Node) []config.TellRule {
+	if len(nodes) > maxEntryNodes {
+		return nil
+	}
+	var rules []config.TellRule
+	for i := range nodes {
+		internal := prefixes(addressesOf(nodes[i:i+1], corev1.NodeInternalIP))
+		told := nodeAddresses(nodes[i : i+1])
+		if len(internal) > 0 && len(told) > 0 {
+			rules = append(rules, config.TellRule{Clients: internal, Addresses: told})
+		}
+	}
+	return rules
 }
 
 // nodeAddresses are those by which the nodes are reached: the external ones,
@@ -201,6 +234,9 @@ func (s Server) tell() []config.TellRule {
 	var rules []config.TellRule
 	for _, r := range s.Spec.Passive.AddressRules {
 		rules = append(rules, config.TellRule{Clients: prefixes(r.Clients), Addresses: []string{r.Address}})
+	}
+	if s.Spec.Passive.Address == "" {
+		rules = append(rules, s.Exposure.ToldFirst...)
 	}
 	switch {
 	case s.Spec.Passive.Address != "":

@@ -1,6 +1,7 @@
 package resources_test
 
 import (
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -108,6 +109,7 @@ func TestConfigMapTellsWhereClientsReachTheServer(t *testing.T) {
 	internal := &corev1.Service{Spec: corev1.ServiceSpec{ClusterIPs: []string{"10.96.0.10", "fd00::10"}}}
 	ported := &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 21, NodePort: 30021}, {Port: 50000, NodePort: 30100}, {Port: 50001, NodePort: 30101}}}}
 	nodes := []corev1.Node{node("a", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "198.18.0.1"})}
+	other := node("b", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "198.18.0.2"})
 	public := []corev1.Node{node("a", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "198.18.0.1"}, corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: "203.0.113.1"})}
 	const ftp = `protocols: {ftp: {}}, passive: {ports: {first: 50000, last: 50001}}`
 
@@ -116,18 +118,19 @@ func TestConfigMapTellsWhereClientsReachTheServer(t *testing.T) {
 		svc   *corev1.Service
 		nodes []corev1.Node
 	}{
-		"a balancer's addresses":        {`{` + ftp + `}`, balancer, nil},
-		"a balancer's host name":        {`{` + ftp + `}`, named, nil},
-		"a balancer without address":    {`{` + ftp + `}`, nil, nil},
-		"cluster IPs":                   {`{` + ftp + `, expose: {type: ClusterIP}}`, internal, nil},
-		"node ports":                    {`{` + ftp + `, expose: {type: NodePort}}`, ported, nodes},
-		"node ports of public nodes":    {`{` + ftp + `, expose: {type: NodePort}}`, ported, public},
-		"the host network":              {`{` + ftp + `, expose: {type: HostNetwork}}`, internal, nodes},
-		"an address that is overridden": {`{protocols: {ftp: {}}, passive: {address: 203.0.113.9}}`, balancer, nil},
+		"a balancer's addresses":         {`{` + ftp + `}`, balancer, nil},
+		"a balancer's host name":         {`{` + ftp + `}`, named, nil},
+		"a balancer without address":     {`{` + ftp + `}`, nil, nil},
+		"cluster IPs":                    {`{` + ftp + `, expose: {type: ClusterIP}}`, internal, nil},
+		"node ports":                     {`{` + ftp + `, expose: {type: NodePort}}`, ported, nodes},
+		"node ports of public nodes":     {`{` + ftp + `, expose: {type: NodePort}}`, ported, public},
+		"node ports that keep to a node": {`{` + ftp + `, expose: {type: NodePort, externalTrafficPolicy: Local}}`, ported, public},
+		"the host network":               {`{` + ftp + `, expose: {type: HostNetwork}}`, internal, nodes},
+		"an address that is overridden":  {`{protocols: {ftp: {}}, passive: {address: 203.0.113.9}}`, balancer, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := server(t, c.spec)
-			s.Exposure = resources.Observe(&s.Spec, s.TrafficPolicy(), c.svc, c.nodes)
+			s.Exposure = resources.Observe(&s.Spec, s.TrafficPolicy(), c.svc, resources.Nodes{Serving: c.nodes, All: append(slices.Clone(c.nodes), other)})
 			golden(t, "configmap", name, configMap(t, s))
 			golden(t, "endpoints", name, s.Endpoints())
 		})

@@ -12,8 +12,10 @@ import (
 // FileServerStatus is what was observed.
 type FileServerStatusApplyConfiguration struct {
 	// conditions are Ready (clients can connect and transfer files),
-	// Reconciling (the operator is at work, or waits for the cluster) and
-	// Stalled (nothing will change until somebody does what the message says).
+	// Reconciling (the operator is at work, or waits for the cluster), Stalled
+	// (nothing will change until somebody does what the message says) and
+	// ActiveMode (data connections that the server opens come from the address
+	// to which clients connect).
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that the rest of the
 	// status is about; -1 before the first look.

@@ -21,16 +21,17 @@ gate() { # gate NAME HOW-TO-MEND COMMAND...
 
 tool() { go run -C hack/tools . "$1"; }
 
-generated() {
-  local before after
-  before=$(snapshot) && hack/generate.sh && after=$(snapshot)
-  [ "$before" = "$after" ] && return
-  diff <(echo "$before") <(echo "$after")
-  return 1
-}
-
-snapshot() { # what is generated, as hashes
-  find api/v1alpha1 config/crd config/rbac charts docs/reference.md -type f -print0 | sort -z | xargs -0 sha256sum
+generated() { # made anew in a copy, so that nothing changes here, and nothing stale is left
+  local copy status=0
+  copy=$(mktemp -d)
+  git ls-files -z --cached --others --exclude-standard |
+    tar --create --null --files-from=- --ignore-failed-read 2>/dev/null | tar --extract --directory="$copy" &&
+    git -C "$copy" init --quiet && git -C "$copy" add --all &&
+    rm -r "$copy"/config/crd/bases "$copy"/api/v1alpha1/applyconfiguration "$copy"/docs/reference.md &&
+    "$copy"/hack/generate.sh && git -C "$copy" add --intent-to-add . &&
+    git -C "$copy" --no-pager diff --exit-code || status=1
+  rm -rf "$copy"
+  return $status
 }
 
 formatted() {

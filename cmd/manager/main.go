@@ -24,7 +24,7 @@ import (
 // Set at build time with -ldflags "-X main.version=... -X main.serverImage=...".
 var (
 	version     = "dev"
-	serverImage = "ghcr.io/fileserver-dev/fileserver:latest"
+	serverImage = "fileserver.dev/fileserver:latest"
 )
 
 // The variable by which a deployment names the server's image.

@@ -36,8 +36,8 @@ const (
 	PeerAny PeerCheck = "Any"
 )
 
-// NodeAddress, as the address of a rule, stands for the address of the node
-// on which the server runs ([FlagNodeAddress]).
+// NodeAddress stands, as the address of a rule, for the address of the node on
+// which the server runs ([FlagNodeAddress]).
 const NodeAddress = "node"
 
 // Config is what the server serves and how. All of it is reloaded when the

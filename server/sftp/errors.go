@@ -14,6 +14,7 @@ import (
 // section 7).
 type Status uint32
 
+// Codes of replies.
 const (
 	StatusOK               Status = 0
 	StatusEOF              Status = 1

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -163,6 +164,10 @@ func (p *pass) patchStatus(ctx context.Context, before, after client.Object, was
 	return nil
 }
 
+// passing are reasons that every new object has for a while, and that need not
+// be told.
+var passing = []string{v1alpha1.ReasonProgressing, v1alpha1.ReasonAddressPending, v1alpha1.ReasonServerNotReady, v1alpha1.ReasonLoading}
+
 // tell makes an event of each condition that changed its reason.
 func (p *pass) tell(obj client.Object, was, is []metav1.Condition) {
 	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled} {
@@ -171,7 +176,7 @@ func (p *pass) tell(obj client.Object, was, is []metav1.Condition) {
 			continue
 		}
 		good := (now.Status == metav1.ConditionTrue) == (kind == v1alpha1.ConditionReady)
-		if good && kind == v1alpha1.ConditionStalled || !good && now.Reason == v1alpha1.ReasonProgressing {
+		if good && kind == v1alpha1.ConditionStalled || !good && slices.Contains(passing, now.Reason) {
 			continue
 		}
 		level := corev1.EventTypeNormal

@@ -109,7 +109,7 @@ func (c *Conn) awaitData() (*passiveWait, error) {
 	c.dropData()
 	pool, limits := c.server.passive(), c.limits()
 	from := c.remote.Addr()
-	if c.state.protected && pool.options().Peer == PeerTLSSession {
+	if peer := pool.options().Peer; peer == PeerAny || c.state.protected && peer == PeerTLSSession {
 		from = netip.Addr{}
 	}
 	w, err := pool.await(c.ctx, from, limits.PortWait, limits.DataTimeout)

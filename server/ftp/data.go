@@ -64,9 +64,12 @@ func (c *Conn) openData(j *job, src dataSource, protected bool) (*dataConn, erro
 			return nil, err
 		}
 		// Accepted from anybody, and then the client chose PROT C.
-		if passive && addrPort(conn.RemoteAddr()).Addr() != c.remote.Addr() {
+		if passive && pool.Peer != PeerAny && addrPort(conn.RemoteAddr()).Addr() != c.remote.Addr() {
 			conn.Close()
 			continue
+		}
+		if passive {
+			w.arrived() // the port is not needed any more
 		}
 		if err := j.attach(conn); err != nil {
 			return nil, err

@@ -22,6 +22,7 @@ type job struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	done   chan struct{}
+	ending atomic.Bool // the final reply is about to be sent
 	grace  time.Time // until when other commands wait for its end
 	after  func()    // called when all is over, if not nil
 
@@ -38,6 +39,7 @@ func (c *Conn) startJob(j *job, f func(*job) *Error) {
 	go func() {
 		reply := f(j)
 		c.active.Store(time.Now().UnixNano())
+		j.ending.Store(true)
 		c.send(reply.Code, reply.Text)
 		j.cancel(nil)
 		c.current.Store(nil)
@@ -106,8 +108,13 @@ func (c *Conn) awaitJob() bool {
 	case <-j.done:
 		return true
 	case <-timer.C:
-		return false
 	}
+	if j.ending.Load() {
+		// The client may have the final reply already: it is in its right.
+		<-j.done
+		return true
+	}
+	return false
 }
 
 // awaitEnd waits for a running job to end.

@@ -49,6 +49,11 @@ const (
 	// time. Data connections without TLS are checked by address still, since
 	// nothing else tells whose they are.
 	PeerTLSSession
+	// PeerAny takes the first connection, whoever makes it: for where addresses
+	// are rewritten on the way, and clients without TLS or without session
+	// resumption must be served all the same. Data can be stolen or forged by
+	// whoever connects first. A port then awaits one client at a time.
+	PeerAny
 )
 
 // PassiveStats is a snapshot of a pool, with counters since its creation.

@@ -12,17 +12,23 @@ import (
 	"time"
 )
 
-// A PassivePool owns the ports of passive data connections. A port is listened
-// on only while a data connection is awaited on it, never during a transfer,
-// and several clients of different addresses can be awaited on one port, so few
+// A PassivePool owns the ports of passive data connections. A port is taken
+// only while a data connection is awaited on it, never during a transfer, and
+// several clients of different addresses can be awaited on one port, so few
 // ports serve many concurrent transfers. When none is free, commands wait for
 // one for Limits.PortWait. A pool may be shared by several servers.
+//
+// Ports are listened on when they are needed first, and for a moment after
+// they were needed last: a client that transfers many small files needs one
+// again and again.
 type PassivePool struct {
 	mu      sync.Mutex
 	opts    PassiveOptions
 	ports   map[uint16]*passivePort // those listened on
 	awaited map[netip.Addr]int      // data connections, by client address
 	queue   list.List               // of *portRequest, oldest first
+	spare   int                     // ports on which nobody is awaited
+	sweeper *time.Timer             // closes them; nil when there are none
 	stats   PassiveStats
 }
 
@@ -42,7 +48,15 @@ func (p *PassivePool) Update(opts PassiveOptions) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// Whether one wrapper does the same as another cannot be seen.
+	all := opts.ListenAddr != p.opts.ListenAddr || opts.WrapListener != nil || p.opts.WrapListener != nil
 	p.opts = opts
+	for _, port := range p.ports {
+		port.outdated = port.outdated || all || port.num < opts.First || port.num > opts.Last
+		if port.outdated && len(port.waits) == 0 {
+			port.close()
+		}
+	}
 }
 
 // Stats returns a snapshot.
@@ -122,8 +136,7 @@ func (p *PassivePool) await(ctx context.Context, from netip.Addr, patience, time
 	}
 }
 
-// grant reserves a port if one is free, chosen at random so that nobody can
-// tell the next. With p.mu held.
+// grant reserves a port if one is free. With p.mu held.
 func (p *PassivePool) grant(from netip.Addr) (*passiveWait, error) {
 	n := p.opts.size()
 	if n == 0 {
@@ -136,19 +149,24 @@ func (p *PassivePool) grant(from netip.Addr) (*passiveWait, error) {
 	if p.awaited[from] >= n {
 		return nil, nil
 	}
+	// One that is open already costs no system call.
+	for _, port := range p.ports {
+		if !port.outdated && port.free(from) {
+			return port.add(from), nil
+		}
+	}
 	var failed error
 	tried := 0
 	for i, first := 0, rand.IntN(n); i < n; i++ {
 		num := p.opts.First + uint16((first+i)%n)
 		port := p.ports[num]
-		if port == nil {
-			var err error
-			if port, err = p.open(num); err != nil {
-				failed = err
-				tried++
-				continue
-			}
-		} else if !port.free(from) {
+		if port != nil {
+			continue
+		}
+		var err error
+		if port, err = p.open(num); err != nil {
+			failed = err
+			tried++
 			continue
 		}
 		return port.add(from), nil
@@ -169,6 +187,13 @@ func (p *PassivePool) grantNext(num uint16) {
 		next := e.Next()
 		request := e.Value.(*portRequest)
 		port := p.ports[num]
+		if port != nil && port.outdated {
+			if len(port.waits) > 0 {
+				return
+			}
+			port.close()
+			port = nil
+		}
 		if port == nil {
 			var err error
 			if port, err = p.open(num); err != nil {
@@ -213,6 +238,31 @@ func (p *PassivePool) open(num uint16) (*passivePort, error) {
 		port.ln, port.wrapped = p.opts.WrapListener(tl), true
 	}
 	p.ports[port.num] = port
+	p.spare++ // until add
 	go port.serve()
 	return port, nil
+}
+
+const (
+	maxSpare  = 16          // ports that stay open although nobody is awaited
+	spareTime = time.Second // and for how long
+)
+
+// sweep closes ports that were not needed for a while.
+func (p *PassivePool) sweep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sweeper = nil
+	for _, port := range p.ports {
+		if len(port.waits) == 0 && time.Since(port.unused) >= spareTime {
+			port.close()
+		}
+	}
+	p.sweepLater()
+}
+
+func (p *PassivePool) sweepLater() {
+	if p.spare > 0 && p.sweeper == nil {
+		p.sweeper = time.AfterFunc(spareTime, p.sweep)
+	}
 }

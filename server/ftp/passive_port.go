@@ -7,13 +7,16 @@ import (
 	"time"
 )
 
-// A passivePort is a port that is listened on.
+// A passivePort is a port that is listened on. The pool's mutex guards what may
+// change.
 type passivePort struct {
-	pool    *PassivePool
-	ln      net.Listener
-	num     uint16
-	wrapped bool                        // RemoteAddr of its connections may block
-	waits   map[netip.Addr]*passiveWait // by whom they are for; guarded by pool.mu
+	pool     *PassivePool
+	ln       net.Listener
+	num      uint16
+	wrapped  bool                        // RemoteAddr of its connections may block
+	outdated bool                        // the options have changed since it was opened
+	waits    map[netip.Addr]*passiveWait // by whom they are for
+	unused   time.Time                   // since when there are none
 }
 
 // A passiveWait is one data connection that is awaited. It is a dataSource.
@@ -51,6 +54,9 @@ func (p *passivePort) add(from netip.Addr) *passiveWait {
 		w.conns = make(chan net.Conn, 1)
 	} else {
 		w.conns = make(chan net.Conn, candidates)
+	}
+	if len(p.waits) == 0 {
+		p.pool.spare--
 	}
 	p.waits[from] = w
 	p.pool.awaited[from]++
@@ -114,11 +120,27 @@ func (w *passiveWait) release() {
 	p, pool := w.port, w.port.pool
 	delete(p.waits, w.from)
 	decrement(pool.awaited, w.from)
-	pool.grantNext(p.num)
 	if len(p.waits) == 0 {
-		delete(pool.ports, p.num)
-		p.ln.Close()
+		pool.spare++
 	}
+	pool.grantNext(p.num)
+	if len(p.waits) > 0 || pool.ports[p.num] != p {
+		return
+	}
+	if p.outdated || pool.opts.size() == 0 || pool.spare > maxSpare {
+		p.close()
+		return
+	}
+	p.unused = time.Now()
+	pool.sweepLater()
+}
+
+// close stops listening on a port on which nobody is awaited. With pool.mu
+// held.
+func (p *passivePort) close() {
+	delete(p.pool.ports, p.num)
+	p.pool.spare--
+	p.ln.Close()
 }
 
 // start starts the time within which the connection has to come.

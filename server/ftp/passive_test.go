@@ -40,18 +40,48 @@ func TestANewPASVDropsThePreviousOne(t *testing.T) {
 		c.epsv()
 		c.pasv()
 	}
-	if s := pool.Stats(); s.Open != 1 || s.Awaited != 1 {
+	if s := pool.Stats(); s.Awaited != 1 {
 		t.Errorf("after many PASV: %+v", s)
 	}
 	addr := c.epsv()
 	c.command("PORT "+portArgument(c.conn.LocalAddr().(*net.TCPAddr).IP, 50000), "200 ...")
-	if s := pool.Stats(); s.Open != 0 || s.Awaited != 0 {
+	if s := pool.Stats(); s.Awaited != 0 {
 		t.Errorf("after PORT: %+v", s)
 	}
-	if conn, err := net.Dial("tcp", addr); err == nil {
-		conn.Close()
-		t.Error("the port of the dropped EPSV is still open")
+	expectNobodyAt(t, c, addr)
+}
+
+// expectNobodyAt wants a connection to a port to be refused or closed.
+func expectNobodyAt(t *testing.T, c *client, addr string) {
+	t.Helper()
+	local, _, _ := net.SplitHostPort(c.conn.LocalAddr().String())
+	conn, err := dialFrom(local, addr)
+	if err != nil {
+		return
 	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+		t.Errorf("somebody is there still: %v", err)
+	}
+}
+
+func TestAPortThatIsNotNeededIsClosedAfterAMoment(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40099}, nil)
+	ts.write("/f", "data")
+	c := ts.login()
+	for range 5 {
+		c.get("RETR f")
+	}
+	if s := pool.Stats(); s.Open != 1 {
+		t.Errorf("five transfers in a row did not share a port: %+v", s)
+	}
+	addr := c.epsv()
+	c.command("ABOR", "226 ...")
+	expectNobodyAt(t, c, addr)
+	eventually(t, "the port is closed", func() bool { return pool.Stats().Open == 0 })
+	c.get("RETR f")
 }
 
 func TestATransferWithoutADataConnectionIs425(t *testing.T) {
@@ -73,19 +103,19 @@ func TestAPortIsHeldOnlyWhileAConnectionIsAwaited(t *testing.T) {
 	ts, pool := servePool(t, plain, tenPorts(), func(s *ftp.Server) { s.Limits.DataTimeout = 100 * time.Millisecond })
 	c := ts.login()
 	conn := c.data(c.epsv())
-	eventually(t, "the port is free again", func() bool { return pool.Stats().Open == 0 })
+	eventually(t, "the port is free again", func() bool { return pool.Stats().Awaited == 0 })
 	c.command("STOR f", "150 ...")
-	if s := pool.Stats(); s.Open != 0 {
+	if s := pool.Stats(); s.Awaited != 0 {
 		t.Errorf("during the transfer: %+v", s)
 	}
 	conn.Close()
 	c.expect("226 ...")
 
 	c.epsv()
-	eventually(t, "a port is given up that nobody comes to", func() bool { return pool.Stats().Open == 0 })
+	eventually(t, "a port is given up that nobody comes to", func() bool { return pool.Stats().Awaited == 0 })
 	c.epsv()
 	c.command("QUIT", "221 ...")
-	eventually(t, "the port of a session that ends is free", func() bool { return pool.Stats().Open == 0 })
+	eventually(t, "the port of a session that ends is free", func() bool { return pool.Stats().Awaited == 0 })
 	if s := pool.Stats(); s.Arrived != 1 || s.Expired != 1 || s.Granted != 3 {
 		t.Errorf("%+v", s)
 	}
@@ -252,7 +282,7 @@ func TestTwoHundredTransfersFromOneAddressOverTenPortsAllComplete(t *testing.T) 
 	t.Parallel()
 	ts, pool := servePool(t, plain, tenPorts(), nil)
 	transferAll(t, ts, 200, func(int) string { return "" })
-	if s := pool.Stats(); s.Exhausted != 0 || s.Open != 0 || s.Granted != 200 {
+	if s := pool.Stats(); s.Exhausted != 0 || s.Awaited != 0 || s.Granted != 200 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -261,7 +291,7 @@ func TestAThousandTransfersOverTenPortsAllComplete(t *testing.T) {
 	t.Parallel()
 	ts, pool := servePool(t, plain, tenPorts(), nil)
 	transferAll(t, ts, 1000, func(i int) string { return fmt.Sprintf("127.2.%d.%d", i/200, i%200+1) })
-	if s := pool.Stats(); s.Exhausted != 0 || s.Open != 0 || s.Granted != 1000 {
+	if s := pool.Stats(); s.Exhausted != 0 || s.Awaited != 0 || s.Granted != 1000 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -235,6 +235,10 @@ func (c *Conn) leave(err error) {
 	text := c.endText
 	c.mu.Unlock()
 	if stop == stopEnded {
+		// The transfer may have started after stop looked for one.
+		if j := c.current.Load(); j != nil {
+			j.abort(errAborted)
+		}
 		c.awaitEnd()
 		if text != "" {
 			c.reply(421, text)

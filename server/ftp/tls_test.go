@@ -230,7 +230,7 @@ func TestWhereAddressesAreHiddenTheTLSSessionTellsWhoseAConnectionIs(t *testing.
 			t.Fatalf("got %q, %v", data, err)
 		}
 		c.expect("226 ...")
-		if s := pool.Stats(); s.Open != 0 || s.Arrived != 1 {
+		if s := pool.Stats(); s.Awaited != 0 || s.Arrived != 1 {
 			t.Errorf("%+v", s)
 		}
 		// And a second control connection may use what the first left.

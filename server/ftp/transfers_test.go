@@ -111,7 +111,7 @@ func TestABORWhileTheDataConnectionIsAwaitedIs426AndThen226(t *testing.T) {
 	c.epsv()
 	c.command("STOR f", "150 ...")
 	c.talk("> ABOR\n< 426 ...\n< 226 ...")
-	if s := pool.Stats(); s.Open != 0 {
+	if s := pool.Stats(); s.Awaited != 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -88,6 +88,7 @@ var ftpPeerChecks = map[config.PeerCheck]ftp.PeerCheck{
 	"":                    ftp.PeerAddress,
 	config.PeerAddress:    ftp.PeerAddress,
 	config.PeerTLSSession: ftp.PeerTLSSession,
+	config.PeerAny:        ftp.PeerAny,
 }
 
 var ftpTLSPolicies = map[config.TLSPolicy]ftp.TLSPolicy{

@@ -100,7 +100,7 @@ func TestATransferWithoutADataConnectionIs425(t *testing.T) {
 
 func TestAPortIsHeldOnlyWhileAConnectionIsAwaited(t *testing.T) {
 	t.Parallel()
-	ts, pool := servePool(t, plain, tenPorts(), func(s *ftp.Server) { s.Limits.DataTimeout = 100 * time.Millisecond })
+	ts, pool := servePool(t, plain, tenPorts(), nil)
 	c := ts.login()
 	conn := c.data(c.epsv())
 	eventually(t, "the port is free again", func() bool { return pool.Stats().Awaited == 0 })
@@ -111,8 +111,10 @@ func TestAPortIsHeldOnlyWhileAConnectionIsAwaited(t *testing.T) {
 	conn.Close()
 	c.expect("226 ...")
 
+	ts.SetLimits(ftp.Limits{DataTimeout: 50 * time.Millisecond})
 	c.epsv()
 	eventually(t, "a port is given up that nobody comes to", func() bool { return pool.Stats().Awaited == 0 })
+	ts.SetLimits(ftp.Limits{})
 	c.epsv()
 	c.command("QUIT", "221 ...")
 	eventually(t, "the port of a session that ends is free", func() bool { return pool.Stats().Awaited == 0 })

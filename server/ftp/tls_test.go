@@ -245,10 +245,11 @@ func TestAClientThatDoesNotResumeIsToldSoWhereItHasTo(t *testing.T) {
 	t.Parallel()
 	opts := tenPorts()
 	opts.Peer = ftp.PeerTLSSession
-	ts, _ := servePool(t, ftp.ListenerOptions{}, opts, func(s *ftp.Server) { s.Limits.DataTimeout = 200 * time.Millisecond })
+	ts, _ := servePool(t, ftp.ListenerOptions{}, opts, nil)
 	ts.write("/f", "data")
 	c := ts.connect().startTLS(clientTLS(0)).login().protectData(clientTLS(0))
 	conn := c.data(c.epsv())
+	ts.SetLimits(ftp.Limits{DataTimeout: 200 * time.Millisecond})
 	c.command("RETR f", "150 ...")
 	tls.Client(conn, clientTLS(0)).Handshake()
 	c.expect("425 No data connection resumed the TLS session of the control connection")

@@ -111,6 +111,20 @@ func TestATemplateThatCrashesTakesDownNothing(t *testing.T) {
 	expect(t, fs, v1alpha1.ConditionStalled, "False", v1alpha1.ReasonReady)
 }
 
+func TestADeletedPodIsReplacedInAnotherSlotWhileItDrains(t *testing.T) {
+	t.Parallel()
+	c, fs, pods := running(t, 1)
+	c.end(pods[0])
+	replacement := c.pod("files-0", "slots") // as the Deployment makes it at once
+	c.have("files-1")
+	c.end(replacement)
+	c.gone(replacement)
+	c.start("files-1", "slots")
+	c.gone(pods[0])
+	c.stay("files-1")
+	ready(t, fs, v1alpha1.ReasonReady)
+}
+
 func TestScalingDownDrainsTheHighestSlots(t *testing.T) {
 	t.Parallel()
 	c, fs, pods := running(t, 4)

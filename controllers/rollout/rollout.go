@@ -33,6 +33,12 @@ type Slot struct {
 	Leaving bool
 }
 
+// clashes says whether the slot's pod is about to take over the ports of one
+// that still drains: somebody deleted the pod, and the Deployment replaced it.
+func (s Slot) clashes(draining []Draining) bool {
+	return !s.Ready && slices.ContainsFunc(draining, func(d Draining) bool { return d.Number == s.Number })
+}
+
 // Draining is a pod whose Deployment is gone, or that is ending.
 type Draining struct {
 	Number int
@@ -70,7 +76,8 @@ type Decision struct {
 
 // Decide says what to do.
 func Decide(have Observed, want Wanted) Decision {
-	current, outdated := split(have.Slots, want)
+	free := freeSlots(have, want)
+	current, outdated := split(have, want, len(free) > 0 && !want.Exclusive)
 	var d Decision
 
 	d.Stop = append(d.Stop, surplus(current, want.Replicas)...)
@@ -81,7 +88,6 @@ func Decide(have Observed, want Wanted) Decision {
 	if missing <= 0 {
 		return d
 	}
-	free := freeSlots(have, want)
 	room := want.Replicas + surge(want) - (len(have.Slots) - len(d.Stop))
 	if want.Exclusive {
 		// Whoever drains still holds the place.
@@ -103,10 +109,12 @@ func Decide(have Observed, want Wanted) Decision {
 	return d
 }
 
-// split tells slots as they are wanted from outdated ones.
-func split(slots []Slot, want Wanted) (current, outdated []Slot) {
-	for _, s := range slots {
-		if s.Template == want.Template && !s.Leaving && s.Number < len(want.Slices) && s.Ports == want.Slices[s.Number] {
+// split tells slots as they are wanted from outdated ones. A slot that clashes
+// is outdated if there is another place for its pod.
+func split(have Observed, want Wanted, place bool) (current, outdated []Slot) {
+	for _, s := range have.Slots {
+		as := s.Template == want.Template && !s.Leaving && s.Number < len(want.Slices) && s.Ports == want.Slices[s.Number]
+		if as && !(place && s.clashes(have.Draining)) {
 			current = append(current, s)
 		} else {
 			outdated = append(outdated, s)

@@ -243,6 +243,25 @@ func TestDecide(t *testing.T) {
 			decision: rollout.Decision{Start: []int{2}},
 		},
 		{
+			name:     "a pod that somebody deleted keeps its ports while it drains, and is replaced in another slot",
+			slots:    []rollout.Slot{slot(0)},
+			draining: []rollout.Draining{draining(0)},
+			want:     replicas(1),
+			decision: rollout.Decision{Stop: []int{0}, Start: []int{1}},
+		},
+		{
+			name:     "a pod that somebody deleted is replaced in its own slot if that serves already",
+			slots:    []rollout.Slot{slot(0, ready)},
+			draining: []rollout.Draining{draining(0)},
+			want:     replicas(1),
+		},
+		{
+			name:     "a pod that somebody deleted is replaced in its own slot if there is no other",
+			slots:    []rollout.Slot{slot(0), slot(1, ready), slot(2, ready), slot(3, ready)},
+			draining: []rollout.Draining{draining(0)},
+			want:     replicas(4),
+		},
+		{
 			name:     "where two pods cannot share a place, the old one ends first",
 			slots:    []rollout.Slot{slot(0, ready, old)},
 			want:     exclusive(1),

@@ -126,6 +126,12 @@ func (w *world) disturb(step int) {
 		if n := len(w.have.Slots); n > 0 {
 			w.have.Slots[w.random.IntN(n)].Ready = false
 		}
+	case 6: // somebody deletes a pod, and the Deployment replaces it
+		if n := len(w.have.Slots); n > 0 {
+			s := &w.have.Slots[w.random.IntN(n)]
+			s.Ready = false
+			w.have.Draining = append(w.have.Draining, rollout.Draining{Number: s.Number, Ports: s.Ports})
+		}
 	case 5:
 		if n := len(w.have.Slots); n > 0 {
 			w.have.Slots[w.random.IntN(n)].Leaving = w.random.IntN(2) == 0

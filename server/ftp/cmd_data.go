@@ -108,11 +108,14 @@ func (c *Conn) awaitData() (*passiveWait, error) {
 	// The port of an earlier PASV may be the very one that is needed now.
 	c.dropData()
 	pool, limits := c.server.passive(), c.limits()
-	from := c.remote.Addr()
-	if peer := pool.options().Peer; peer == PeerAny || c.state.protected && peer == PeerTLSSession {
+	from, first := c.remote.Addr(), true
+	switch peer := pool.options().Peer; {
+	case peer == PeerAny:
 		from = netip.Addr{}
+	case peer == PeerTLSSession && c.state.protected:
+		from, first = netip.Addr{}, false
 	}
-	w, err := pool.await(c.ctx, from, limits.PortWait, limits.DataTimeout)
+	w, err := pool.await(c.ctx, from, first, limits.PortWait, limits.DataTimeout)
 	if err != nil {
 		if _, known := replyTo(err); !known {
 			c.server.logger().Error("no passive port", "session", c.id, "error", err)

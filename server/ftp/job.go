@@ -23,8 +23,8 @@ type job struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 	ending atomic.Bool // the final reply is about to be sent
-	grace  time.Time // until when other commands wait for its end
-	after  func()    // called when all is over, if not nil
+	grace  time.Time   // until when other commands wait for its end
+	after  func()      // called when all is over, if not nil
 
 	mu   sync.Mutex
 	conn net.Conn // to be closed when aborted

@@ -98,21 +98,23 @@ func (o *PassiveOptions) toldPort(port uint16) uint16 {
 // A portRequest waits for a port.
 type portRequest struct {
 	from    netip.Addr // see passiveWait
+	first   bool
 	granted chan *passiveWait
 }
 
 // await reserves a port for a data connection from the given address, or from
-// any if that is the zero value: then the port awaits nobody else. If none is
+// any if that is the zero value: then the port awaits nobody else, and gives
+// all connections that come, or only the first one. If none is
 // free it waits for one, which is what lets 200 clients behind one address
 // share ten ports.
-func (p *PassivePool) await(ctx context.Context, from netip.Addr, patience, timeout time.Duration) (*passiveWait, error) {
+func (p *PassivePool) await(ctx context.Context, from netip.Addr, first bool, patience, timeout time.Duration) (*passiveWait, error) {
 	p.mu.Lock()
-	w, err := p.grant(from)
+	w, err := p.grant(from, first)
 	if w != nil || err != nil {
 		p.mu.Unlock()
 		return w.start(timeout), err
 	}
-	request := &portRequest{from: from, granted: make(chan *passiveWait, 1)}
+	request := &portRequest{from: from, first: first, granted: make(chan *passiveWait, 1)}
 	element := p.queue.PushBack(request)
 	p.mu.Unlock()
 
@@ -137,14 +139,14 @@ func (p *PassivePool) await(ctx context.Context, from netip.Addr, patience, time
 }
 
 // grant reserves a port if one is free. With p.mu held.
-func (p *PassivePool) grant(from netip.Addr) (*passiveWait, error) {
+func (p *PassivePool) grant(from netip.Addr, first bool) (*passiveWait, error) {
 	n := p.opts.size()
 	if n == 0 {
 		port, err := p.open(0)
 		if err != nil {
 			return nil, err
 		}
-		return port.add(from), nil
+		return port.add(from, first), nil
 	}
 	if p.awaited[from] >= n {
 		return nil, nil
@@ -152,13 +154,13 @@ func (p *PassivePool) grant(from netip.Addr) (*passiveWait, error) {
 	// One that is open already costs no system call.
 	for _, port := range p.ports {
 		if !port.outdated && port.free(from) {
-			return port.add(from), nil
+			return port.add(from, first), nil
 		}
 	}
 	var failed error
 	tried := 0
-	for i, first := 0, rand.IntN(n); i < n; i++ {
-		num := p.opts.First + uint16((first+i)%n)
+	for i, start := 0, rand.IntN(n); i < n; i++ {
+		num := p.opts.First + uint16((start+i)%n)
 		port := p.ports[num]
 		if port != nil {
 			continue
@@ -169,7 +171,7 @@ func (p *PassivePool) grant(from netip.Addr) (*passiveWait, error) {
 			tried++
 			continue
 		}
-		return port.add(from), nil
+		return port.add(from, first), nil
 	}
 	if tried == n {
 		return nil, fmt.Errorf("opening a passive port: %w", failed)
@@ -202,7 +204,7 @@ func (p *PassivePool) grantNext(num uint16) {
 		}
 		if port.free(request.from) {
 			p.queue.Remove(e)
-			request.granted <- port.add(request.from)
+			request.granted <- port.add(request.from, request.first)
 			if !request.from.IsValid() {
 				return
 			}

@@ -24,8 +24,11 @@ type passiveWait struct {
 	port *passivePort
 	from netip.Addr // whose connection is taken; zero: anybody's
 	told uint16
-	// conns receives the connection. One that is open to anybody may receive
-	// several, out of which TLS tells the right one.
+	// first is whether the first connection is the right one: always, if from
+	// says whose.
+	first bool
+	// conns receives the connection; or several, out of which TLS tells the
+	// right one.
 	conns   chan net.Conn
 	expired chan struct{} // closed when nothing came in time
 	timer   *time.Timer
@@ -48,9 +51,9 @@ func (p *passivePort) free(from netip.Addr) bool {
 }
 
 // add awaits a connection. With pool.mu held.
-func (p *passivePort) add(from netip.Addr) *passiveWait {
-	w := &passiveWait{port: p, from: from, told: p.pool.opts.toldPort(p.num), expired: make(chan struct{})}
-	if from.IsValid() {
+func (p *passivePort) add(from netip.Addr, first bool) *passiveWait {
+	w := &passiveWait{port: p, from: from, first: first, told: p.pool.opts.toldPort(p.num), expired: make(chan struct{})}
+	if first {
 		w.conns = make(chan net.Conn, 1)
 	} else {
 		w.conns = make(chan net.Conn, candidates)
@@ -100,7 +103,7 @@ func (p *passivePort) deliver(conn net.Conn) {
 	}
 	select {
 	case w.conns <- conn:
-		if w.from.IsValid() {
+		if w.first {
 			p.pool.stats.Arrived++
 			w.release()
 		}
@@ -189,7 +192,8 @@ func (w *passiveWait) next(ctx context.Context, timeout time.Duration) (net.Conn
 	}
 }
 
-// arrived says that the right connection came, for a wait open to anybody.
+// arrived says that the right connection came, where it was not clear from the
+// start.
 func (w *passiveWait) arrived() {
 	pool := w.port.pool
 	pool.mu.Lock()

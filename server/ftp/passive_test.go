@@ -289,6 +289,17 @@ func TestTwoHundredTransfersFromOneAddressOverTenPortsAllComplete(t *testing.T) 
 	}
 }
 
+func TestTwoHundredTransfersCompleteWhereAddressesAreHidden(t *testing.T) {
+	t.Parallel()
+	opts := tenPorts()
+	opts.Peer = ftp.PeerAny
+	ts, pool := servePool(t, plain, opts, nil)
+	transferAll(t, ts, 200, func(int) string { return "" })
+	if s := pool.Stats(); s.Exhausted != 0 || s.Awaited != 0 || s.Granted != 200 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestAThousandTransfersOverTenPortsAllComplete(t *testing.T) {
 	t.Parallel()
 	ts, pool := servePool(t, plain, tenPorts(), nil)

@@ -2,8 +2,10 @@ package ftp_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 )
 
@@ -42,3 +44,21 @@ func (d *dialogue) step(command string) error {
 		return nil
 	}
 }
+
+// protect starts TLS on the control connection.
+func (d *dialogue) protect(conn net.Conn, config *tls.Config) (*dialogue, error) {
+	tc := tls.Client(conn, config)
+	return newDialogue(tc), tc.Handshake()
+}
+
+// data makes a data connection.
+func (d *dialogue) data(host string) (net.Conn, error) {
+	if err := d.step("EPSV"); err != nil {
+		return nil, err
+	}
+	_, port, _ := strings.Cut(d.reply, "|||")
+	return net.Dial("tcp", net.JoinHostPort(host, strings.TrimSuffix(port, "|)")))
+}
+
+// protectConn returns TLS over a data connection.
+func protectConn(conn net.Conn, config *tls.Config) *tls.Conn { return tls.Client(conn, config) }

@@ -223,3 +223,22 @@ func FuzzASCII(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkEntries formats one entry of a listing per operation.
+func BenchmarkEntries(b *testing.B) {
+	var info fs.FileInfo = entry{"name", "owner", "", 4096, 0o644, 1700000000}
+	now := time.Now()
+	var buf []byte
+	b.Run("LIST", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			buf = appendListEntry(buf[:0], "name", info, now)
+		}
+	})
+	b.Run("MLSD", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			buf = appendFacts(buf[:0], allFacts, nil, "/name", info)
+		}
+	})
+}

@@ -3,6 +3,12 @@
 # it found, and how to mend it.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+
+# What the gates need is built here, where its progress can be seen.
+tools=$(go run -C hack/tools . helm helm-unittest golangci-lint controller-gen crd-ref-docs helm-docs) || exit
+{ read -r helm; read -r unittest; read -r lint; } <<<"$tools"
+assets=${KUBEBUILDER_ASSETS:-$(go run -C hack ./cluster assets)} || exit
+
 failed=0
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
@@ -18,8 +24,6 @@ gate() { # gate NAME HOW-TO-MEND COMMAND...
     failed=1
   fi
 }
-
-tool() { go run -C hack/tools . "$1"; }
 
 generated() { # made anew in a copy, so that nothing changes here, and nothing stale is left
   local copy status=0
@@ -44,13 +48,11 @@ tidy() { go mod tidy -diff && go -C hack mod tidy -diff && go -C hack/tools mod 
 
 vetted() { go vet ./... && go vet -tags e2e ./test/... && go -C hack vet ./...; }
 
-linted() { local lint; lint=$(tool golangci-lint) && "$lint" run ./... && (cd hack && "$lint" run --config ../.golangci.yml ./...); }
+linted() { "$lint" run ./... && (cd hack && "$lint" run --config ../.golangci.yml ./...); }
 
-charts() {
-  local helm unittest
-  helm=$(tool helm) && unittest=$(tool helm-unittest) &&
-    "$helm" lint --strict charts/fileserver-operator && "$unittest" charts/fileserver-operator
-}
+charts() { "$helm" lint --strict charts/fileserver-operator && "$unittest" charts/fileserver-operator; }
+
+manifests() { HELM=$helm KUBEBUILDER_ASSETS=$assets go test -count=1 ./test/manifests; }
 
 shells() { local f; for f in .ci/run $(git ls-files '*.sh'); do bash -n "$f" || return; done; }
 
@@ -61,5 +63,6 @@ gate "vet" "see the lines below" vetted
 gate "import rules" "see docs/architecture.md for who may import whom" go test -count=1 .
 gate "lint" "make lint" linted
 gate "charts" "see the lines below" charts
+gate "manifests and documents are what the API server takes" "see the lines below" manifests
 gate "shell scripts" "see the lines below" shells
 exit $failed

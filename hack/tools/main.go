@@ -80,6 +80,13 @@ func build(t tool, path, name, progress string) error {
 	}
 	fmt.Fprintf(os.Stderr, "building %s (%s)\n", name, progress)
 	start := time.Now()
+	tick := time.NewTicker(20 * time.Second)
+	defer tick.Stop()
+	go func() {
+		for range tick.C {
+			fmt.Fprintf(os.Stderr, "still building %s, %s\n", name, time.Since(start).Round(time.Second))
+		}
+	}()
 	temp := fmt.Sprintf("%s.%d", path, os.Getpid())
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", temp, t.pkg)
 	cmd.Dir = t.module

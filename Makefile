@@ -8,10 +8,13 @@ export MANAGER_IMAGE ?= $(REGISTRY)/manager:$(VERSION)
 export SERVER_IMAGE ?= $(REGISTRY)/fileserver:$(VERSION)
 
 TOOL = go run -C hack/tools .
-GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION) -X main.serverImage=$(SERVER_IMAGE)"
+LABEL = --label org.opencontainers.image
+IMAGE = bin/image --user 65532:65532 $(LABEL).version=$(VERSION) $(LABEL).licenses=Apache-2.0 \
+	$(LABEL).source=https://github.com/fileserver-dev/fileserver-operator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test e2e verify bench fuzz generate fmt lint build images cluster-deps
+.PHONY: help demo demo-down test e2e verify bench fuzz generate fmt lint build images
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -23,9 +26,9 @@ demo-down: ## remove the demo
 	@go run ./test/demo -down
 
 test: ## unit tests and envtest; needs no root
-	@KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$$(go run -C hack ./cluster assets)} && export KUBEBUILDER_ASSETS && \
-		go test -race ./...
-	@cd hack && go test ./...
+	@HELM=$$($(TOOL) helm) && KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$$(go run -C hack ./cluster assets)} && \
+		export HELM KUBEBUILDER_ASSETS && go test -race ./...
+	@go test -C hack -count=1 ./... # it looks at files outside of its module, which go test would not see change
 
 e2e: images ## the whole product on a cluster of two nodes; needs root
 	@HELM=$$($(TOOL) helm) && export HELM && \
@@ -55,5 +58,5 @@ build: ## both binaries, into bin
 
 images: build ## both images as OCI archives, into dist
 	@go build -C hack -o ../bin/image ./image && mkdir -p dist
-	@bin/image --out dist/manager.tar --tag $(MANAGER_IMAGE) --entrypoint /manager --file bin/manager=/manager
-	@bin/image --out dist/fileserver.tar --tag $(SERVER_IMAGE) --entrypoint /fileserver --file bin/fileserver=/fileserver
+	@$(IMAGE) $(LABEL).title=fileserver-operator --tag $(MANAGER_IMAGE) --entrypoint /manager --file bin/manager=/manager --out dist/manager.tar
+	@$(IMAGE) $(LABEL).title=fileserver --tag $(SERVER_IMAGE) --entrypoint /fileserver --file bin/fileserver=/fileserver --out dist/fileserver.tar

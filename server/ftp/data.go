@@ -176,30 +176,24 @@ func (c *Conn) wrapData(conn net.Conn) net.Conn {
 	return conn
 }
 
-// closeWrite ends what the server sends: close_notify, without which GnuTLS
+// closeWrite ends what the server sends over TLS: close_notify, without which GnuTLS
 // takes the file for truncated, and then FIN.
 func (d *dataConn) closeWrite() {
-	tc, ok := d.Conn.(*tls.Conn)
-	if !ok {
-		return
-	}
-	tc.CloseWrite()
+	d.Conn.(*tls.Conn).CloseWrite()
 	if half, ok := d.raw.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()
 	}
 }
 
-// linger closes the connection when the client has closed it too, or after a
-// while. A close while bytes of the client are unread (its close_notify, say)
+// linger closes a connection with TLS when the client has closed it too, or
+// after a while. A close while bytes of the client are unread (its close_notify, say)
 // would be a reset, which can overtake data that the client has not read yet.
 func (d *dataConn) linger() {
-	if d.tls != nil {
-		d.raw.SetReadDeadline(time.Now().Add(2 * time.Second))
-		var b [64]byte
-		for {
-			if _, err := d.raw.Read(b[:]); err != nil {
-				break
-			}
+	d.raw.SetReadDeadline(time.Now().Add(2 * time.Second))
+	var b [64]byte
+	for {
+		if _, err := d.raw.Read(b[:]); err != nil {
+			break
 		}
 	}
 	d.raw.Close()

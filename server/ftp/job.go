@@ -32,25 +32,37 @@ type job struct {
 
 // startJob runs f on a goroutine of its own. f returns the final reply.
 func (c *Conn) startJob(j *job, f func(*job) *Error) {
+	c.beginJob(j)
+	go c.runJob(j, f)
+}
+
+// beginJob makes j the job of the session.
+func (c *Conn) beginJob(j *job) {
 	j.start = time.Now()
 	j.ctx, j.cancel = context.WithCancelCause(c.ctx)
 	j.done = make(chan struct{})
 	c.current.Store(j)
-	go func() {
-		reply := f(j)
-		c.active.Store(time.Now().UnixNano())
-		j.ending.Store(true)
-		c.send(reply.Code, reply.Text)
-		j.cancel(nil)
-		c.current.Store(nil)
-		close(j.done)
-		if c.stopped.Load() != keepGoing {
-			c.wake()
-		}
-		if j.after != nil {
-			j.after()
-		}
-	}()
+}
+
+func (c *Conn) runJob(j *job, f func(*job) *Error) {
+	reply := f(j)
+	c.endJob(j, func() { c.send(reply.Code, reply.Text) })
+}
+
+// endJob sends the final reply and ends j.
+func (c *Conn) endJob(j *job, send func()) {
+	c.active.Store(time.Now().UnixNano())
+	j.ending.Store(true)
+	send()
+	j.cancel(nil)
+	c.current.Store(nil)
+	close(j.done)
+	if c.stopped.Load() != keepGoing {
+		c.wake()
+	}
+	if j.after != nil {
+		j.after()
+	}
 }
 
 // abort makes the job fail with cause.

@@ -1,7 +1,6 @@
 package ftp
 
 import (
-	"compress/zlib"
 	"errors"
 	"io"
 	"net"
@@ -22,6 +21,7 @@ type stream struct {
 	ascii    bool
 	deflate  bool
 	level    int
+	quick    bool // see quick.go
 }
 
 const (
@@ -82,7 +82,11 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 	for {
 		lr.N = int64(s.allowance(chunkSize))
 		want := lr.N
-		s.data.raw.SetDeadline(time.Now().Add(tick))
+		patience := tick
+		if s.quick {
+			patience = quickTime
+		}
+		s.data.raw.SetDeadline(time.Now().Add(patience))
 		n, err := readFrom(lr)
 		s.job.bytes.Add(n)
 		if n > 0 {
@@ -92,6 +96,8 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 			moved = time.Now()
 		}
 		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && s.quick:
+			return errSlow
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if s.job.ctx.Err() != nil || s.stalled(moved) {
 				return &dataError{err}
@@ -146,10 +152,7 @@ func (s *stream) writer() (io.Writer, func() error) {
 	var w io.Writer = wire{s}
 	done := func() error { return nil }
 	if s.deflate {
-		z, err := zlib.NewWriterLevel(w, s.level)
-		if err != nil {
-			return w, func() error { return err }
-		}
+		z := newDeflater(w, s.level)
 		w, done = z, z.Close
 	}
 	if s.ascii {
@@ -171,38 +174,6 @@ func (s *stream) reader() io.Reader {
 		r = &asciiReader{r: r}
 	}
 	return r
-}
-
-// inflater opens the zlib stream when it is first read: doing so reads.
-type inflater struct {
-	r io.Reader
-	z io.ReadCloser
-}
-
-func (i *inflater) Read(p []byte) (int, error) {
-	if i.z == nil {
-		z, err := zlib.NewReader(i.r)
-		if err == io.EOF {
-			return 0, err // an empty transfer, without even a header
-		}
-		if err != nil {
-			return 0, deflateError(err)
-		}
-		i.z = z
-	}
-	n, err := i.z.Read(p)
-	if err != nil && err != io.EOF {
-		err = deflateError(err)
-	}
-	return n, err
-}
-
-func deflateError(err error) error {
-	var data *dataError
-	if errors.As(err, &data) {
-		return err
-	}
-	return &Error{451, "The compressed data is damaged"}
 }
 
 // wire is the data connection as a reader and writer, whose errors are
@@ -271,7 +242,7 @@ func (s *stream) stallDeadline() time.Time {
 
 // close closes the connection after a transfer, properly if that succeeded.
 func (s *stream) close(err error) {
-	if err != nil {
+	if err != nil || s.data.tls == nil {
 		s.data.raw.Close()
 	} else {
 		s.data.raw.SetDeadline(time.Now().Add(tick))

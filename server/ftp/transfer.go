@@ -13,10 +13,21 @@ type transfer struct {
 	offset    int64
 	size      int64  // or -1
 	opening   string // text of the 150 reply
+	quick     bool   // it may be quick, if it is small (see quick.go)
 	// move moves the data. finish, which may be nil, is always called, with
 	// the error so far, and returns the error that counts.
 	move   func(s *stream) error
 	finish func(err error) error
+}
+
+// running is a transfer that was started.
+type running struct {
+	transfer
+	conn      *Conn
+	stream    *stream
+	src       dataSource
+	protected bool
+	record    TransferRecord
 }
 
 // startTransfer answers 150 and starts the transfer. From here on there will
@@ -24,62 +35,78 @@ type transfer struct {
 // and before its TLS handshake: there are clients that connect, or begin to
 // speak, only after it. (It is 150 and never 125: several know no other.)
 func (c *Conn) startTransfer(t transfer) error {
-	src := c.state.data
-	c.state.data = nil
-	s := &stream{
-		conn:    c,
-		limits:  c.limits(),
-		job:     &job{verb: t.verb, path: t.path, direction: t.direction, size: t.size, data: true},
-		ascii:   !c.state.binary && !c.server.BinaryASCII,
-		deflate: c.state.deflate,
-		level:   c.state.zipLevel,
+	r := &running{
+		transfer: t, conn: c, src: c.state.data, protected: c.state.protected,
+		stream: &stream{
+			conn:    c,
+			limits:  c.limits(),
+			job:     &job{verb: t.verb, path: t.path, direction: t.direction, size: t.size, data: true},
+			ascii:   !c.state.binary && !c.server.BinaryASCII,
+			deflate: c.state.deflate,
+			level:   c.state.zipLevel,
+		},
 	}
-	s.limiters = c.limiters(t.direction, s.limits)
-	protected := c.state.protected
-	record := TransferRecord{
+	r.stream.limiters = c.limiters(t.direction, r.stream.limits)
+	r.record = TransferRecord{
 		Verb: t.verb, Path: t.path, Direction: t.direction, Offset: t.offset,
-		Start: time.Now(), Passive: src.passive(),
+		Start: time.Now(), Passive: r.src.passive(),
 	}
+	c.state.data = nil
 	if hook := c.server.Hooks.TransferStart; hook != nil {
-		hook(c, record)
+		hook(c, r.record)
 	}
-	if err := c.reply(150, t.opening); err != nil {
-		// The client has gone; the control goroutine will notice.
-		src.close()
-		if t.finish != nil {
-			t.finish(errLost)
-		}
-		record.Err, record.Code = errLost, errLost.Code
-		c.transferEnded(record)
+	if r.isQuick() {
+		r.runQuick()
 		return nil
 	}
-	c.startJob(s.job, func(j *job) *Error {
-		d, err := c.openData(j, src, protected)
+	// If this fails the client has gone, which the control goroutine notices
+	// when it reads next, and aborts the transfer.
+	c.reply(150, r.opening)
+	c.startJob(r.stream.job, func(j *job) *Error {
+		err := r.connect()
 		if err == nil {
-			s.data = d
-			err = j.err(t.move(s))
-			s.close(err)
-			j.after = d.linger
-			if d.tls != nil {
-				record.TLSVersion, record.CipherSuite, record.TLSResumed = d.tls.Version, d.tls.CipherSuite, d.tls.DidResume
-			}
+			err = r.move(r.stream)
 		}
-		if t.finish != nil {
-			err = t.finish(err)
-		}
-		reply := &Error{226, "Transfer complete"}
-		if err != nil {
-			var known bool
-			if reply, known = replyTo(err); !known {
-				c.server.logger().Error("transfer failed", "command", t.verb, "user", c.User(), "session", c.id, "error", err)
-			}
-		}
-		record.Bytes, record.Duration = j.bytes.Load(), time.Since(record.Start)
-		record.Code, record.Err = reply.Code, err
-		c.transferEnded(record)
-		return reply
+		return r.complete(err)
 	})
 	return nil
+}
+
+// connect makes the data connection.
+func (r *running) connect() error {
+	d, err := r.conn.openData(r.stream.job, r.src, r.protected)
+	if err != nil {
+		return err
+	}
+	r.stream.data = d
+	if d.tls != nil {
+		r.record.TLSVersion, r.record.CipherSuite, r.record.TLSResumed = d.tls.Version, d.tls.CipherSuite, d.tls.DidResume
+		r.stream.job.after = d.linger
+	}
+	return nil
+}
+
+// complete ends the transfer after err, and returns the final reply.
+func (r *running) complete(err error) *Error {
+	c, j := r.conn, r.stream.job
+	if r.stream.data != nil {
+		err = j.err(err)
+		r.stream.close(err)
+	}
+	if r.finish != nil {
+		err = r.finish(err)
+	}
+	reply := &Error{226, "Transfer complete"}
+	if err != nil {
+		var known bool
+		if reply, known = replyTo(err); !known {
+			c.server.logger().Error("transfer failed", "command", r.verb, "user", c.User(), "session", c.id, "error", err)
+		}
+	}
+	r.record.Bytes, r.record.Duration = j.bytes.Load(), time.Since(r.record.Start)
+	r.record.Code, r.record.Err = reply.Code, err
+	c.transferEnded(r.record)
+	return reply
 }
 
 func (c *Conn) transferEnded(r TransferRecord) {

@@ -79,7 +79,8 @@ func (c cluster) status(pod *corev1.Pod, change func(*corev1.PodStatus)) {
 // serve makes a pod ready, with all files loaded.
 func (c cluster) serve(pod *corev1.Pod) {
 	c.t.Helper()
-	pods.answer(pod, func() (config.Loaded, error) { return c.newest(pod) })
+	was := pod.DeepCopy() // the test changes its own
+	pods.answer(pod, func() (config.Loaded, error) { return c.newest(was) })
 	c.status(pod, func(s *corev1.PodStatus) {
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(pod.UID))

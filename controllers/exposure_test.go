@@ -160,3 +160,28 @@ func TestAServiceLosesAndGetsItsClusterIP(t *testing.T) {
 	update(t, fs, func() { fs.Spec.Expose.Type = v1alpha1.ExposeLoadBalancer })
 	eventually(t, headless(false))
 }
+
+func TestAWideRangeIsServedAndWarnedOf(t *testing.T) {
+	t.Parallel()
+	c := cluster{t, namespace(t)}
+	fs := fileServer(c.ns, "files")
+	fs.Spec.Passive = v1alpha1.Passive{Ports: &v1alpha1.PortRange{First: 50000, Last: 54999}, PortsPerPod: 1000}
+	create(t, fs)
+	expect(t, fs, v1alpha1.ConditionWideRange, "True", v1alpha1.ReasonServiceLinks, "each of the 5000 passive ports")
+	if n := len(get(t, c.ns, "files", &corev1.Service{}).Spec.Ports); n != 5005 {
+		t.Errorf("the Service has %d ports", n)
+	}
+	c.have("files-0")
+	update(t, fs, func() { fs.Spec.Passive.Ports.Last = 50999 })
+	eventually(t, func() error {
+		if err := api.Get(t.Context(), client.ObjectKeyFromObject(fs), fs); err != nil {
+			return err
+		}
+		for _, c := range fs.Status.Conditions {
+			if c.Type == v1alpha1.ConditionWideRange {
+				return errors.New("the warning is still there")
+			}
+		}
+		return nil
+	})
+}

@@ -17,8 +17,10 @@ type memory struct {
 	certManager bool
 }
 
-// serverMemory is about one server. Only one pass at a time uses it.
+// serverMemory is about one server. Only one pass at a time uses it, but a pass
+// looks at several users at once.
 type serverMemory struct {
+	mu      sync.Mutex                   // of entries and hashes
 	entries map[string]entryMemory       // of Secrets and ConfigMaps that users name
 	hashes  map[types.UID]hashMemory     // of users' passwords
 	pods    map[types.UID]podMemory      // what pods have loaded
@@ -83,6 +85,34 @@ func (m *memory) hasCertManager() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.certManager
+}
+
+// entry returns the content of an entry, if that version of it is known.
+func (s *serverMemory) entry(id, version string) (entryMemory, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, ok := s.entries[id]
+	return m, ok && version != "" && m.version == version
+}
+
+func (s *serverMemory) keepEntry(id string, m entryMemory) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries[id] = m
+}
+
+// hash returns the hash of a user's password, if it is known.
+func (s *serverMemory) hash(user types.UID, of [32]byte) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h, ok := s.hashes[user]
+	return h.hash, ok && h.of == of
+}
+
+func (s *serverMemory) keepHash(user types.UID, h hashMemory) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hashes[user] = h
 }
 
 // How many versions of a users' file are remembered. Pods load the newest

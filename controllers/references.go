@@ -66,12 +66,12 @@ const (
 func (p *pass) entry(ctx context.Context, kind schema.GroupVersionKind, name, key string) ([]byte, entryState, error) {
 	id := kind.Kind + "/" + name + "/" + key
 	version := p.version(ctx, kind, name)
-	if m, ok := p.mem().entries[id]; ok && version != "" && m.version == version {
+	if m, ok := p.mem().entry(id, version); ok {
 		return m.content, m.state, nil
 	}
 	content, state, err := p.readEntry(ctx, kind, name, key)
 	if err == nil {
-		p.mem().entries[id] = entryMemory{version: version, state: state, content: content}
+		p.mem().keepEntry(id, entryMemory{version: version, state: state, content: content})
 	}
 	return content, state, err
 }

@@ -36,7 +36,7 @@ func (p *pass) refreshPods(ctx context.Context) error {
 	var mu sync.Mutex
 	next := map[types.UID]podMemory{}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelWrites)
+	group.SetLimit(parallel)
 	for i := range p.pods {
 		pod := &p.pods[i]
 		if pod.Status.Phase != corev1.PodRunning || pod.Status.PodIP == "" {

@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -27,10 +26,8 @@ func (p *pass) writeStatus(ctx context.Context) error {
 	if err := p.patchStatus(ctx, before, after, &before.Status.Conditions, &after.Status.Conditions, equality.Semantic.DeepEqual(before.Status, after.Status)); err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
-	for _, u := range p.users {
-		if err := p.writeUserStatus(ctx, u); err != nil {
-			return fmt.Errorf("writing the status of user %s: %w", u.user.Name, err)
-		}
+	if err := p.eachUser(ctx, p.writeUserStatus); err != nil {
+		return fmt.Errorf("writing a status: %w", err)
 	}
 	return nil
 }
@@ -55,6 +52,25 @@ func (p *pass) describe(status *v1alpha1.FileServerStatus) {
 	status.Users = &users
 	setConditions(&status.Conditions, s.Generation, p.ready(ready), p.problems, p.progress)
 	p.describeActiveMode(&status.Conditions)
+	p.describeWideRange(&status.Conditions)
+}
+
+// So many ports of a Service make some 5000 variables in each pod.
+const manyPorts = 1000
+
+// describeWideRange warns of what a Service with many ports does to others
+// (kubernetes#84539).
+func (p *pass) describeWideRange(conditions *[]metav1.Condition) {
+	spec := &p.server.Spec
+	if !spec.ServedProtocols().HasPassive() || spec.Expose.Type == v1alpha1.ExposeHostNetwork || spec.PassivePorts().Len() <= manyPorts {
+		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionWideRange)
+		return
+	}
+	meta.SetStatusCondition(conditions, metav1.Condition{
+		Type: v1alpha1.ConditionWideRange, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonServiceLinks,
+		Message:            fmt.Sprintf("Kubernetes puts five variables for each of the %d passive ports into every pod of this namespace that does not set enableServiceLinks to false, and too many keep pods from starting: narrow passive.ports (a few ports serve many clients at once), or keep other pods elsewhere.", spec.PassivePorts().Len()),
+		ObservedGeneration: p.server.Generation,
+	})
 }
 
 // describeActiveMode tells whether active mode suits strict clients. It is a
@@ -260,10 +276,7 @@ func (r *FileServerReconciler) reportOrphans(ctx context.Context, server types.N
 		return err
 	}
 	for i := range users {
-		u := &userState{user: &users[i], problem: waiting(v1alpha1.ReasonServerNotFound, "The FileServer %q in serverRef does not exist in this namespace: create it, or name another one.", server.Name)}
-		if err := p.writeUserStatus(ctx, u); err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("writing the status of user %s: %w", u.user.Name, err)
-		}
+		p.users = append(p.users, &userState{user: &users[i], problem: waiting(v1alpha1.ReasonServerNotFound, "The FileServer %q in serverRef does not exist in this namespace: create it, or name another one.", server.Name)})
 	}
-	return nil
+	return p.eachUser(ctx, p.writeUserStatus)
 }

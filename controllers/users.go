@@ -48,10 +48,16 @@ func (p *pass) reconcileUsers(ctx context.Context) error {
 			continue
 		}
 		taken[u.user.LoginName()] = u.user.Name
-		if err := p.resolve(ctx, u); err != nil {
-			return fmt.Errorf("user %s: %w", u.user.Name, err)
-		}
 	}
+	if err := p.eachUser(ctx, func(ctx context.Context, u *userState) error {
+		if u.problem != nil {
+			return nil
+		}
+		return p.resolve(ctx, u)
+	}); err != nil {
+		return err
+	}
+	p.awaitExpiry()
 	if err := p.putCredentials(ctx); err != nil {
 		return err
 	}
@@ -93,12 +99,36 @@ func (p *pass) resolve(ctx context.Context, u *userState) error {
 		return fmt.Errorf("encoding the account: %w", err)
 	}
 	u.entry = config.Hash(b)
-	if t := u.user.Spec.ExpiresAt; t != nil {
-		if left := t.Sub(p.Clock.Now()); left > 0 {
-			p.again(left + time.Second)
+	return nil
+}
+
+// awaitExpiry has a pass begin when the next user expires, to say so.
+func (p *pass) awaitExpiry() {
+	for _, u := range p.users {
+		if t := u.user.Spec.ExpiresAt; t != nil && u.entry != "" {
+			if left := t.Sub(p.Clock.Now()); left > 0 {
+				p.again(left + time.Second)
+			}
 		}
 	}
-	return nil
+}
+
+// How many requests to the API server are under way at once.
+const parallel = 16
+
+// eachUser does something for all users, several at once.
+func (p *pass) eachUser(ctx context.Context, do func(context.Context, *userState) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, u := range p.users {
+		group.Go(func() error {
+			if err := do(ctx, u); err != nil {
+				return fmt.Errorf("user %s: %w", u.user.Name, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // password finds out the user's password: its hash, and, if it is known, the
@@ -145,14 +175,13 @@ func (p *pass) password(ctx context.Context, u *userState) (string, error) {
 
 // hash hashes a password, unless that was done before: it is slow by design.
 func (p *pass) hash(user types.UID, password []byte, hash func() (string, error)) (string, error) {
-	known := p.mem().hashes
 	of := sha256.Sum256(password)
-	if h, ok := known[user]; ok && h.of == of {
-		return h.hash, nil
+	if h, ok := p.mem().hash(user, of); ok {
+		return h, nil
 	}
 	h, err := hash()
 	if err == nil {
-		known[user] = hashMemory{of: of, hash: h}
+		p.mem().keepHash(user, hashMemory{of: of, hash: h})
 	}
 	return h, err
 }
@@ -213,9 +242,6 @@ func (p *pass) putUsers(ctx context.Context) error {
 	return p.put(ctx, p.server.UsersSecret(b))
 }
 
-// How many users' Secrets are applied at once.
-const parallelWrites = 8
-
 // putCredentials applies what applications bind to.
 func (p *pass) putCredentials(ctx context.Context) error {
 	login := resources.Login{
@@ -224,25 +250,20 @@ func (p *pass) putCredentials(ctx context.Context) error {
 		HostKeys:  p.hostKeys.Public,
 		Served:    served(p.server.Spec.ServedProtocols()),
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelWrites)
-	for _, u := range p.users {
+	return p.eachUser(ctx, func(ctx context.Context, u *userState) error {
 		if u.problem != nil {
-			continue
+			return nil
 		}
-		group.Go(func() error {
-			mine := login
-			mine.Password = u.password
-			err := p.apply(ctx, u.user, resources.Credentials(u.user, mine))
-			if problem := refused(err); problem != nil {
-				// A password that is nowhere to be read is of no use.
-				u.problem, u.entry = problem, ""
-				return nil
-			}
-			return err
-		})
-	}
-	return group.Wait()
+		mine := login
+		mine.Password = u.password
+		err := p.apply(ctx, u.user, resources.Credentials(u.user, mine))
+		if problem := refused(err); problem != nil {
+			// A password that is nowhere to be read is of no use.
+			u.problem, u.entry = problem, ""
+			return nil
+		}
+		return err
+	})
 }
 
 func served(p v1alpha1.Protocols) []v1alpha1.ProtocolName {

@@ -270,7 +270,8 @@ func TestAPodThatHasNotLoadedAChangeIsRefreshedUntilItHas(t *testing.T) {
 		}
 		return nil
 	})
-	pods.answer(pod, func() (config.Loaded, error) { return c.newest(pod) })
+	was := pod.DeepCopy()
+	pods.answer(pod, func() (config.Loaded, error) { return c.newest(was) })
 	ready(t, second, v1alpha1.ReasonLoaded)
 }
 

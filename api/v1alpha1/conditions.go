@@ -13,14 +13,20 @@ const (
 	// ConditionActiveMode is True when active data connections come from the
 	// address to which clients connect, as strict clients want it.
 	ConditionActiveMode = "ActiveMode"
+	// ConditionWideRange is True, and there only then, when the Service has so
+	// many ports that other pods of the namespace may suffer from it.
+	ConditionWideRange = "WideRange"
 )
 
-// Reasons of the condition ActiveMode.
+// Reasons of the conditions ActiveMode and WideRange.
 const (
 	// ReasonSameAddress: data connections come from where clients connect.
 	ReasonSameAddress = "SameAddress"
 	// ReasonOtherAddress: they come from another address.
 	ReasonOtherAddress = "OtherAddress"
+	// ReasonServiceLinks: Kubernetes puts variables for each port of a Service
+	// into the pods of its namespace.
+	ReasonServiceLinks = "ServiceLinks"
 )
 
 // Reasons of a FileServer's conditions.

@@ -1,0 +1,123 @@
+package ftp_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+)
+
+func TestCertificatesSwapWithoutARestart(t *testing.T) {
+	t.Parallel()
+	var current atomic.Pointer[tls.Config]
+	current.Store(&tls.Config{Certificates: []tls.Certificate{certificate("old.example.com")}})
+	ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Server) {
+		s.TLSConfig = func(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error) { return current.Load(), nil }
+	})
+	ts.write("/f", "data")
+	name := func(c *client) string {
+		return c.conn.(*tls.Conn).ConnectionState().PeerCertificates[0].DNSNames[0]
+	}
+	config := clientTLS(0)
+	c := ts.connect().startTLS(config).login().protectData(config)
+	if got := name(c); got != "old.example.com" {
+		t.Errorf("got %s", got)
+	}
+	current.Store(&tls.Config{Certificates: []tls.Certificate{certificate("new.example.com")}})
+	if got := name(ts.connect().startTLS(clientTLS(0))); got != "new.example.com" {
+		t.Errorf("got %s", got)
+	}
+	// The session that exists goes on, and its data connections resume.
+	if c.get("RETR f"); !c.resumed {
+		t.Error("not resumed after the swap")
+	}
+}
+
+func TestHOSTAndServerNamesChooseCertificateAndGreeting(t *testing.T) {
+	t.Parallel()
+	configs := map[string]*tls.Config{
+		"a.example.com": {Certificates: []tls.Certificate{certificate("a.example.com")}},
+		"b.example.com": {Certificates: []tls.Certificate{certificate("b.example.com")}},
+	}
+	ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Server) {
+		s.TLSConfig = func(c *ftp.Conn, hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			name := hello.ServerName
+			if c.Host() != "" {
+				name = c.Host()
+			}
+			if config := configs[name]; config != nil {
+				return config, nil
+			}
+			return nil, errors.New("no such host")
+		}
+		s.HostGreeting = func(_ context.Context, _ *ftp.Conn, host string) (string, error) {
+			if configs[host] == nil {
+				return "", errors.New("no such host")
+			}
+			return "Files of " + host, nil
+		}
+	})
+	name := func(c *client) string {
+		return c.conn.(*tls.Conn).ConnectionState().PeerCertificates[0].DNSNames[0]
+	}
+	byHost := &tls.Config{InsecureSkipVerify: true}
+	c := ts.connect()
+	c.command("HOST c.example.com", "504 Unknown host")
+	c.command("HOST B.example.com", "220 Files of b.example.com")
+	if got := name(c.startTLS(byHost)); got != "b.example.com" {
+		t.Errorf("by HOST: %s", got)
+	}
+	bySNI := &tls.Config{InsecureSkipVerify: true, ServerName: "a.example.com"}
+	c = ts.connect().startTLS(bySNI)
+	if got := name(c); got != "a.example.com" {
+		t.Errorf("by server name: %s", got)
+	}
+	c.command("HOST b.example.com", "504 TLS was started for another host")
+	c.command("HOST a.example.com", "220 Files of a.example.com")
+	c.login()
+	c.command("HOST a.example.com", "503 ...")
+}
+
+// certificateBackend logs in whoever has a certificate in their name.
+type certificateBackend struct{ ftp.Backend }
+
+func (b certificateBackend) LoginCertificate(ctx context.Context, c *ftp.Conn, user string) (ftp.Session, error) {
+	if c.TLS().PeerCertificates[0].Subject.CommonName != user {
+		return nil, ftp.ErrPasswordNeeded
+	}
+	return b.Login(ctx, c, user, "secret")
+}
+
+func TestAClientCertificateMakesThePasswordNeedless(t *testing.T) {
+	t.Parallel()
+	cert := certificate("alice")
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf)
+	ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Server) {
+		config := serverTLS().Clone()
+		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, pool
+		s.TLSConfig = ftp.StaticTLS(config)
+		s.Backend = certificateBackend{s.Backend}
+	})
+	ts.write("/f", "data")
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		config := clientTLS(version)
+		config.Certificates = []tls.Certificate{cert}
+		c := ts.connect().startTLS(config)
+		c.t = t
+		c.command("USER alice", "232 ...")
+		c.protectData(config)
+		c.get("RETR f")
+		c.command("USER bob", "331 ...")
+		c = ts.connect().startTLS(clientTLS(version))
+		c.command("USER alice", "331 ...")
+	})
+}

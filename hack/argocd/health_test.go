@@ -9,6 +9,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// key, with a kind, is where Argo CD looks for a script. A key for each kind
+// leaves those for other kinds alone.
+const key = "resource.customizations.health.fileserver.dev_"
+
 func TestHealth(t *testing.T) {
 	check := health(t)
 	for name, c := range map[string]struct{ object, status, message string }{
@@ -46,11 +50,22 @@ func TestHealth(t *testing.T) {
 				{type: Stalled, status: "True", reason: SecretNotFound, message: make the Secret}]}}`,
 			"Degraded", "make the Secret",
 		},
-		"a suspended user": {
+		"serving what it served before, and unable to go on": {
+			`{metadata: {generation: 2}, status: {observedGeneration: 2, conditions: [
+				{type: Ready, status: "True", reason: Ready, message: clients can connect},
+				{type: Stalled, status: "True", reason: ImagePullFailed, message: mend the image}]}}`,
+			"Degraded", "mend the image",
+		},
+		"serving while pods are replaced": {
+			`{metadata: {generation: 2}, status: {observedGeneration: 2, conditions: [
+				{type: Ready, status: "True", reason: Ready, message: clients can connect},
+				{type: Reconciling, status: "True", reason: Progressing, message: a pod is replaced}]}}`,
+			"Progressing", "a pod is replaced",
+		},
+		"refused, as the user's spec wants": {
 			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [
-				{type: Ready, status: "False", reason: Suspended, message: suspended},
-				{type: Stalled, status: "True", reason: Suspended, message: suspended}]}}`,
-			"Suspended", "suspended",
+				{type: Ready, status: "True", reason: Suspended, message: the user is refused}]}}`,
+			"Healthy", "the user is refused",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,13 +89,9 @@ func health(t *testing.T) func(t *testing.T, object string) (status, message str
 	if err := yaml.UnmarshalStrict(b, &configMap); err != nil {
 		t.Fatal(err)
 	}
-	var kinds map[string]map[string]string
-	if err := yaml.UnmarshalStrict([]byte(configMap.Data["resource.customizations"]), &kinds); err != nil {
-		t.Fatal(err)
-	}
-	script := kinds["fileserver.dev/*"]["health.lua"]
-	if script == "" {
-		t.Fatal("there is no script")
+	script := configMap.Data[key+"FileServer"]
+	if script == "" || configMap.Data[key+"FileServerUser"] != script {
+		t.Fatalf("there is no %s for each kind, the same for both", key)
 	}
 	return func(t *testing.T, object string) (string, string) {
 		t.Helper()

@@ -79,7 +79,7 @@ func TestNodePortsAreReadBackAndTold(t *testing.T) {
 		}
 		return tellsAtLast(config.NodeAddress)(p)
 	})
-	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonOtherAddress, "come from the address of the pod's node")
+	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonAddressesHidden, "clients must use passive mode")
 	if e := fs.Status.Endpoints[2]; e.Address != "198.18.0.77" || e.Port != nodePort[22] {
 		t.Errorf("SFTP is at %s", e.URL)
 	}
@@ -94,6 +94,7 @@ func TestClusterIPsAreTold(t *testing.T) {
 	ready(t, fs, v1alpha1.ReasonReady)
 	svc := get(t, c.ns, "files", &corev1.Service{})
 	passive(t, c.ns, tells(svc.Spec.ClusterIP))
+	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonOtherAddress, "come from the pod's own address")
 	if fs.Status.Address != svc.Spec.ClusterIP {
 		t.Errorf("the address is %s, want %s", fs.Status.Address, svc.Spec.ClusterIP)
 	}

@@ -85,7 +85,10 @@ func (p *pass) describeActiveMode(conditions *[]metav1.Condition) {
 		Message:            "Active data connections come from the address to which clients connect.",
 		ObservedGeneration: p.server.Generation,
 	}
-	if from := p.server.ActiveFrom(); from != "" {
+	if p.server.HidesAddresses() {
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonAddressesHidden
+		c.Message = "The exposure hides the addresses of clients, and the server opens data connections to no other address than it sees: clients must use passive mode, or set expose.externalTrafficPolicy to Local."
+	} else if from := p.server.ActiveFrom(); from != "" {
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonOtherAddress
 		c.Message = fmt.Sprintf("Active data connections come from %s; clients that want them from where they connected must use passive mode.", from)
 	}

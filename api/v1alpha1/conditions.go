@@ -24,6 +24,9 @@ const (
 	ReasonSameAddress = "SameAddress"
 	// ReasonOtherAddress: they come from another address.
 	ReasonOtherAddress = "OtherAddress"
+	// ReasonAddressesHidden: the server does not see the addresses of clients,
+	// and so refuses active mode.
+	ReasonAddressesHidden = "AddressesHidden"
 	// ReasonServiceLinks: Kubernetes puts variables for each port of a Service
 	// into the pods of its namespace.
 	ReasonServiceLinks = "ServiceLinks"

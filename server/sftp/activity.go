@@ -1,6 +1,7 @@
 package sftp
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -8,9 +9,12 @@ import (
 // activity is how busy a connection is.
 type activity struct {
 	last    atomic.Int64 // when something was last asked or sent, since epoch
-	running atomic.Int32 // requests and commands that are being served
 	files   atomic.Int32 // transfers: files that were read from or written to, and are open
 	sending atomic.Int64 // since when a reply is waiting for the client to read, or 0
+
+	mu      sync.Mutex
+	running int  // requests and commands that are being served
+	over    bool // nothing is served any more
 }
 
 var epoch = time.Now()
@@ -23,10 +27,34 @@ func (a *activity) touch() { a.last.Store(sinceEpoch()) }
 // idle returns for how long nothing has been asked; never while something is
 // being served.
 func (a *activity) idle() time.Duration {
-	if a.running.Load() > 0 {
+	a.mu.Lock()
+	running := a.running
+	a.mu.Unlock()
+	if running > 0 {
 		return 0
 	}
 	return time.Duration(sinceEpoch() - a.last.Load())
+}
+
+// begin notes that something is being served, until done is called. It returns
+// false if the connection is at its end: a request that came too late is not
+// served, so that the client knows that nothing was done.
+func (a *activity) begin() bool {
+	a.touch()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over {
+		return false
+	}
+	a.running++
+	return true
+}
+
+func (a *activity) done() {
+	a.touch()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running--
 }
 
 func (a *activity) transfers() int { return int(a.files.Load()) }
@@ -49,10 +77,18 @@ const (
 	drainStale = 15 * time.Second
 )
 
-// drained reports whether nothing would be cut if the session ended now.
+// drained reports whether nothing would be cut if the session ended now. If so,
+// nothing begins any more.
 func (a *activity) drained() bool {
+	quiet := drainQuiet
 	if a.transfers() > 0 {
-		return a.idle() > drainStale
+		quiet = drainStale
 	}
-	return a.idle() > drainQuiet
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	since := time.Duration(sinceEpoch() - a.last.Load())
+	if a.running == 0 && since > quiet {
+		a.over = true
+	}
+	return a.over
 }

@@ -7,9 +7,10 @@ import (
 
 // exec serves a command (RFC 4254 section 6.5) and returns its exit status.
 func (ch *channel) exec(command string) int {
-	ch.conn.activity.touch()
-	ch.conn.activity.running.Add(1)
-	defer ch.conn.activity.running.Add(-1)
+	if !ch.conn.activity.begin() {
+		return 255
+	}
+	defer ch.conn.activity.done()
 	ch.conn.stats.commands.Add(1)
 	args, err := splitCommand(command)
 	if err != nil || len(args) == 0 {

@@ -105,6 +105,7 @@ func startDirectory(session Session) string {
 }
 
 var (
+	errOver           = errors.New("sftp: a request came after the end of the session")
 	errPacketLength   = errors.New("sftp: packet has an impossible length")
 	errFirstPacket    = errors.New("sftp: the first packet is not SSH_FXP_INIT")
 	errTooManyHandles = errors.New("sftp: the client goes on opening files beyond the limit")
@@ -173,10 +174,10 @@ var packetBuffers = sync.Pool{New: func() any { b := make([]byte, 4+maxPacket); 
 
 // serveRequest serves one request. Its error ends the session.
 func (s *subsystem) serveRequest(b []byte) error {
-	a := &s.conn.activity
-	a.touch()
-	a.running.Add(1)
-	defer a.running.Add(-1)
+	if !s.conn.activity.begin() {
+		return errOver
+	}
+	defer s.conn.activity.done()
 	s.conn.stats.commands.Add(1)
 
 	r := request{kind: b[0], args: decoder{b: b[1:]}}

@@ -182,3 +182,17 @@ func TestWhatTheClusterRefusesIsReported(t *testing.T) {
 	create(t, fs)
 	isStalled(t, fs, v1alpha1.ReasonApplyRefused, "Deployment files-0", "not a label")
 }
+
+func TestAServerWhoseChangeIsRefusedGoesOnAsItWas(t *testing.T) {
+	t.Parallel()
+	_, fs := serving(t)
+	before := fs.Status.DeepCopy()
+	update(t, fs, func() { fs.Spec.Expose.Annotations = map[string]string{"not an annotation": "x"} })
+	isStalled(t, fs, v1alpha1.ReasonApplyRefused, "Service files", "not an annotation")
+	ready(t, fs, v1alpha1.ReasonReady)
+	if fs.Status.Address != before.Address || len(fs.Status.SSHHostKeys) != 3 || fs.Status.TLS == nil {
+		t.Errorf("the status lost something: %+v", fs.Status)
+	}
+	update(t, fs, func() { fs.Spec.Expose.Annotations = nil })
+	expect(t, fs, v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonReady)
+}

@@ -75,7 +75,7 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	if problem := refused(err); problem != nil {
 		p.report(problem)
 		p.again(time.Minute)
-		err = nil
+		p.cutShort, err = true, nil
 	}
 	if err != nil {
 		return ctrl.Result{}, err

@@ -42,6 +42,7 @@ type pass struct {
 	// said
 	problems []*problem
 	progress string // what is under way
+	cutShort bool   // a step failed: what later ones would say is not known
 	requeue  time.Duration
 }
 

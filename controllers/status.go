@@ -36,6 +36,15 @@ func (p *pass) describe(status *v1alpha1.FileServerStatus) {
 	s := p.server
 	pods, ready := p.countPods()
 	status.ObservedGeneration = &s.Generation
+	if p.cutShort {
+		// What served goes on to serve, and the rest stays as it was.
+		c := p.ready(ready)
+		if was := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); was != nil && ready > 0 {
+			c = *was
+		}
+		setConditions(&status.Conditions, s.Generation, c, p.problems, p.progress)
+		return
+	}
 	status.Address = s.ShownAddress()
 	status.Ports = s.PortsText()
 	status.Endpoints = s.Endpoints()

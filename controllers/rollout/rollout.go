@@ -114,7 +114,8 @@ func Decide(have Observed, want Wanted) Decision {
 func split(have Observed, want Wanted, place bool) (current, outdated []Slot) {
 	for _, s := range have.Slots {
 		as := s.Template == want.Template && !s.Leaving && s.Number < len(want.Slices) && s.Ports == want.Slices[s.Number]
-		if as && !(place && s.clashes(have.Draining)) {
+		moves := place && s.clashes(have.Draining)
+		if as && !moves {
 			current = append(current, s)
 		} else {
 			outdated = append(outdated, s)

@@ -26,7 +26,7 @@ type flags struct {
 }
 
 func (f *flags) register(set *flag.FlagSet) {
-	set.StringVar(&f.serverImage, "server-image", cmp.Or(os.Getenv(serverImageEnv), serverImage),
+	set.StringVar(&f.serverImage, "server-image", cmp.Or(os.Getenv(serverImageEnv), serverImage, serverRepository+":"+version),
 		"`image` of the file server, for each FileServer that names none; also $"+serverImageEnv)
 	set.StringVar(&f.clusterDomain, "cluster-domain", "cluster.local",
 		"`domain` that ends the names of Services; they are in the certificates")

@@ -78,11 +78,15 @@ const (
 )
 
 // drained reports whether nothing would be cut if the session ended now. If so,
-// nothing begins any more.
-func (a *activity) drained() bool {
+// nothing begins any more. In a hurry, a session may end between two files that
+// follow each other at once.
+func (a *activity) drained(hurry bool) bool {
 	quiet := drainQuiet
-	if a.transfers() > 0 {
+	switch {
+	case a.transfers() > 0:
 		quiet = drainStale
+	case hurry:
+		quiet = 0
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -11,19 +11,23 @@ func (a *activity) since(d time.Duration) { a.last.Store(sinceEpoch() - int64(d)
 func TestADrainEndsASessionOnlyWhereNothingIsCut(t *testing.T) {
 	for name, tc := range map[string]struct {
 		prepare func(*activity)
+		hurry   bool
 		want    bool
 	}{
-		"just asked for something":            {func(a *activity) { a.touch() }, false},
-		"quiet, as between two files":         {func(a *activity) { a.since(drainQuiet / 2) }, false},
-		"quiet for longer":                    {func(a *activity) { a.since(2 * drainQuiet) }, true},
-		"quiet with a file open":              {func(a *activity) { a.files.Add(1); a.since(2 * drainQuiet) }, false},
-		"quiet with a file open it left":      {func(a *activity) { a.files.Add(1); a.since(2 * drainStale) }, true},
-		"a request that takes long":           {func(a *activity) { a.begin(); a.since(2 * drainStale) }, false},
-		"a request that has just been served": {func(a *activity) { a.begin(); a.since(2 * drainStale); a.done() }, false},
+		"just asked for something":            {func(a *activity) { a.touch() }, false, false},
+		"quiet, as between two files":         {func(a *activity) { a.since(drainQuiet / 2) }, false, false},
+		"quiet for longer":                    {func(a *activity) { a.since(2 * drainQuiet) }, false, true},
+		"quiet with a file open":              {func(a *activity) { a.files.Add(1); a.since(2 * drainQuiet) }, false, false},
+		"quiet with a file open it left":      {func(a *activity) { a.files.Add(1); a.since(2 * drainStale) }, false, true},
+		"a request that takes long":           {func(a *activity) { a.begin(); a.since(2 * drainStale) }, false, false},
+		"a request that has just been served": {func(a *activity) { a.begin(); a.since(2 * drainStale); a.done() }, false, false},
+		"in a hurry, between two files":       {func(a *activity) { a.since(drainQuiet / 2) }, true, true},
+		"in a hurry, in a file":               {func(a *activity) { a.files.Add(1); a.since(drainQuiet / 2) }, true, false},
+		"in a hurry, in a request":            {func(a *activity) { a.begin(); a.since(drainQuiet / 2) }, true, false},
 	} {
 		a := &activity{}
 		tc.prepare(a)
-		if got := a.drained(); got != tc.want {
+		if got := a.drained(tc.hurry); got != tc.want {
 			t.Errorf("%s: drained is %v", name, got)
 		}
 	}
@@ -32,13 +36,13 @@ func TestADrainEndsASessionOnlyWhereNothingIsCut(t *testing.T) {
 func TestNothingBeginsAfterTheEndOfADrain(t *testing.T) {
 	a := &activity{}
 	a.since(2 * drainQuiet)
-	if !a.drained() {
+	if !a.drained(false) {
 		t.Fatal("an idle session is not drained")
 	}
 	if a.begin() {
 		t.Error("a request was served after the session was said to be idle: its file would be cut")
 	}
-	if !a.drained() {
+	if !a.drained(false) {
 		t.Error("the request that came too late brought the session back")
 	}
 }

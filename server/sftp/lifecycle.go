@@ -5,15 +5,22 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // Shutdown drains the server: listeners are closed, sessions that are idle are
 // ended, and those that transfer are when they have finished. What counts as
-// idle leaves a recursive transfer the second it may take between two files.
+// idle leaves a recursive transfer the second it may take between two files;
+// in the second half of the time until the deadline of ctx, sessions end
+// between two files even so, rather than be cut in one.
 // It returns nil when the last session has gone. When ctx ends first, what
 // still runs is cut and Shutdown returns the error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	empty := s.stopAccepting()
+	if deadline, ok := ctx.Deadline(); ok {
+		hurry := time.AfterFunc(time.Until(deadline)/2, func() { s.hurry.Store(true) })
+		defer hurry.Stop()
+	}
 	for _, c := range s.snapshot() {
 		c.drain()
 	}

@@ -53,6 +53,7 @@ type Server struct {
 	NoSCP bool
 
 	limits atomic.Pointer[serverLimits]
+	hurry  atomic.Bool // half of the time to drain is over
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}

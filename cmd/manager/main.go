@@ -22,10 +22,13 @@ import (
 )
 
 // Set at build time with -ldflags "-X main.version=... -X main.serverImage=...".
+// The server's image is by default the one of the same release.
 var (
 	version     = "dev"
-	serverImage = "fileserver.dev/fileserver:latest"
+	serverImage = ""
 )
+
+const serverRepository = "fileserver.dev/fileserver"
 
 // The variable by which a deployment names the server's image.
 const serverImageEnv = "SERVER_IMAGE"

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/go-crypt/crypt/algorithm/shacrypt"
+	"golang.org/x/crypto/ssh"
+)
+
+// The account that every server has.
+const (
+	account  = "bench"
+	password = "throwaway"
+	uid      = 61234 // of the account; nobody's
+)
+
+// environment is what all servers share: files, an account and keys.
+type environment struct {
+	program string // this one, for helpers
+	dir     string // in memory; removed at the end
+	files   string // the account's home
+	peers   string // where the peers are unpacked
+	hash    string // of the password
+	cert    string // PEM files
+	key     string
+	signer  ssh.Signer // the account's SSH key
+	ports   int        // the next port to try
+}
+
+func (e *environment) path(parts ...string) string {
+	return filepath.Join(append([]string{e.dir}, parts...)...)
+}
+
+// newEnvironment makes the files. The caller removes e.dir.
+func newEnvironment(ctx context.Context, out io.Writer) (*environment, error) {
+	if os.Getuid() != 0 {
+		return nil, errors.New("the peers need root: they start as root and change to the user who logs in")
+	}
+	e := &environment{ports: 20000 + os.Getpid()%5000}
+	var err error
+	if e.peers, err = unpackPeers(ctx, out); err != nil {
+		return nil, err
+	}
+	if e.program, err = os.Executable(); err != nil {
+		return nil, err
+	}
+	if e.dir, err = os.MkdirTemp("/dev/shm", "fileserver-bench-"); err != nil {
+		return nil, err
+	}
+	e.files, e.cert, e.key = e.path("files"), e.path("tls.crt"), e.path("tls.key")
+	return e, errors.Join(os.Chmod(e.dir, 0o755), e.makeFolders(), e.makePassword(), e.makeSandbox(), e.makeCertificate(),
+		e.makeHostKey(), e.makeUserKey(), command(ctx, "", "go", "build", "-o", e.path("fileserver"), "./cmd/fileserver"))
+}
+
+func (e *environment) makeFolders() error {
+	// A folder that others may write to keeps others from deleting, or not:
+	// the servers write as the account, and the benchmark cleans up as root.
+	return errors.Join(os.Mkdir(e.files, 0o777), os.Chown(e.files, uid, uid), os.Mkdir(e.path("empty"), 0o755))
+}
+
+func (e *environment) makePassword() error {
+	hasher, err := shacrypt.New(shacrypt.WithVariant(shacrypt.VariantSHA512), shacrypt.WithIterations(5000))
+	if err != nil {
+		return err
+	}
+	digest, err := hasher.Hash(password)
+	if err == nil {
+		e.hash = digest.Encode()
+	}
+	return err
+}
+
+// makeCertificate writes a certificate; key has the key alone, cert both.
+func (e *environment) makeCertificate() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "bench"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+	both := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), private...)
+	return errors.Join(writeFor(uid, e.cert, both), writeFor(uid, e.key, private))
+}
+
+func (e *environment) makeHostKey() error {
+	_, pem, err := sshKey()
+	return errors.Join(err, writeFor(uid, e.path("host_key"), pem), writeFor(0, e.path("sshd_host_key"), pem))
+}
+
+func (e *environment) makeUserKey() error {
+	signer, pem, err := sshKey()
+	if err != nil {
+		return err
+	}
+	e.signer = signer
+	return errors.Join(writeFor(0, e.path("id"), pem),
+		writeFor(uid, e.path("authorized_keys"), ssh.MarshalAuthorizedKey(signer.PublicKey())))
+}
+
+func sshKey() (ssh.Signer, []byte, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	return signer, pem.EncodeToMemory(block), err
+}
+
+// writeFor writes a file that only one user can read.
+func writeFor(uid int, name string, b []byte) error {
+	return errors.Join(os.WriteFile(name, b, 0o600), os.Chown(name, uid, uid))
+}
+
+// makeFile makes a file of the account, if it is not there yet.
+func (e *environment) makeFile(name string, size int64) error {
+	path := filepath.Join(e.files, name)
+	if info, err := os.Stat(path); err == nil && info.Size() == size {
+		return nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.CopyN(f, rand.Reader, size)
+	return errors.Join(err, os.Chmod(path, 0o644), os.Chown(path, uid, uid))
+}
+
+// freePorts finds n free ports in a row, below those that the system gives to
+// clients, and returns the first.
+func (e *environment) freePorts(n int) (int, error) {
+	for ; e.ports+n < 32000; e.ports++ {
+		free := true
+		for p := e.ports; p < e.ports+n && free; p++ {
+			l, err := net.Listen("tcp", ":"+strconv.Itoa(p))
+			if free = err == nil; free {
+				l.Close()
+			}
+		}
+		if free {
+			first := e.ports
+			e.ports += n
+			return first, nil
+		}
+	}
+	return 0, fmt.Errorf("no %d free ports in a row", n)
+}
+
+// peerCommand is a peer's program with its libraries, in a mount namespace
+// where the account exists.
+func (e *environment) peerCommand(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command("/bin/sh", append([]string{"-ec", sandbox, "sh", e.path("sandbox"), filepath.Join(e.peers, program)}, args...)...)
+	cmd.Env = e.peerEnv()
+	return cmd
+}
+
+// command runs a peer's program that is no server.
+func (e *environment) command(program string, args ...string) error {
+	cmd := exec.Command(filepath.Join(e.peers, program), args...)
+	cmd.Env = e.peerEnv()
+	if b, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", program, err, b)
+	}
+	return nil
+}
+
+func (e *environment) peerEnv() []string {
+	lib := filepath.Join(e.peers, "usr/lib/x86_64-linux-gnu")
+	return []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH=" + lib, "OPENSSL_CONF=" + e.path("openssl.cnf")}
+}

@@ -2,7 +2,7 @@
 # All gates that need no cluster. Each prints a line; one that fails prints what
 # it found, and how to mend it.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 # What the gates need is built here, where its progress can be seen.
 tools=$(go run -C hack/tools . helm helm-unittest golangci-lint controller-gen crd-ref-docs helm-docs) || exit

@@ -78,8 +78,8 @@ const (
 )
 
 // drained reports whether nothing would be cut if the session ended now. If so,
-// nothing begins any more. In a hurry, a session may end between two files that
-// follow each other at once.
+// nothing begins any more. In a hurry, which is for sessions without an open
+// file, a session may end between two files that follow each other at once.
 func (a *activity) drained(hurry bool) bool {
 	quiet := drainQuiet
 	switch {

@@ -153,3 +153,23 @@ func (ch *channel) warn(text string) {
 	defer ch.stderr.Unlock()
 	io.WriteString(ch.ssh.Stderr(), strings.TrimRight(text, "\r\n")+"\r\n")
 }
+
+// write writes to the channel, a packet of SSH at a time, so that a client that
+// reads slowly is told from one that does not read.
+func (ch *channel) write(b []byte) error {
+	a := &ch.conn.activity
+	for len(b) > 0 {
+		n := min(len(b), sendChunk)
+		a.sending.Store(sinceEpoch())
+		_, err := ch.ssh.Write(b[:n])
+		a.sending.Store(0)
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// sendChunk is how much is written at once, at most.
+const sendChunk = 32 << 10

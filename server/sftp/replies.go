@@ -11,8 +11,6 @@ const (
 	maxAhead = 32
 	// maxAheadBytes bounds what is read from files ahead of the client.
 	maxAheadBytes = 1 << 20
-	// sendChunk is how much is sent at once, at most: a packet of SSH.
-	sendChunk = 32 << 10
 )
 
 // replies send replies in the order of their requests.
@@ -119,20 +117,13 @@ func (p *pending) complete() bool {
 	}
 }
 
-// write writes to the channel, a packet at a time so that a client that reads
-// slowly is told from one that does not read.
+// write writes to the channel, unless that has failed before.
 func (o *replies) write(b []byte) {
-	a := &o.ch.conn.activity
-	for len(b) > 0 && o.err == nil {
-		n := min(len(b), sendChunk)
-		a.sending.Store(sinceEpoch())
-		_, err := o.ch.ssh.Write(b[:n])
-		a.sending.Store(0)
-		if err != nil {
-			o.fail(err)
-			return
-		}
-		b = b[n:]
+	if len(b) == 0 || o.err != nil {
+		return
+	}
+	if err := o.ch.write(b); err != nil {
+		o.fail(err)
 	}
 }
 

@@ -6,68 +6,64 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
 	"path"
-	"strconv"
 	"strings"
 )
+
+// maxSCPLine is the longest line of the protocol: a name of 4096 bytes, and
+// the numbers before it.
+const maxSCPLine = 4096 + 128
 
 // The protocol of scp has no document. Both sides send lines that a byte
 // begins, and answer each with a zero byte:
 //
 //	C0644 SIZE NAME    a file, whose bytes and a zero byte follow
-//	D0755 0 NAME       a folder begins
-//	E                  a folder ends
+//	D0755 0 NAME       a directory begins
+//	E                  a directory ends
 //	TMTIME 0 ATIME 0   the times of what comes next, with -p
 //	\x01TEXT           an error; the other side goes on
 //	\x02TEXT           an error that ends the session
 
-// maxLine is the longest line of scp that is read.
-const maxLine = 8 << 10
-
-// A scp is one run of scp on a channel.
+// An scp is one run of scp on a channel: with -t it takes files (the sink),
+// with -f it sends some (the source).
 type scp struct {
-	ch     *channel
-	ctx    context.Context
-	in     *bufio.Reader
-	out    *bufio.Writer
-	log    func(error) *Error
-	home   string
-	failed bool
+	ch      *channel
+	conn    *Conn
+	ctx     context.Context
+	session Session
+	log     *slog.Logger
+	home    string
+	in      *bufio.Reader
 
 	recursive bool // -r
 	times     bool // -p
-	folder    bool // -d: the target has to be a folder
+	mustBeDir bool // -d
+	failed    bool // something was not transferred
 }
 
-var (
-	errSCPUsage    = errors.New("the arguments of scp are not understood")
-	errSCPProtocol = errors.New("sftp: the client does not keep to the protocol of scp")
-)
+// errSCPUsage is told to a client whose options are none.
+var errSCPUsage = &Error{StatusFailure, "usage: scp [-dprv] -t|-f name..."}
 
-// scp serves scp's own protocol, which `scp -O` and old clients use. It returns
-// the exit status.
+// scp is the program of an "scp -t" or "scp -f" command. It returns the exit
+// status.
 func (ch *channel) scp(args []word) int {
 	s := &scp{
-		ch: ch, ctx: ch.ctx, in: bufio.NewReaderSize(ch.ssh, maxLine), out: bufio.NewWriterSize(ch.ssh, maxLine),
-		home: startDirectory(ch.session),
-		log:  func(err error) *Error { return reply(err, ch.conn.log.With("user", ch.conn.User())) },
+		ch: ch, conn: ch.conn, ctx: ch.ctx, session: ch.session, log: ch.conn.log.With("user", ch.conn.User()),
+		home: startDirectory(ch.session), in: bufio.NewReaderSize(ch.ssh, maxSCPLine),
 	}
-	run, names, err := s.parse(args)
+	sink, source, names, err := s.options(args)
+	switch {
+	case err == nil && sink && !source && len(names) == 1:
+		err = s.sink(names[0].text)
+	case err == nil && source && !sink && len(names) > 0:
+		err = s.source(names)
+	default:
+		err = errSCPUsage
+	}
 	if err != nil {
-		ch.warn("scp: " + err.Error())
-		return 1
-	}
-	err = run(names)
-	if err == nil {
-		err = s.out.Flush()
-	}
-	if err != nil {
-		var shown *Error
-		if errors.As(err, &shown) {
-			ch.warn("scp: " + shown.Text)
-		} else if ch.ctx.Err() == nil {
-			ch.conn.log.Debug("a session of scp failed", "error", err)
-		}
+		s.fatal(err)
 		return 1
 	}
 	if s.failed {
@@ -76,50 +72,46 @@ func (ch *channel) scp(args []word) int {
 	return 0
 }
 
-// parse reads the flags that the client's scp gives to that of the server.
-func (s *scp) parse(args []word) (run func(names []word) error, names []word, err error) {
-	for i, a := range args {
-		if a.text == "--" {
-			names = args[i+1:]
-			break
+// options takes options, and returns the names that follow.
+func (s *scp) options(args []word) (sink, source bool, names []word, err error) {
+	for i, arg := range args {
+		switch {
+		case arg.text == "--":
+			return sink, source, args[i+1:], nil
+		case !strings.HasPrefix(arg.text, "-") || arg.text == "-":
+			return sink, source, args[i:], nil
 		}
-		if !strings.HasPrefix(a.text, "-") {
-			names = args[i:]
-			break
-		}
-		for _, flag := range a.text[1:] {
-			switch flag {
-			case 'f':
-				run = s.source
+		for _, option := range arg.text[1:] {
+			switch option {
 			case 't':
-				run = s.sink
+				sink = true
+			case 'f':
+				source = true
 			case 'r':
 				s.recursive = true
 			case 'p':
 				s.times = true
 			case 'd':
-				s.folder = true
+				s.mustBeDir = true
 			case 'v', 'q':
 			default:
-				return nil, nil, errSCPUsage
+				return false, false, nil, errSCPUsage
 			}
 		}
 	}
-	if run == nil || len(names) == 0 {
-		return nil, nil, errSCPUsage
-	}
-	return run, names, nil
+	return sink, source, nil, nil
 }
 
-// absolute is like that of a subsystem; a word that begins with a tilde is
-// meant from where the session starts.
+// errSCPGone means that the client has closed the channel, or said that it gives up.
+var errSCPGone = errors.New("sftp: the scp client has given up")
+
+// absolute makes a name absolute and clean.
 func (s *scp) absolute(name string) (string, error) {
-	if strings.ContainsAny(name, "\x00\n") {
+	if strings.IndexByte(name, 0) >= 0 {
 		return "", errName
 	}
 	if name == "~" || strings.HasPrefix(name, "~/") {
-		name = name[1:]
-		return path.Join(s.home, name), nil
+		name = "." + name[1:]
 	}
 	if !path.IsAbs(name) {
 		name = s.home + "/" + name
@@ -127,72 +119,80 @@ func (s *scp) absolute(name string) (string, error) {
 	return path.Clean("/" + name), nil
 }
 
-// warn tells the client's scp that something went wrong with name, which it
-// shows, and goes on.
+// write writes to the client.
+func (s *scp) write(b []byte) error {
+	err := s.ch.write(b)
+	if errors.Is(err, io.EOF) {
+		err = errSCPGone
+	}
+	return err
+}
+
+// ok acknowledges a line or a file.
+func (s *scp) ok() error { return s.write([]byte{0}) }
+
+// warn tells of an error after which the transfer goes on with the next file.
 func (s *scp) warn(name string, err error) error {
 	s.failed = true
-	if _, err := fmt.Fprintf(s.out, "\x01scp: %s: %s\n", strings.ToValidUTF8(name, "?"), s.log(err).Text); err != nil {
-		return err
-	}
-	return s.out.Flush()
+	return s.write([]byte("\x01scp: " + line(name) + ": " + reply(err, s.log).Text + "\n"))
 }
 
-// ok answers that all is well.
-func (s *scp) ok() error {
-	if err := s.out.WriteByte(0); err != nil {
-		return err
+// fatal tells of an error that ends the transfer.
+func (s *scp) fatal(err error) {
+	if !errors.Is(err, errSCPGone) {
+		s.write([]byte("\x02scp: " + reply(err, s.log).Text + "\n"))
 	}
-	return s.out.Flush()
 }
 
-// errAnswer is an error that the other side has reported, and goes on after.
-var errAnswer = errors.New("sftp: the client's scp reported an error")
-
-// answer reads what the client says to what it was sent.
-func (s *scp) answer() error {
-	if err := s.out.Flush(); err != nil {
-		return err
-	}
-	b, err := s.in.ReadByte()
+// acknowledged reads the client's answer. A warning is no error: the client
+// leaves out this file, and ok is false.
+func (s *scp) acknowledged() (ok bool, err error) {
+	c, err := s.in.ReadByte()
 	if err != nil {
-		return err
+		return false, errSCPGone
 	}
-	switch b {
+	switch c {
 	case 0:
-		return nil
-	case 1, 2:
-		if _, err := s.in.ReadSlice('\n'); err != nil {
-			return errSCPProtocol
-		}
+		return true, nil
+	case 1:
 		s.failed = true
-		if b == 1 {
-			return errAnswer
-		}
+		_, err := s.readLine()
+		return false, err
 	}
-	return errSCPProtocol
+	return false, errSCPGone
 }
 
-// line reads a line without its newline.
-func (s *scp) line() (string, error) {
+// readLine reads the rest of a line.
+func (s *scp) readLine() (string, error) {
 	b, err := s.in.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		return "", errSCPProtocol
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return "", &Error{StatusBadMessage, "line is too long"}
+	case err != nil:
+		return "", errSCPGone
 	}
-	if err != nil {
-		if errors.Is(err, io.EOF) && len(b) > 0 {
-			err = io.ErrUnexpectedEOF
-		}
-		return "", err
-	}
-	s.ch.conn.activity.touch()
+	s.conn.activity.touch()
 	return string(b[:len(b)-1]), nil
 }
 
-// parseNumber parses a number that is not negative.
-func parseNumber(s string, base int) (int64, error) {
-	n, err := strconv.ParseInt(s, base, 64)
-	if err != nil || n < 0 {
-		return 0, errSCPProtocol
-	}
-	return n, nil
+// line makes a name fit for a line.
+func line(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == 0 {
+			return '?'
+		}
+		return r
+	}, name)
 }
+
+// transfer makes the record of a transfer.
+func (s *scp) transfer(direction Direction, name string) TransferRecord {
+	verb := "GET"
+	if direction == Upload {
+		verb = "PUT"
+	}
+	return TransferRecord{Verb: verb, Via: "scp", Path: name, Direction: direction}
+}
+
+// scpMode is the mode of a file as the protocol has it.
+func scpMode(info fs.FileInfo) string { return fmt.Sprintf("%04o", toUnixMode(info.Mode())&0o7777) }

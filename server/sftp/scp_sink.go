@@ -6,73 +6,130 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// sink stores what the client sends below, or as, the one name.
-func (s *scp) sink(names []word) error {
-	if len(names) != 1 {
-		return errSCPUsage
+// maxSCPDepth bounds how deep directories may be in one another.
+const maxSCPDepth = 256
+
+// An scpHeader is a line of the protocol: a file, a directory, or times for the next
+// of either.
+type scpHeader struct {
+	kind     byte // 'C', 'D', 'E', 'T', or 1 or 2 for a message of the client
+	mode     fs.FileMode
+	size     int64
+	name     string
+	modified time.Time
+	accessed time.Time
+}
+
+var errSCPLine = &Error{StatusBadMessage, "protocol error: unexpected line"}
+
+// parseSCPHeader parses a line without its newline.
+func parseSCPHeader(line string) (scpHeader, error) {
+	if line == "" {
+		return scpHeader{}, errSCPLine
 	}
-	target, err := s.absolute(names[0].text)
+	h, rest := scpHeader{kind: line[0]}, line[1:]
+	switch h.kind {
+	case 1, 2, 'E':
+	case 'T':
+		f := strings.Split(rest, " ")
+		if len(f) != 4 {
+			return h, errSCPLine
+		}
+		modified, err1 := strconv.ParseInt(f[0], 10, 64)
+		accessed, err2 := strconv.ParseInt(f[2], 10, 64)
+		if err1 != nil || err2 != nil || modified < 0 || accessed < 0 {
+			return h, errSCPLine
+		}
+		h.modified, h.accessed = time.Unix(modified, 0), time.Unix(accessed, 0)
+	case 'C', 'D':
+		return h, h.parseEntry(rest)
+	default:
+		return h, errSCPLine
+	}
+	return h, nil
+}
+
+// parseEntry parses mode, size and name.
+func (h *scpHeader) parseEntry(s string) error {
+	mode, s, ok1 := strings.Cut(s, " ")
+	size, name, ok2 := strings.Cut(s, " ")
+	m, err1 := strconv.ParseUint(mode, 8, 16)
+	n, err2 := strconv.ParseUint(size, 10, 63)
+	switch {
+	case !ok1 || !ok2 || err1 != nil || err2 != nil || len(mode) != 4:
+		return errSCPLine
+	case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
+		return &Error{StatusBadMessage, "protocol error: unexpected name"}
+	}
+	h.mode, h.size, h.name = fromUnixMode(uint32(m)), int64(n), name
+	return nil
+}
+
+// sink takes files from the client into target.
+func (s *scp) sink(target string) error {
+	target, err := s.absolute(target)
 	if err != nil {
 		return err
 	}
-	info, err := s.ch.session.Stat(s.ctx, target)
-	isFolder := err == nil && info.IsDir()
-	if s.folder && !isFolder {
-		return &Error{StatusFailure, names[0].text + ": not a directory"}
+	isDir := false
+	if info, err := s.session.Stat(s.ctx, target); err == nil {
+		isDir = info.IsDir()
+	}
+	if s.mustBeDir && !isDir {
+		return &Error{StatusFailure, target + ": Not a directory"}
 	}
 	if err := s.ok(); err != nil {
 		return err
 	}
-	return s.receive(target, isFolder, 0)
+	return s.receive(target, isDir, 0)
 }
 
-// maxDepth bounds how deep folders may be in each other.
-const maxDepth = 256
-
-// header is a line of the client.
-type header struct {
-	mode fs.FileMode
-	size int64
-	name string
-}
-
-// receive serves the lines of one folder until it ends. What comes is stored in
-// target if that is a folder, else as target.
-func (s *scp) receive(target string, isFolder bool, depth int) error {
-	var modified, accessed time.Time
+// receive takes what comes until the end of a directory or of everything. It
+// goes into target if that is a directory, and else becomes target.
+func (s *scp) receive(target string, isDir bool, depth int) error {
+	var times *scpHeader
 	for {
-		line, err := s.line()
-		if errors.Is(err, io.EOF) && depth == 0 {
+		text, err := s.readLine()
+		if errors.Is(err, errSCPGone) && depth == 0 {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if line == "" {
-			return errSCPProtocol
+		h, err := parseSCPHeader(text)
+		if err != nil {
+			return err
 		}
-		switch line[0] {
+		name := target
+		if isDir {
+			name = path.Join(target, h.name)
+		}
+		switch h.kind {
 		case 1:
 			s.failed = true
 			continue
+		case 2:
+			s.failed = true
+			return errSCPGone
 		case 'E':
 			if depth == 0 {
-				return errSCPProtocol
+				return errSCPLine
 			}
 			return s.ok()
 		case 'T':
-			if modified, accessed, err = parseTimes(line[1:]); err == nil {
-				err = s.ok()
-			}
-		case 'C', 'D':
-			err = s.receiveOne(line, target, isFolder, depth, modified, accessed)
-			modified, accessed = time.Time{}, time.Time{}
-		default:
-			return errSCPProtocol
+			times = &h
+			err = s.ok()
+		case 'D':
+			err = s.receiveDir(name, h, times, depth)
+			times = nil
+		case 'C':
+			err = s.receiveFile(name, h, times)
+			times = nil
 		}
 		if err != nil {
 			return err
@@ -80,150 +137,106 @@ func (s *scp) receive(target string, isFolder bool, depth int) error {
 	}
 }
 
-// receiveOne stores the file or folder that a line announces.
-func (s *scp) receiveOne(line, target string, isFolder bool, depth int, modified, accessed time.Time) error {
-	h, err := parseHeader(line)
+func (s *scp) receiveDir(name string, h scpHeader, times *scpHeader, depth int) error {
+	if !s.recursive || depth >= maxSCPDepth {
+		return &Error{StatusBadMessage, "protocol error: unexpected directory"}
+	}
+	info, err := s.session.Stat(s.ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		// The owner needs to get into what follows; the mode is set after that.
+		err = s.session.Mkdir(s.ctx, name, h.mode|0o700)
+	case err == nil && !info.IsDir():
+		err = &Error{StatusFailure, "Not a directory"}
+	}
+	if err != nil {
+		// The client goes on with the next, without what is in the directory.
+		return s.warn(name, err)
+	}
+	if err := s.ok(); err != nil {
+		return err
+	}
+	if err := s.receive(name, true, depth+1); err != nil {
+		return err
+	}
+	if s.times {
+		s.setAttributes(name, h.mode, times)
+	}
+	return nil
+}
+
+func (s *scp) receiveFile(name string, h scpHeader, times *scpHeader) error {
+	f, err := s.session.OpenFile(s.ctx, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, h.mode.Perm())
+	if err != nil {
+		return s.warn(name, err)
+	}
+	if err := s.ok(); err != nil {
+		f.Close()
+		return err
+	}
+	var t transfer
+	t.begin(s.conn, s.transfer(Upload, name))
+	writeErr, err := s.receiveData(f, h.size, &t)
+	if closeErr := closeFile(f, err); writeErr == nil {
+		writeErr = closeErr
+	}
+	t.end(s.conn, errors.Join(writeErr, err))
 	if err != nil {
 		return err
 	}
-	name := target
-	if isFolder {
-		name = path.Join(target, h.name)
-	}
-	file := line[0] == 'C'
-	if file {
-		err = s.receiveFile(name, h)
-	} else {
-		err = s.receiveFolder(name, h, depth)
-	}
-	if err == nil && !modified.IsZero() {
-		// Not being able to is no reason to fail an upload.
-		err = ignoreRefusal(s.ch.session.Chtimes(s.ctx, name, accessed, modified))
-	}
-	var shown *scpError
+	complete, err := s.acknowledged()
 	switch {
-	case errors.As(err, &shown):
-		return shown.error
 	case err != nil:
-		return s.warn(name, err)
-	case !file:
-		return nil // its end has been answered
+		return err
+	case writeErr != nil:
+		return s.warn(name, writeErr)
+	}
+	if s.times && complete {
+		s.setAttributes(name, h.mode, times)
 	}
 	return s.ok()
 }
 
-func ignoreRefusal(err error) error {
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
-		return nil
-	}
-	return err
-}
-
-func (s *scp) receiveFolder(name string, h header, depth int) error {
-	if !s.recursive || depth == maxDepth {
-		return &scpError{errSCPProtocol}
-	}
-	info, err := s.ch.session.Stat(s.ctx, name)
-	switch {
-	case err == nil && !info.IsDir():
-		return &Error{StatusFailure, "not a directory"}
-	case errors.Is(err, fs.ErrNotExist):
-		// The owner must be able to fill it, whatever mode it has in the end.
-		err = s.ch.session.Mkdir(s.ctx, name, h.mode|0o700)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.ok(); err != nil {
-		return &scpError{err}
-	}
-	if err := s.receive(name, true, depth+1); err != nil {
-		return &scpError{err}
-	}
-	return nil
-}
-
-func (s *scp) receiveFile(name string, h header) error {
-	mode := newFileMode
-	if s.times {
-		mode = h.mode
-	}
-	f, err := s.ch.session.OpenFile(s.ctx, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	if err := s.ok(); err != nil {
-		return &scpError{errors.Join(err, closeFile(f, err))}
-	}
-	var t transfer
-	t.begin(s.ch.conn, TransferRecord{Verb: "PUT", Via: "scp", Path: name, Direction: Upload})
-	writeErr, err := s.receiveBytes(f, h.size, &t)
-	if err == nil {
-		if err = s.answer(); errors.Is(err, errAnswer) {
-			writeErr, err = errors.Join(writeErr, errAnswer), nil
-		}
-	}
-	cause := errors.Join(writeErr, err)
-	if closeErr := closeFile(f, cause); cause == nil {
-		writeErr, cause = closeErr, closeErr
-	}
-	t.end(s.ch.conn, cause)
-	switch {
-	case err != nil:
-		return &scpError{err}
-	case writeErr != nil:
-		return writeErr
-	case s.times:
-		return ignoreRefusal(s.ch.session.Chmod(s.ctx, name, h.mode))
-	}
-	return nil
-}
-
-// receiveBytes takes size bytes whatever happens: what cannot be written is
-// read all the same, and told afterwards.
-func (s *scp) receiveBytes(f File, size int64, t *transfer) (writeErr, err error) {
+// receiveData takes size bytes. When those cannot be written, they are read
+// all the same, for the client sends them; writeErr says why.
+func (s *scp) receiveData(f File, size int64, t *transfer) (writeErr, err error) {
 	buf := packetBuffers.Get().(*[]byte)
 	defer packetBuffers.Put(buf)
 	for at := int64(0); at < size; {
-		n, err := s.in.Read((*buf)[:min(maxData, size-at)])
-		if n > 0 && writeErr == nil {
-			_, writeErr = f.WriteAt((*buf)[:n], at)
+		n, err := s.in.Read((*buf)[:min(size-at, maxData)])
+		if n == 0 {
+			if err == nil || errors.Is(err, io.EOF) {
+				err = errAborted
+			}
+			return writeErr, errors.Join(errSCPGone, err)
 		}
-		at += int64(n)
-		t.add(n, nil)
-		s.ch.conn.activity.touch()
-		if at < size && err != nil {
-			return writeErr, io.ErrUnexpectedEOF
+		if writeErr == nil {
+			var w int
+			w, writeErr = f.WriteAt((*buf)[:n], at)
+			t.add(w, writeErr)
 		}
-		if err := s.ch.conn.moved(s.ctx, Upload, n); err != nil {
+		s.conn.activity.touch()
+		if err := s.conn.moved(s.ctx, Upload, n); err != nil {
 			return writeErr, err
 		}
+		at += int64(n)
 	}
 	return writeErr, nil
 }
 
-// parseHeader parses "C0644 SIZE NAME".
-func parseHeader(line string) (h header, err error) {
-	mode, rest, ok1 := strings.Cut(line[1:], " ")
-	size, name, ok2 := strings.Cut(rest, " ")
-	if !ok1 || !ok2 || name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
-		return h, errSCPProtocol
+// setAttributes sets the mode and times. That it may not be possible is no
+// reason for the upload to fail.
+func (s *scp) setAttributes(name string, mode fs.FileMode, times *scpHeader) {
+	if s.conn.server.SetStat != SetStatIgnore {
+		s.tell(name, s.session.Chmod(s.ctx, name, mode))
 	}
-	bits, err := parseNumber(mode, 8)
-	if err != nil {
-		return h, err
+	if times != nil {
+		s.tell(name, s.session.Chtimes(s.ctx, name, times.accessed, times.modified))
 	}
-	n, err := parseNumber(size, 10)
-	return header{fs.FileMode(bits) & fs.ModePerm, n, name}, err
 }
 
-// parseTimes parses "MTIME 0 ATIME 0".
-func parseTimes(s string) (modified, accessed time.Time, err error) {
-	parts := strings.Fields(s)
-	if len(parts) != 4 {
-		return modified, accessed, errSCPProtocol
+func (s *scp) tell(name string, err error) {
+	if err != nil {
+		s.log.Debug("attributes were not set", "path", name, "error", err)
 	}
-	m, err1 := parseNumber(parts[0], 10)
-	a, err2 := parseNumber(parts[2], 10)
-	return time.Unix(m, 0), time.Unix(a, 0), errors.Join(err1, err2)
 }

@@ -11,21 +11,21 @@ import (
 	"strings"
 )
 
-// source sends what the names, which may be patterns, stand for.
-func (s *scp) source(names []word) error {
-	if err := s.answer(); err != nil {
+// source sends files to the client.
+func (s *scp) source(words []word) error {
+	if ok, err := s.acknowledged(); err != nil || !ok {
 		return err
 	}
-	for _, w := range names {
-		matches, err := s.expand(w)
+	for _, w := range words {
+		names, err := s.expand(w)
 		if err != nil {
 			if err := s.warn(w.text, err); err != nil {
 				return err
 			}
 			continue
 		}
-		for _, name := range matches {
-			if err := s.sendAny(name); err != nil {
+		for _, name := range names {
+			if err := s.send(name); err != nil {
 				return err
 			}
 		}
@@ -33,191 +33,187 @@ func (s *scp) source(names []word) error {
 	return nil
 }
 
-// maxMatches bounds how many names a pattern stands for.
-const maxMatches = 100_000
-
-// expand returns what a word of the command line stands for: a server's shell
-// would have expanded its patterns. One that matches nothing is an error.
+// expand returns the names that a word stands for: itself, or, where it has
+// wildcards that were not quoted, the files that match. A word that matches
+// nothing stands for itself, as in a shell.
 func (s *scp) expand(w word) ([]string, error) {
-	if w.pattern == "" {
-		name, err := s.absolute(w.text)
+	name, err := s.absolute(w.text)
+	if err != nil || w.pattern == "" {
 		return []string{name}, err
 	}
-	pattern, err := s.absolute(w.pattern)
-	if err != nil {
-		return nil, err
+	pattern := w.pattern
+	if !path.IsAbs(pattern) {
+		pattern = s.home + "/" + pattern
 	}
 	matches := []string{"/"}
-	for part := range strings.SplitSeq(pattern[1:], "/") {
-		if matches, err = s.expandPart(matches, part); err != nil {
+	for part := range strings.SplitSeq(strings.Trim(path.Clean(pattern), "/"), "/") {
+		if matches, err = s.match(matches, part); err != nil {
 			return nil, err
 		}
 	}
 	if len(matches) == 0 {
-		return nil, fs.ErrNotExist
+		return []string{name}, nil
+	}
+	return matches, nil
+}
+
+// maxMatches bounds what a pattern may stand for.
+const maxMatches = 100_000
+
+// match returns the entries of the directories that match part of a pattern.
+func (s *scp) match(dirs []string, part string) ([]string, error) {
+	var matches []string
+	for _, dir := range dirs {
+		if !strings.ContainsAny(part, `*?[\`) {
+			name := path.Join(dir, part)
+			if _, err := s.session.Lstat(s.ctx, name); err == nil {
+				matches = append(matches, name)
+			}
+			continue
+		}
+		for info, err := range s.session.List(s.ctx, dir) {
+			if err != nil {
+				break // of the directories that match so far, some may be files
+			}
+			hidden := strings.HasPrefix(info.Name(), ".") && !strings.HasPrefix(part, ".")
+			if ok, err := path.Match(part, info.Name()); err == nil && ok && !hidden {
+				matches = append(matches, path.Join(dir, info.Name()))
+			}
+			if len(matches) > maxMatches {
+				return nil, &Error{StatusFailure, "Too many files match"}
+			}
+		}
 	}
 	slices.Sort(matches)
 	return matches, nil
 }
 
-// expandPart matches one part of a pattern in each of the folders.
-func (s *scp) expandPart(folders []string, part string) ([]string, error) {
-	var matches []string
-	for _, folder := range folders {
-		if !strings.ContainsAny(part, `*?[\`) {
-			name := path.Join(folder, part)
-			if _, err := s.ch.session.Lstat(s.ctx, name); err == nil {
-				matches = append(matches, name)
-			}
-			continue
-		}
-		for info, err := range s.ch.session.List(s.ctx, folder) {
-			if err != nil {
-				break // no folder, or none that may be read: nothing matches in it
-			}
-			hidden := strings.HasPrefix(info.Name(), ".") && !strings.HasPrefix(part, ".")
-			if ok, err := path.Match(part, info.Name()); err != nil || !ok || hidden {
-				continue
-			}
-			if len(matches) == maxMatches {
-				return nil, Errorf(StatusFailure, "More than %d names match", maxMatches)
-			}
-			matches = append(matches, path.Join(folder, info.Name()))
-		}
-	}
-	return matches, nil
-}
-
-// sendAny sends a file, or a folder if that was asked for. Its error ends the
-// session; what only concerns this name is told to the client.
-func (s *scp) sendAny(name string) error {
-	info, err := s.ch.session.Stat(s.ctx, name)
+// send sends a file or directory.
+func (s *scp) send(name string) error {
+	info, err := s.session.Stat(s.ctx, name)
 	switch {
-	case err == nil && info.IsDir() && s.recursive:
-		return s.sendFolder(name, info)
-	case err == nil && info.IsDir():
-		err = &Error{StatusFailure, "not a regular file"}
-	case err == nil:
-		err = s.sendFile(name, info)
-	}
-	var shown *scpError
-	switch {
-	case errors.Is(err, errAnswer):
-		return nil
-	case errors.As(err, &shown):
-		return shown.error
 	case err != nil:
 		return s.warn(name, err)
+	case info.IsDir() && s.recursive:
+		return s.sendDir(name, info)
+	case info.IsDir():
+		return s.warn(name, &Error{StatusFailure, "not a regular file"})
+	case !info.Mode().IsRegular():
+		return s.warn(name, &Error{StatusFailure, "not a regular file"})
 	}
-	return nil
+	return s.sendFile(name)
 }
 
-// scpError is an error of the connection, as opposed to one of a file.
-type scpError struct{ error }
-
-func (e *scpError) Unwrap() error { return e.error }
-
-// begin sends the line for a file or folder and waits for the answer.
-func (s *scp) begin(kind byte, name string, info fs.FileInfo, size int64) error {
+// header sends a line, after one with the times if those are wanted. If ok is
+// false, the client leaves out what the line is about.
+func (s *scp) header(info fs.FileInfo, kind string, size int64, name string) (ok bool, err error) {
+	if s.times {
+		own, _ := ownerOf(info)
+		accessed := own.accessed
+		if accessed.IsZero() {
+			accessed = info.ModTime()
+		}
+		if err := s.write(fmt.Appendf(nil, "T%d 0 %d 0\n", unixSeconds(info.ModTime()), unixSeconds(accessed))); err != nil {
+			return false, err
+		}
+		if ok, err := s.acknowledged(); err != nil || !ok {
+			return false, err
+		}
+	}
 	base := path.Base(name)
 	if name == "/" {
 		base = "."
 	}
-	if s.times {
-		t := info.ModTime().Unix()
-		fmt.Fprintf(s.out, "T%d 0 %d 0\n", t, t)
-		if err := s.answer(); err != nil {
-			return err
-		}
+	if err := s.write(fmt.Appendf(nil, "%s%s %d %s\n", kind, scpMode(info), size, line(base))); err != nil {
+		return false, err
 	}
-	fmt.Fprintf(s.out, "%c%04o %d %s\n", kind, info.Mode().Perm(), size, base)
-	return s.answer()
+	return s.acknowledged()
 }
 
-func (s *scp) sendFolder(name string, info fs.FileInfo) error {
-	if err := s.begin('D', name, info, 0); err != nil {
-		if errors.Is(err, errAnswer) {
-			return nil
-		}
+func (s *scp) sendDir(name string, info fs.FileInfo) error {
+	if ok, err := s.header(info, "D", 0, name); err != nil || !ok {
 		return err
 	}
-	for child, err := range s.ch.session.List(s.ctx, name) {
+	for entry, err := range s.session.List(s.ctx, name) {
 		if err != nil {
 			if err := s.warn(name, err); err != nil {
 				return err
 			}
 			break
 		}
-		if err := s.sendAny(path.Join(name, child.Name())); err != nil {
+		if err := s.send(path.Join(name, entry.Name())); err != nil {
 			return err
 		}
 	}
-	if _, err := s.out.WriteString("E\n"); err != nil {
+	if err := s.write([]byte("E\n")); err != nil {
 		return err
 	}
-	if err := s.answer(); err != nil && !errors.Is(err, errAnswer) {
-		return err
-	}
-	return nil
-}
-
-func (s *scp) sendFile(name string, info fs.FileInfo) error {
-	f, err := s.ch.session.OpenFile(s.ctx, name, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	size := info.Size()
-	if err := s.begin('C', name, info, size); err != nil {
-		if errors.Is(err, errAnswer) {
-			return err
-		}
-		return &scpError{err}
-	}
-	var t transfer
-	t.begin(s.ch.conn, TransferRecord{Verb: "GET", Via: "scp", Path: name, Direction: Download})
-	readErr, err := s.sendBytes(f, size, &t)
-	if err == nil && readErr == nil {
-		err = s.out.WriteByte(0)
-	} else if err == nil {
-		err = s.warn(name, readErr)
-	}
-	if err == nil {
-		err = s.answer()
-	}
-	t.end(s.ch.conn, errors.Join(readErr, err))
-	if err != nil && !errors.Is(err, errAnswer) {
-		return &scpError{err}
-	}
+	_, err := s.acknowledged()
 	return err
 }
 
-// sendBytes sends size bytes whatever happens, since the client counts on them:
-// what cannot be read is sent as zeros, and told afterwards.
-func (s *scp) sendBytes(f File, size int64, t *transfer) (readErr, err error) {
+func (s *scp) sendFile(name string) error {
+	f, err := s.session.OpenFile(s.ctx, name, os.O_RDONLY, 0)
+	if err != nil {
+		return s.warn(name, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return s.warn(name, err)
+	}
+	if ok, err := s.header(info, "C", info.Size(), name); err != nil || !ok {
+		return err
+	}
+	var t transfer
+	t.begin(s.conn, s.transfer(Download, name))
+	readErr, err := s.sendData(f, info.Size(), &t)
+	t.end(s.conn, errors.Join(readErr, err))
+	if err != nil {
+		return err
+	}
+	if readErr != nil {
+		err = s.warn(name, readErr)
+	} else {
+		err = s.ok()
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.acknowledged()
+	return err
+}
+
+// sendData sends size bytes. When the file cannot be read to there, the rest is
+// zeros, for the client waits for as much as it was told; readErr says why.
+func (s *scp) sendData(f File, size int64, t *transfer) (readErr, err error) {
 	buf := packetBuffers.Get().(*[]byte)
 	defer packetBuffers.Put(buf)
 	for at := int64(0); at < size; {
-		b := (*buf)[:min(maxData, size-at)]
-		n := 0
+		b := (*buf)[:min(size-at, maxData)]
 		if readErr == nil {
-			n, readErr = f.ReadAt(b, at)
-			if n == len(b) {
-				readErr = nil
-			} else if errors.Is(readErr, io.EOF) {
-				readErr = &Error{StatusFailure, "The file has become shorter"}
+			n, err := f.ReadAt(b, at)
+			switch {
+			case n > 0:
+				b = b[:n]
+			case err == nil || errors.Is(err, io.EOF):
+				readErr = &Error{StatusFailure, "file has become shorter"}
+			default:
+				readErr = err
 			}
 		}
-		clear(b[n:])
-		if _, err := s.out.Write(b); err != nil {
+		if readErr != nil {
+			clear(b)
+		} else {
+			t.add(len(b), nil)
+		}
+		if err := s.conn.moved(s.ctx, Download, len(b)); err != nil {
+			return readErr, err
+		}
+		if err := s.write(b); err != nil {
 			return readErr, err
 		}
 		at += int64(len(b))
-		t.add(n, nil)
-		s.ch.conn.activity.touch()
-		if err := s.ch.conn.moved(s.ctx, Download, n); err != nil {
-			return readErr, err
-		}
 	}
 	return readErr, nil
 }

@@ -83,8 +83,6 @@ func (l *lineReader) fill(r io.Reader) error {
 	return err
 }
 
-// buffered reports whether something was read that is not consumed yet.
-func (l *lineReader) buffered() bool { return l.start < len(l.buf) }
 
 // reset forgets what was read.
 func (l *lineReader) reset() {

@@ -1,6 +1,7 @@
 package ftp_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -80,7 +81,7 @@ func downloadOnce(addr, from string, size int64) error {
 	}
 	n, err := io.Copy(io.Discard, data)
 	if err != nil || n != size {
-		return fmt.Errorf("received %d bytes: %v", n, err)
+		return fmt.Errorf("received %d bytes of %d: %w", n, size, errors.Join(err, io.ErrUnexpectedEOF))
 	}
 	return dialogue.step("")
 }

@@ -88,7 +88,7 @@ func check(ctx context.Context) error {
 		return errors.New("there is no kind here: go install sigs.k8s.io/kind@latest, or leave out --provider kind")
 	}
 	if err := exec.CommandContext(ctx, "docker", "info").Run(); err != nil {
-		return errors.New("Docker does not answer `docker info`: start it, or leave out --provider kind")
+		return errors.New("there is no answer to `docker info`: start Docker, or leave out --provider kind")
 	}
 	return nil
 }

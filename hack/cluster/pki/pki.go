@@ -25,8 +25,10 @@ const validity = 365 * 24 * time.Hour
 // Dir holds a cluster's keys and certificates, as NAME.key and NAME.crt.
 type Dir string
 
-// Cert and Key are the files of a certificate.
+// Cert is the file of a certificate.
 func (d Dir) Cert(name string) string { return filepath.Join(string(d), name+".crt") }
+
+// Key is the file of a certificate's private key.
 func (d Dir) Key(name string) string  { return filepath.Join(string(d), name+".key") }
 
 // Names of the certificates that more than one place asks for.

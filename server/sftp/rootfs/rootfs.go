@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/subtle"
-	"net/netip"
 	"os"
 	"sync"
 
@@ -31,7 +30,6 @@ type Backend struct {
 
 	mu       sync.Mutex
 	users    map[string]*User
-	banned   map[netip.Addr]bool
 	sessions map[*session]string
 }
 

@@ -83,7 +83,6 @@ func (l *lineReader) fill(r io.Reader) error {
 	return err
 }
 
-
 // reset forgets what was read.
 func (l *lineReader) reset() {
 	l.buf, l.start, l.scanned = l.buf[:0], 0, 0

@@ -35,8 +35,12 @@ func (s Server) Claim(existing *corev1.PersistentVolumeClaim) *corev1ac.Persiste
 		spec.WithAccessModes(existing.Spec.AccessModes...)
 		spec.StorageClassName = existing.Spec.StorageClassName
 	}
+	labels := s.Labels()
+	// Argo CD, where it goes by this label, would take the claim for one of an
+	// application of that name, and prune it with all files: it has no owner.
+	delete(labels, "app.kubernetes.io/instance")
 	claim := corev1ac.PersistentVolumeClaim(ClaimName(s.Name), s.Namespace).
-		WithLabels(with(want.Labels, s.Labels())).
+		WithLabels(with(want.Labels, labels)).
 		WithSpec(spec)
 	if len(want.Annotations) > 0 {
 		claim.WithAnnotations(want.Annotations)

@@ -29,7 +29,7 @@ type Dir string
 func (d Dir) Cert(name string) string { return filepath.Join(string(d), name+".crt") }
 
 // Key is the file of a certificate's private key.
-func (d Dir) Key(name string) string  { return filepath.Join(string(d), name+".key") }
+func (d Dir) Key(name string) string { return filepath.Join(string(d), name+".key") }
 
 // Names of the certificates that more than one place asks for.
 const (

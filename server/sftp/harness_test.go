@@ -83,6 +83,18 @@ func (e *events) wait(t *testing.T, what string, f func() bool) {
 	})
 }
 
+// login waits for the n-th login to be told of, counted from 1.
+func (e *events) login(t *testing.T, n int) (r sftp.LoginRecord) {
+	t.Helper()
+	e.wait(t, "a login", func() bool {
+		if len(e.logins) >= n {
+			r = e.logins[n-1]
+		}
+		return len(e.logins) >= n
+	})
+	return r
+}
+
 // session waits for the record of the only session.
 func (e *events) session(t *testing.T) sftp.SessionRecord {
 	t.Helper()
@@ -197,6 +209,8 @@ func (f *fixture) dialConfig(c *ssh.ClientConfig) (*ssh.Client, error) {
 	}
 	return client, err
 }
+
+func (f *fixture) keys() []ssh.PublicKey { return []ssh.PublicKey{f.key.PublicKey()} }
 
 // ssh logs in as alice.
 func (f *fixture) ssh() *ssh.Client {

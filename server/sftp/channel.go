@@ -80,11 +80,9 @@ func (ch *channel) requests(reqs <-chan *ssh.Request) {
 		}
 		started = true
 		req.Reply(true, nil)
-		c.work.Add(1)
-		go func() {
-			defer c.work.Done()
+		c.work.Go(func() {
 			ch.run(run)
-		}()
+		})
 	}
 }
 

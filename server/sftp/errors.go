@@ -88,8 +88,7 @@ var errorReplies = []struct {
 // reply returns what the client is told about an error. One that is not known
 // is logged, and the client learns no more than that there was one.
 func reply(err error, log *slog.Logger) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	for _, r := range errorReplies {

@@ -3,8 +3,11 @@ package sftp_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"log/slog"
 	"net"
@@ -134,17 +137,47 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
-func newKey(t testing.TB) ssh.Signer {
+// generate makes a key.
+func generate(t testing.TB) (ssh.Signer, ed25519.PrivateKey) {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := ssh.NewSignerFromKey(private)
+	return signer(t, private), private
+}
+
+func signer(t testing.TB, private any) ssh.Signer {
+	t.Helper()
+	s, err := ssh.NewSignerFromKey(private)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signer
+	return s
+}
+
+func newKey(t testing.TB) ssh.Signer {
+	t.Helper()
+	s, _ := generate(t)
+	return s
+}
+
+func newRSAKey(t testing.TB) ssh.Signer {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 3072)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer(t, private)
+}
+
+func newECDSAKey(t testing.TB) ssh.Signer {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer(t, private)
 }
 
 const password = "correct horse"
@@ -208,6 +241,11 @@ func (f *fixture) dialConfig(c *ssh.ClientConfig) (*ssh.Client, error) {
 		f.t.Cleanup(func() { client.Close() })
 	}
 	return client, err
+}
+
+// setKey makes key the only one of alice's.
+func (f *fixture) setKey(key ssh.PublicKey) {
+	f.backend.SetUser("alice", &rootfs.User{Password: password, Keys: []ssh.PublicKey{key}})
 }
 
 func (f *fixture) keys() []ssh.PublicKey { return []ssh.PublicKey{f.key.PublicKey()} }

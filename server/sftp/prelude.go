@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -127,11 +128,8 @@ func kexInitCiphers(payload []byte) []string {
 	var both []string
 	other := strings.Split(toClient, ",")
 	for name := range strings.SplitSeq(toServer, ",") {
-		for _, o := range other {
-			if name == o {
-				both = append(both, name)
-				break
-			}
+		if slices.Contains(other, name) {
+			both = append(both, name)
 		}
 	}
 	return both

@@ -35,8 +35,7 @@ func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 	defer s.remove(c)
 	if s.Hooks.Connect != nil {
 		if err := s.Hooks.Connect(c); err != nil {
-			var e *Error
-			if errors.As(err, &e) {
+			if e, ok := errors.AsType[*Error](err); ok {
 				c.wire.refuse(s.version(), disconnectByApplication, e.Text)
 			}
 			return

@@ -22,8 +22,8 @@ import (
 
 // report is what test/load prints.
 type report struct {
-	Sessions, Transfers, Cut, Refused, Reconnected int
-	Errors                                         []string
+	Sessions, Transfers, Cut, Refused, Reconnected, Unreached int
+	Errors                                                    []string
 }
 
 // loadProgram builds test/load once.
@@ -93,7 +93,8 @@ func (l *load) finish() report {
 func (r report) lossless() bool { return r.Cut == 0 && r.Refused == 0 && r.Transfers > 0 }
 
 func (r report) String() string {
-	s := fmt.Sprintf("transfers=%d cut=%d refused=%d reconnected=%d", r.Transfers, r.Cut, r.Refused, r.Reconnected)
+	s := fmt.Sprintf("transfers=%d cut=%d refused=%d reconnected=%d unreached=%d",
+		r.Transfers, r.Cut, r.Refused, r.Reconnected, r.Unreached)
 	if len(r.Errors) > 0 {
 		s += "\n  " + strings.Join(r.Errors, "\n  ")
 	}

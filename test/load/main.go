@@ -28,6 +28,10 @@ type Report struct {
 	Refused int
 	// Reconnected are goodbyes, after each of which the session was made anew.
 	Reconnected int
+	// Unreached are transfers whose data connection could not be made. A node may
+	// learn of a new pod's passive ports up to a second later than of its control
+	// port, so these are counted by themselves.
+	Unreached int
 	// Errors are some of the texts behind Cut and Refused.
 	Errors []string `json:",omitempty"`
 }

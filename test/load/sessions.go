@@ -60,6 +60,8 @@ type ftpSession struct {
 	tls      *tls.Config
 	control  bool // there is a control connection
 	data     bool // there was a data connection since the last ready
+
+	unreached bool // a data connection could not be made
 }
 
 // dial makes the control connection, and then data connections. It does what
@@ -67,6 +69,7 @@ type ftpSession struct {
 func (s *ftpSession) dial(network, address string) (net.Conn, error) {
 	conn, err := net.DialTimeout(network, address, patience)
 	if err != nil {
+		s.unreached = s.control
 		return nil, err
 	}
 	s.data = s.control
@@ -108,6 +111,8 @@ func (s *ftpSession) goodbye(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case s.unreached:
+		return fmt.Errorf("%w: %w", errUnreached, err)
 	case errors.As(err, &code) && code.Code == 421:
 		return errGoodbye
 	case !errors.As(err, &code) && !s.data:

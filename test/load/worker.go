@@ -23,6 +23,9 @@ type session interface {
 // errGoodbye means that the server asked for a new session.
 var errGoodbye = errors.New("the server said goodbye")
 
+// errUnreached means that a data connection could not be made.
+var errUnreached = errors.New("the passive port was not reached")
+
 // worker runs one session after the other.
 type worker struct {
 	options
@@ -110,9 +113,12 @@ func (w *worker) transfer(s session, n int) bool {
 // failed counts a transfer that did not complete: one that did not begin since
 // the server said goodbye first is no loss.
 func (w *worker) failed(what string, err error) bool {
-	if errors.Is(err, errGoodbye) {
+	switch {
+	case errors.Is(err, errGoodbye):
 		w.tally.count(&w.tally.report.Reconnected, "")
-	} else {
+	case errors.Is(err, errUnreached):
+		w.tally.count(&w.tally.report.Unreached, "%s: %s: %v", w.kind, what, err)
+	default:
 		w.tally.count(&w.tally.report.Cut, "%s: %s: %v", w.kind, what, err)
 	}
 	return false

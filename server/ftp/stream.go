@@ -79,6 +79,14 @@ func osFile(f File) *os.File {
 func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader) error {
 	lr := &io.LimitedReader{R: src}
 	moved := time.Now()
+	file, fromFile := src.(*os.File)
+	var at int64 // in the file, of what has been sent
+	if fromFile {
+		var err error
+		if at, err = file.Seek(0, io.SeekCurrent); err != nil {
+			return err
+		}
+	}
 	for {
 		lr.N = int64(s.allowance(chunkSize))
 		want := lr.N
@@ -89,6 +97,14 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 		s.data.raw.SetDeadline(time.Now().Add(patience))
 		n, err := readFrom(lr)
 		s.job.bytes.Add(n)
+		at += n
+		if fromFile && errors.Is(err, os.ErrDeadlineExceeded) {
+			// Where the deadline had passed before the system call, a block was
+			// read from the file that could not be sent.
+			if _, err := file.Seek(at, io.SeekStart); err != nil {
+				return err
+			}
+		}
 		if n > 0 {
 			if err := s.wait(int(n)); err != nil {
 				return err

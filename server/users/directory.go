@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +22,7 @@ type Directory struct {
 
 	mu       sync.Mutex
 	users    map[string]*User
+	decoys   []string // hashes of the users
 	limits   config.Sessions
 	sessions map[*Session]struct{}
 }
@@ -38,28 +41,36 @@ func NewDirectory() *Directory {
 }
 
 // Set replaces the users and the limits. Sessions of users who are gone,
-// suspended or expired, or may not log in any more from where they are, are
-// done; all others go on.
+// suspended or expired, may not log in any more from where they are, or have
+// another home, are done. All others go on, with the permissions and limits
+// that their users have now.
 //
 // Users with something unusable, such as a key that is none, are set without
 // it; the error says what that was.
 func (d *Directory) Set(users *config.Users, limits config.Sessions) error {
+	d.bans.set(limits.Ban)
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	byName := make(map[string]*User, len(users.Users))
+	decoys := map[string]struct{}{}
 	var problems []error
 	for i := range users.Users {
-		u, err := newUser(&users.Users[i])
+		u, err := newUser(&users.Users[i], d.users[users.Users[i].Name])
 		if err != nil {
 			problems = append(problems, fmt.Errorf("user %q: %w", u.Name(), err))
 		}
 		byName[u.Name()] = u
+		if u.config.PasswordHash != "" {
+			decoys[u.config.PasswordHash] = struct{}{}
+		}
 	}
-	d.bans.set(limits.Ban)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.users, d.limits = byName, limits
+	d.users, d.limits, d.decoys = byName, limits, slices.Sorted(maps.Keys(decoys))
+	for _, u := range byName {
+		u.newest.Store(u)
+	}
 	for s := range d.sessions {
 		u := byName[s.attempt.User]
-		if u == nil || u.refuses(s.attempt, d.now()) != nil {
+		if u == nil || u.Home() != s.User.Home() || u.refuses(s.attempt, d.now()) != nil {
 			s.finish()
 			continue
 		}

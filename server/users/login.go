@@ -1,6 +1,7 @@
 package users
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -21,6 +22,8 @@ var (
 	ErrPassword    = because("wrong password")
 	ErrNoPassword  = because("the user has no password")
 	ErrKey         = because("not a key of the user")
+	ErrKeyExpired  = because("the key has expired")
+	ErrKeySource   = because("the key may not be used from this address")
 	ErrSuspended   = because("the user is suspended")
 	ErrExpired     = because("the user has expired")
 	ErrProtocol    = because("the user may not use this protocol")
@@ -43,7 +46,7 @@ func (d *Directory) CheckPassword(a Attempt, password string) (*User, error) {
 		return nil, ErrBanned
 	}
 	u := d.find(a.User)
-	err := d.verify(u, password)
+	err := d.verify(u, a.User, password)
 	if err == nil {
 		err = u.refuses(a, d.now())
 	}
@@ -54,16 +57,27 @@ func (d *Directory) CheckPassword(a Attempt, password string) (*User, error) {
 	return u, nil
 }
 
-func (d *Directory) verify(u *User, password string) error {
+func (d *Directory) verify(u *User, name, password string) error {
+	if u != nil && u.config.PasswordHash != "" {
+		return d.hashes.verify(u.config.PasswordHash, password)
+	}
+	d.hashes.waste(d.decoy(name), password)
 	if u == nil {
-		d.hashes.waste(password)
 		return ErrUnknown
 	}
-	if u.config.PasswordHash == "" {
-		d.hashes.waste(password)
-		return ErrNoPassword
+	return ErrNoPassword
+}
+
+// decoy returns a hash to verify against where a user has none: that of one of
+// the users, since hashes differ in cost, and always the same for a name.
+func (d *Directory) decoy(name string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.decoys) == 0 {
+		return decoy
 	}
-	return d.hashes.verify(u.config.PasswordHash, password)
+	sum := d.hashes.mac("", name)
+	return d.decoys[binary.BigEndian.Uint64(sum[:])%uint64(len(d.decoys))]
 }
 
 // CheckKey returns the user if the public key, in SSH's wire format, is one of
@@ -72,8 +86,8 @@ func (d *Directory) verify(u *User, password string) error {
 // has the private key, and reports a login that failed with [Directory.Failed].
 func (d *Directory) CheckKey(a Attempt, blob []byte) (*User, error) {
 	u, err := d.Lookup(a)
-	if err == nil && !u.HasKey(blob) {
-		err = ErrKey
+	if err == nil {
+		err = u.key(blob, a, d.now())
 	}
 	if err != nil {
 		return nil, err

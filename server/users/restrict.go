@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,21 +19,26 @@ import (
 //
 //	ReadWrite  all
 //	ReadOnly   describe, list and read
-//	WriteOnly  make new files and folders; describe folders, and no files
+//	WriteOnly  make new files and folders; describe folders, and no files but
+//	           those made through this tree, which may be written again, renamed
+//	           within the drop box and given times: what clients do to complete an upload
 //	None       nothing
+//
+// A change of the user's permissions is in force at once.
 func (u *User) Restrict(tree storage.FS) storage.FS {
-	if u.config.Access == config.AccessReadWrite && len(u.config.Paths) == 0 {
-		return tree
-	}
-	return &restricted{tree: tree, user: u}
+	return &restricted{tree: tree, account: u}
 }
 
 // restricted checks permissions. It embeds nothing: a method that FS gains
 // does not compile here until it is decided who may call it.
 type restricted struct {
-	tree storage.FS
-	user *User
+	tree    storage.FS
+	account *User
+	made    made
 }
+
+// rules are the permissions in force.
+func (r *restricted) rules() *config.User { return &r.account.now().config }
 
 var errDenied = fs.ErrPermission
 
@@ -41,17 +47,18 @@ func deny(op, name string) error { return &fs.PathError{Op: op, Path: name, Err:
 // access returns what the user may do with name. Where rules for paths exist,
 // symbolic links are followed first: a link must not lead around a rule.
 func (r *restricted) access(name string) config.Access {
+	rules := r.rules()
 	name = path.Clean("/" + name)
-	if len(r.user.config.Paths) > 0 {
+	if len(rules.Paths) > 0 {
 		name = resolve(r.tree, name)
 	}
-	return r.user.access(name)
+	return accessTo(rules, name)
 }
 
-// access returns what the user may do with a path without links.
-func (u *User) access(name string) config.Access {
-	access, longest := u.config.Access, -1
-	for _, rule := range u.config.Paths {
+// accessTo returns what the user may do with a path without links.
+func accessTo(rules *config.User, name string) config.Access {
+	access, longest := rules.Access, -1
+	for _, rule := range rules.Paths {
 		if len(rule.Path) > longest && within(rule.Path, name) {
 			access, longest = rule.Access, len(rule.Path)
 		}
@@ -106,7 +113,7 @@ func (r *restricted) describe(op, name string, stat func(string) (fs.FileInfo, e
 		return nil, deny(op, name)
 	}
 	info, err := stat(name)
-	if err == nil && access == config.AccessWriteOnly && !info.IsDir() {
+	if err == nil && access == config.AccessWriteOnly && !info.IsDir() && !r.made.has(r.tree, name) {
 		// A drop box does not tell what others have dropped.
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 	}
@@ -117,7 +124,7 @@ func (r *restricted) describe(op, name string, stat func(string) (fs.FileInfo, e
 // user must be able to get there.
 func (r *restricted) leadsOn(name string) bool {
 	name = path.Clean("/" + name)
-	for _, rule := range r.user.config.Paths {
+	for _, rule := range r.rules().Paths {
 		if rule.Access != config.AccessNone && within(name, rule.Path) {
 			return true
 		}
@@ -149,15 +156,30 @@ func (r *restricted) OpenFile(name string, flag int, perm fs.FileMode) (storage.
 			return r.tree.OpenFile(name, flag, perm)
 		}
 	case config.AccessWriteOnly:
-		if flag&os.O_CREATE != 0 && flag&os.O_RDWR == 0 {
-			f, err := r.tree.OpenFile(name, flag|os.O_EXCL, perm)
-			if errors.Is(err, fs.ErrExist) {
-				err = deny("open", name)
-			}
-			return f, err
-		}
+		return r.drop(name, flag, perm)
 	}
 	return nil, deny("open", name)
+}
+
+// drop opens a file in a drop box.
+func (r *restricted) drop(name string, flag int, perm fs.FileMode) (storage.File, error) {
+	switch {
+	case flag&os.O_RDWR != 0 || flag&(os.O_WRONLY|os.O_CREATE) == 0:
+		return nil, deny("open", name)
+	case r.made.has(r.tree, name):
+	case flag&os.O_CREATE == 0:
+		return nil, deny("open", name)
+	default:
+		flag |= os.O_EXCL
+	}
+	f, err := r.tree.OpenFile(name, flag, perm)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, deny("open", name)
+	}
+	if err == nil {
+		r.made.add(name, f)
+	}
+	return f, err
 }
 
 func (r *restricted) Mkdir(name string, perm fs.FileMode) error {
@@ -182,17 +204,39 @@ func (r *restricted) RemoveDir(name string) error {
 }
 
 func (r *restricted) Rename(oldName, newName string) error {
-	if !r.mayMove(oldName) || !r.mayMove(newName) {
-		return deny("rename", oldName)
-	}
-	return r.tree.Rename(oldName, newName)
+	return r.rename(oldName, newName, r.tree.Rename)
 }
 
 func (r *restricted) RenameNew(oldName, newName string) error {
-	if !r.mayMove(oldName) || !r.mayMove(newName) {
-		return deny("rename", oldName)
+	return r.rename(oldName, newName, r.tree.RenameNew)
+}
+
+func (r *restricted) rename(oldName, newName string, rename func(string, string) error) error {
+	switch {
+	case r.mayMove(oldName) && r.mayMove(newName):
+		return rename(oldName, newName)
+	case r.own(oldName) && r.access(newName) == config.AccessWriteOnly && !r.ruled(newName):
+		err := r.tree.RenameNew(oldName, newName)
+		if errors.Is(err, fs.ErrExist) {
+			return deny("rename", newName)
+		}
+		if err == nil {
+			r.made.move(oldName, newName)
+		}
+		return err
 	}
-	return r.tree.RenameNew(oldName, newName)
+	return deny("rename", oldName)
+}
+
+// own reports whether name is a file in a drop box that was made through this tree.
+func (r *restricted) own(name string) bool {
+	return r.made.has(r.tree, name) && r.access(name) == config.AccessWriteOnly
+}
+
+// ruled reports whether a rule is for name itself or something below it.
+func (r *restricted) ruled(name string) bool {
+	name = path.Clean("/" + name)
+	return slices.ContainsFunc(r.rules().Paths, func(rule config.PathRule) bool { return within(name, rule.Path) })
 }
 
 // mayMove reports whether name itself may change or vanish: it and its folder
@@ -200,20 +244,14 @@ func (r *restricted) RenameNew(oldName, newName string) error {
 // come to be elsewhere.
 func (r *restricted) mayMove(name string) bool {
 	clean := path.Clean("/" + name)
+	rules := r.rules()
 	// The link itself is moved, not what it leads to.
 	itself := clean
-	if len(r.user.config.Paths) > 0 {
+	if len(rules.Paths) > 0 {
 		itself = path.Join(resolve(r.tree, path.Dir(clean)), path.Base(clean))
 	}
-	if r.user.access(itself) != config.AccessReadWrite || r.access(path.Dir(clean)) != config.AccessReadWrite {
-		return false
-	}
-	for _, rule := range r.user.config.Paths {
-		if within(itself, rule.Path) {
-			return false
-		}
-	}
-	return true
+	return accessTo(rules, itself) == config.AccessReadWrite &&
+		r.access(path.Dir(clean)) == config.AccessReadWrite && !r.ruled(itself)
 }
 
 func (r *restricted) Link(oldName, newName string) error {
@@ -244,14 +282,14 @@ func (r *restricted) Readlink(name string) (string, error) {
 }
 
 func (r *restricted) Chmod(name string, mode fs.FileMode) error {
-	if !r.mayWrite(name) {
+	if !r.mayWrite(name) && !r.own(name) {
 		return deny("chmod", name)
 	}
 	return r.tree.Chmod(name, mode)
 }
 
 func (r *restricted) Chtimes(name string, accessed, modified time.Time) error {
-	if !r.mayWrite(name) {
+	if !r.mayWrite(name) && !r.own(name) {
 		return deny("chtimes", name)
 	}
 	return r.tree.Chtimes(name, accessed, modified)

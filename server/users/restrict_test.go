@@ -147,10 +147,58 @@ func TestRulesForPaths(t *testing.T) {
 	}
 }
 
-func TestAUserWithoutRulesWorksOnTheTreeItself(t *testing.T) {
-	base := tree(t)
-	u := &User{config: config.User{Access: config.AccessReadWrite}}
-	if u.Restrict(base) != base {
-		t.Error("there is a wrapper that checks nothing")
+func TestWhoDropsAFileMayCompleteIt(t *testing.T) {
+	base := tree(t, "/other")
+	u := &User{config: config.User{Access: config.AccessWriteOnly, Paths: []config.PathRule{{Path: "/other", Access: config.AccessReadOnly}}}}
+	mine, others := u.Restrict(base), u.Restrict(base)
+	const making = os.O_WRONLY | os.O_CREATE
+	size := func(f storage.FS, name string) error { _, err := f.Stat(name); return err }
+	for _, step := range []struct {
+		name string
+		err  func() error
+		ok   bool
+	}{
+		{"make a file", func() error { return open(mine, "/a.part", making) }, true},
+		{"look at its size", func() error { return size(mine, "/a.part") }, true},
+		{"as another may not", func() error { return size(others, "/a.part") }, false},
+		{"set its times", func() error { return mine.Chtimes("/a.part", time.Time{}, time.Now()) }, true},
+		{"as another may not", func() error { return others.Chtimes("/a.part", time.Time{}, time.Now()) }, false},
+		{"write it again", func() error { return open(mine, "/a.part", making|os.O_TRUNC) }, true},
+		{"as another may not", func() error { return open(others, "/a.part", making|os.O_TRUNC) }, false},
+		{"not read it", func() error { return open(mine, "/a.part", os.O_RDONLY) }, false},
+		{"not put it in the place of another", func() error { return mine.Rename("/a.part", "/file") }, false},
+		{"nor where the rules are others", func() error { return mine.Rename("/a.part", "/other/a") }, false},
+		{"nor in place of a folder with rules", func() error { return mine.Rename("/a.part", "/other") }, false},
+		{"nor may another move it", func() error { return others.Rename("/a.part", "/b") }, false},
+		{"give it its name", func() error { return mine.Rename("/a.part", "/a") }, true},
+		{"look at its size there", func() error { return size(mine, "/a") }, true},
+		{"not remove it", func() error { return mine.Remove("/a") }, false},
+		{"(it is taken, and another comes)", func() error { return errors.Join(base.Rename("/a", "/taken"), open(base, "/a", making)) }, true},
+		{"not touch the other one", func() error { return open(mine, "/a", making) }, false},
+		{"nor look at it", func() error { return size(mine, "/a") }, false},
+	} {
+		if err := step.err(); (err == nil) != step.ok {
+			t.Errorf("%s: got %v", step.name, err)
+		}
+	}
+}
+
+func TestAChangeOfPermissionsIsInForceAtOnce(t *testing.T) {
+	account := config.User{Name: "alice", Home: "alice", Access: config.AccessReadWrite, Limits: config.UserLimits{MaxSessions: 7}}
+	d := directory(t, config.Sessions{}, account)
+	u := d.find("alice")
+	f := u.Restrict(tree(t))
+	if err := open(f, "/file", os.O_WRONLY); err != nil {
+		t.Fatal(err)
+	}
+	account.Access, account.Limits.MaxSessions = config.AccessReadOnly, 8
+	if err := d.Set(&config.Users{Users: []config.User{account}}, config.Sessions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(f, "/file", os.O_WRONLY); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("writing: got %v, want a refusal", err)
+	}
+	if got := u.Limits().MaxSessions; got != 8 {
+		t.Errorf("got the limit %d, want the new one", got)
 	}
 }

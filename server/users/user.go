@@ -1,33 +1,38 @@
 package users
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
-// User is an account, as it was when it was asked for.
+// User is an account, as it was when it was asked for. What a session may do
+// follows changes: [User.Restrict] and [User.Limits] go by the newest.
 type User struct {
 	config config.User
-	keys   [][]byte // public keys in SSH's wire format
+	keys   []authorizedKey
+	newest *atomic.Pointer[User] // shared by all that the account has been; may be nil
 }
 
-func newUser(c *config.User) (*User, error) {
-	u := &User{config: *c}
+// newUser makes a user. Before is what the account has been until now, or nil.
+func newUser(c *config.User, before *User) (*User, error) {
+	u := &User{config: *c, newest: new(atomic.Pointer[User])}
+	if before != nil {
+		u.newest = before.newest
+	}
 	var problems []error
 	for i, line := range c.AuthorizedKeys {
-		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		key, err := parseKey(line)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("authorizedKeys[%d] is no public key", i))
+			problems = append(problems, fmt.Errorf("authorizedKeys[%d] %w", i, err))
 			continue
 		}
-		u.keys = append(u.keys, key.Marshal())
+		u.keys = append(u.keys, key)
 	}
 	if err := checkHash(c.PasswordHash); err != nil {
 		u.config.PasswordHash = ""
@@ -36,21 +41,38 @@ func newUser(c *config.User) (*User, error) {
 	return u, errors.Join(problems...)
 }
 
+// now is the account as it is now.
+func (u *User) now() *User {
+	if u.newest == nil {
+		return u
+	}
+	return cmp.Or(u.newest.Load(), u)
+}
+
 // Name is the name with which the user logs in.
 func (u *User) Name() string { return u.config.Name }
 
 // Home is the user's folder, below the storage root.
 func (u *User) Home() string { return u.config.Home }
 
-// Limits are the user's own; zero is the server's.
-func (u *User) Limits() config.UserLimits { return u.config.Limits }
+// Limits are the user's own, as they are now; zero is the server's.
+func (u *User) Limits() config.UserLimits { return u.now().config.Limits }
 
 // RequireAll says whether the user needs a key and the password.
 func (u *User) RequireAll() bool { return u.config.RequireAll }
 
-// HasKey reports whether the public key, in SSH's wire format, is the user's.
-func (u *User) HasKey(blob []byte) bool {
-	return slices.ContainsFunc(u.keys, func(k []byte) bool { return bytes.Equal(k, blob) })
+// key says why a public key, in SSH's wire format, is no proof that it is the
+// user; nil if it is.
+func (u *User) key(blob []byte, a Attempt, now time.Time) error {
+	err := ErrKey
+	for i := range u.keys {
+		if k := &u.keys[i]; k.is(blob) {
+			if err = k.refuses(a, now); err == nil {
+				return nil
+			}
+		}
+	}
+	return err
 }
 
 // refuses says why the user may not log in this way and now, or nil.

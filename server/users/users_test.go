@@ -121,7 +121,20 @@ func TestHashFormatsOfCryptAreTaken(t *testing.T) {
 }
 
 func TestAnUnknownUserCostsAHash(t *testing.T) {
-	digest, err := decoder.Decode(decoy)
+	d := directory(t, config.Sessions{}, alice(t))
+	if got, want := d.decoy("nobody"), d.find("alice").config.PasswordHash; got != want {
+		t.Errorf("the decoy is %q, want one of the users' hashes, which alone costs as much as theirs", got)
+	}
+	if _, err := d.CheckPassword(attempt(func(a *Attempt) { a.User = "nobody" }), "right"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("got %v for the password of the decoy, want ErrUnknown", err)
+	}
+	if d.hashes.verified.Len() != 0 {
+		t.Error("the password of the decoy is remembered, so that the next answer comes at once")
+	}
+}
+
+func TestADirectoryWithoutHashesHasADecoy(t *testing.T) {
+	digest, err := decoder.Decode(NewDirectory().decoy("nobody"))
 	if err != nil {
 		t.Fatalf("the decoy is no hash, so an unknown user is told at once: %v", err)
 	}
@@ -260,6 +273,8 @@ func TestSessionsEndWithTheirUser(t *testing.T) {
 		"a user who is suspended":        {func(u *config.Users) { u.Users[0].Suspended = true }, true},
 		"a user who expires now":         {func(u *config.Users) { past := time.Now(); u.Users[0].ExpiresAt = &past }, true},
 		"a user who loses the protocol":  {func(u *config.Users) { u.Users[0].Protocols = []string{config.ProtocolFTP} }, true},
+		"a user with another home":       {func(u *config.Users) { u.Users[0].Home = "elsewhere" }, true},
+		"a user with other permissions":  {func(u *config.Users) { u.Users[0].Access = config.AccessReadOnly }, false},
 		"a user with a new password":     {func(u *config.Users) { u.Users[0].PasswordHash = "" }, false},
 		"a user who is none the worse":   {func(*config.Users) {}, false},
 		"a user who expires in a moment": {func(u *config.Users) { soon := time.Now().Add(20 * time.Millisecond); u.Users[0].ExpiresAt = &soon }, true},

@@ -1,0 +1,95 @@
+package users
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+func TestRestrictionsOfAKeyAreKept(t *testing.T) {
+	for name, tc := range map[string]struct {
+		options string
+		remote  string
+		now     string
+		want    error
+	}{
+		"none":                               {},
+		"a network that has the address":     {options: `from="10.0.0.0/8,203.0.113.0/24"`},
+		"an address that is the client's":    {options: `from="203.0.113.10"`},
+		"a network that has it in IPv6 form": {options: `from="203.0.113.0/24"`, remote: "::ffff:203.0.113.10"},
+		"a network that has it not":          {options: `from="10.0.0.0/8"`, want: ErrKeySource},
+		"a network without the address":      {options: `from="203.0.113.0/24,!203.0.113.10"`, want: ErrKeySource},
+		"a time to come":                     {options: `expiry-time="20300102Z"`, now: "2030-01-01T23:59:59Z"},
+		"a time that is over":                {options: `expiry-time="20300102Z"`, now: "2030-01-02T00:00:00Z", want: ErrKeyExpired},
+		"a time with minutes":                {options: `expiry-time="203001021530Z"`, now: "2030-01-02T15:29:59Z"},
+		"a time with seconds":                {options: `expiry-time="20300102153015Z"`, now: "2030-01-02T15:30:15Z", want: ErrKeyExpired},
+		"what there is not here anyway":      {options: `restrict,no-pty,no-X11-forwarding`},
+		"the command that there is here":     {options: `command="internal-sftp",no-pty`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := alice(t)
+			u.AuthorizedKeys = []string{strings.TrimSpace(tc.options + " " + aliceKey)}
+			d := directory(t, config.Sessions{}, u)
+			if tc.now != "" {
+				now, err := time.Parse(time.RFC3339, tc.now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.now = func() time.Time { return now }
+			}
+			a := attempt()
+			if tc.remote != "" {
+				a.Remote = netip.MustParseAddr(tc.remote)
+			}
+			if _, err := d.CheckKey(a, blob(t, aliceKey)); !errors.Is(err, tc.want) {
+				t.Errorf("got %v, want %v", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestAKeyWithARestrictionThatCannotBeKeptIsNotUsed(t *testing.T) {
+	for options, want := range map[string]string{
+		`command="backup"`:         `has the option "command"`,
+		`verify-required`:          `has the option "verify-required"`,
+		`from="*.example.com"`:     "neither an address nor a network",
+		`from="!10.0.0.0/8"`:       "nothing that is allowed",
+		`expiry-time="tomorrow"`:   "no time",
+		`cert-authority`:           "certificate authority",
+		`something-of-the-future`:  `has the option "something-of-the-future"`,
+		`restrict,command="x y z"`: `has the option "command"`,
+	} {
+		u := alice(t)
+		u.AuthorizedKeys = []string{options + " " + aliceKey}
+		d := NewDirectory()
+		err := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{})
+		if err == nil || !strings.Contains(err.Error(), `user "alice": authorizedKeys[0] `) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want it to say %q", options, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "AAAA") {
+			t.Errorf("%s: the error holds the key: %v", options, err)
+		}
+		if _, err := d.CheckKey(attempt(), blob(t, aliceKey)); !errors.Is(err, ErrKey) {
+			t.Errorf("%s: got %v, want ErrKey", options, err)
+		}
+	}
+}
+
+func FuzzParseKey(f *testing.F) {
+	for _, options := range []string{"", `from="10.0.0.0/8,!10.1.0.0/16" `, `expiry-time="20300102153015Z" `, `restrict,command="internal-sftp" `, `a="\"b" `} {
+		f.Add(options + aliceKey)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		k, err := parseKey(line)
+		if (err == nil) != (len(k.blob) > 0) {
+			t.Errorf("got a key of %d bytes, and %v", len(k.blob), err)
+		}
+		if err == nil {
+			k.refuses(attempt(), time.Now())
+		}
+	})
+}

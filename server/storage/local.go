@@ -212,17 +212,6 @@ func (l *Local) Rename(oldName, newName string) error {
 	return onBoth("rename", oldName, newName, l.root.Rename)
 }
 
-// RenameNew implements [FS].
-func (l *Local) RenameNew(oldName, newName string) error {
-	return onBoth("rename", oldName, newName, func(relOld, relNew string) error {
-		return l.at(relOld, func(oldDir int, oldBase string) error {
-			return l.at(relNew, func(newDir int, newBase string) error {
-				return unix.Renameat2(oldDir, oldBase, newDir, newBase, unix.RENAME_NOREPLACE)
-			})
-		})
-	})
-}
-
 // at calls f with the open folder of rel, which is inside the tree, and the
 // last part of rel.
 func (l *Local) at(rel string, f func(dir int, base string) error) error {

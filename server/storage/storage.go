@@ -39,7 +39,8 @@ type FS interface {
 	// Rename moves a file or folder. A file at newName is replaced.
 	Rename(oldName, newName string) error
 	// RenameNew is Rename, but fails with fs.ErrExist if there is something at
-	// newName. Nothing can come between the check and the move.
+	// newName. Nothing can come between the check and the move, unless the
+	// volume can do no better (of [Local], folders on NFS and the like).
 	RenameNew(oldName, newName string) error
 	// Link makes a hard link.
 	Link(oldName, newName string) error

@@ -25,6 +25,8 @@ type Directory struct {
 	decoys   []string // hashes of the users
 	limits   config.Sessions
 	sessions map[*Session]struct{}
+	admitted int                // connections
+	byAddr   map[netip.Addr]int // of them
 }
 
 // NewDirectory returns a directory without users.
@@ -37,6 +39,7 @@ func NewDirectory() *Directory {
 		bans:     bans{now: time.Now},
 		users:    map[string]*User{},
 		sessions: map[*Session]struct{}{},
+		byAddr:   map[netip.Addr]int{},
 	}
 }
 

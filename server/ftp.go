@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net/netip"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/users"
 )
 
 // ftpService is the FTP engine with what it takes from the configuration.
@@ -31,7 +33,7 @@ func newFTPService(f *files, opts Options, current func() *files, backend *ftpBa
 		TLSConfig:     s.tlsConfig,
 		Passive:       s.pool,
 		Limits:        ftpLimits(f.config.Sessions),
-		Hooks:         ftpHooks(a),
+		Hooks:         ftpHooks(a, backend.users),
 		Logger:        log,
 		Greeting:      "Ready",
 		AtomicUploads: f.config.Storage.AtomicUploads,
@@ -109,24 +111,25 @@ func (s *ftpService) tlsConfig(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, er
 	return c, nil
 }
 
-// ftpLimits leaves sessions per user to package users, which counts them over
-// all protocols.
+// ftpLimits leaves numbers of sessions to package users, which counts them
+// over all protocols.
 func ftpLimits(s config.Sessions) ftp.Limits {
 	return ftp.Limits{
-		MaxSessions:           s.Max,
-		MaxSessionsPerAddress: s.MaxPerAddress,
-		LoginTimeout:          s.LoginGrace.Or(defaultLoginGrace),
-		IdleTimeout:           s.IdleTimeout.Or(defaultIdleTimeout),
-		DownloadRate:          s.Bandwidth.Download,
-		UploadRate:            s.Bandwidth.Upload,
+		LoginTimeout: s.LoginGrace.Or(defaultLoginGrace),
+		IdleTimeout:  s.IdleTimeout.Or(defaultIdleTimeout),
+		DownloadRate: s.Bandwidth.Download,
+		UploadRate:   s.Bandwidth.Upload,
 	}
 }
 
-// ftpHooks feed the audit log and the metrics.
-func ftpHooks(a *audit) ftp.Hooks {
+// ftpHooks feed the audit log and the metrics, and count sessions.
+func ftpHooks(a *audit, dir *users.Directory) ftp.Hooks {
 	listing := func(verb string) bool { return verb == "LIST" || verb == "NLST" || verb == "MLSD" }
 	return ftp.Hooks{
 		Connect: func(c *ftp.Conn) error {
+			if err := dir.Admit(c.RemoteAddr().Addr()); err != nil {
+				return &ftp.Error{Code: 421, Text: tooMany(err)}
+			}
 			a.connected(c.Listener().Name)
 			return nil
 		},
@@ -152,6 +155,7 @@ func ftpHooks(a *audit) ftp.Hooks {
 			})
 		},
 		Disconnect: func(c *ftp.Conn, r ftp.SessionRecord) {
+			dir.Leave(c.RemoteAddr().Addr())
 			e := sessionEvent{
 				protocol: c.Listener().Name, id: c.ID(), user: r.User, remote: c.RemoteAddr(),
 				duration: r.Duration, commands: r.Commands, download: r.Downloaded, upload: r.Uploaded, reason: r.Reason,
@@ -162,4 +166,12 @@ func ftpHooks(a *audit) ftp.Hooks {
 			a.disconnected(e)
 		},
 	}
+}
+
+// tooMany is what somebody is told whose connection users.Directory does not admit.
+func tooMany(err error) string {
+	if errors.Is(err, users.ErrAddressFull) {
+		return "Too many sessions from your address"
+	}
+	return "Too many sessions, try again later"
 }

@@ -95,13 +95,15 @@ func New(opts Options) (*Server, error) {
 		registerPassive(reg, s.ftp.pool.Stats)
 	}
 	if f.config.Protocols.SFTP != nil {
-		backend := &sftpBackend{users: s.users, root: s.storageRoot}
+		backend := &sftpBackend{users: s.users, storage: s.storage}
 		s.sftp = newSFTPService(f, s.files.Load, backend, s.audit, s.log)
 	}
 	return s, nil
 }
 
-func (s *Server) storageRoot() string { return s.files.Load().config.Storage.Root }
+func (s *Server) storage() config.Storage { return s.files.Load().config.Storage }
+
+func (s *Server) storageRoot() string { return s.storage().Root }
 
 // use puts files in force.
 func (s *Server) use(f *files) {

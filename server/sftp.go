@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -78,26 +79,28 @@ func parseUserCAs(lines []string) ([]ssh.PublicKey, error) {
 
 func sftpLimits(s config.Sessions) sftp.Limits {
 	return sftp.Limits{
-		MaxSessions:           s.Max,
-		MaxSessionsPerAddress: s.MaxPerAddress,
-		LoginTimeout:          s.LoginGrace.Or(defaultLoginGrace),
-		IdleTimeout:           s.IdleTimeout.Or(defaultIdleTimeout),
-		DownloadRate:          s.Bandwidth.Download,
-		UploadRate:            s.Bandwidth.Upload,
+		LoginTimeout: s.LoginGrace.Or(defaultLoginGrace),
+		IdleTimeout:  s.IdleTimeout.Or(defaultIdleTimeout),
+		DownloadRate: s.Bandwidth.Download,
+		UploadRate:   s.Bandwidth.Upload,
 	}
 }
 
-// sftpHooks feed the audit log, the metrics and, with keys that were not right,
-// the bans: a wrong password counts where it is checked.
+// sftpHooks feed the audit log and the metrics, count sessions and, for the
+// bans, connections that had no right key: a wrong password counts where it is
+// checked. A refusal for another reason, such as a limit, is no failure.
 func sftpHooks(a *audit, dir *users.Directory) sftp.Hooks {
 	name := func(c *sftp.Conn) string { return c.Listener().Name }
 	return sftp.Hooks{
 		Connect: func(c *sftp.Conn) error {
+			if err := dir.Admit(c.RemoteAddr().Addr()); err != nil {
+				return &sftp.Error{Text: tooMany(err)}
+			}
 			a.connected(name(c))
 			return nil
 		},
 		Login: func(c *sftp.Conn, r sftp.LoginRecord) {
-			if r.Err != nil && r.Key != "" {
+			if r.Method == "publickey" && errors.Is(r.Err, sftp.ErrLoginFailed) {
 				dir.Failed(users.Attempt{User: r.User, Protocol: name(c), Remote: c.RemoteAddr().Addr()})
 			}
 			a.login(loginEvent{
@@ -115,6 +118,7 @@ func sftpHooks(a *audit, dir *users.Directory) sftp.Hooks {
 			})
 		},
 		Disconnect: func(c *sftp.Conn, r sftp.SessionRecord) {
+			dir.Leave(c.RemoteAddr().Addr())
 			commands := r.Commands
 			if !r.Probe {
 				commands = max(commands, 1)

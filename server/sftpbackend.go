@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
@@ -16,8 +17,8 @@ import (
 
 // sftpBackend lets the SFTP server work with users and storage.
 type sftpBackend struct {
-	users *users.Directory
-	root  func() string // of the storage
+	users   *users.Directory
+	storage func() config.Storage
 }
 
 func (b *sftpBackend) attempt(c *sftp.Conn, user string) users.Attempt {
@@ -68,10 +69,15 @@ func (a *sftpAccount) Login(context.Context, *sftp.Conn) (sftp.Session, error) {
 	if err != nil {
 		return nil, &sftp.Error{Text: "Too many sessions of this user; end one first"}
 	}
-	tree, err := storage.OpenLocal(a.backend.root(), a.user.Home())
+	c := a.backend.storage()
+	local, err := storage.OpenLocal(c.Root, a.user.Home())
 	if err != nil {
 		session.End()
 		return nil, fmt.Errorf("opening the home of user %q: %w", a.user.Name(), err)
+	}
+	tree := storage.FS(local)
+	if c.AtomicUploads {
+		tree = storage.Atomic(tree)
 	}
 	return &sftpSession{a.user.Restrict(tree), session}, nil
 }

@@ -25,7 +25,7 @@ func (s *scp) source(words []word) error {
 			continue
 		}
 		for _, name := range names {
-			if err := s.send(name); err != nil {
+			if err := s.send(name, 0); err != nil {
 				return err
 			}
 		}
@@ -88,14 +88,16 @@ func (s *scp) match(dirs []string, part string) ([]string, error) {
 	return matches, nil
 }
 
-// send sends a file or directory.
-func (s *scp) send(name string) error {
+// send sends a file or directory, which is so deep in one that was asked for.
+func (s *scp) send(name string, depth int) error {
 	info, err := s.session.Stat(s.ctx, name)
 	switch {
 	case err != nil:
 		return s.warn(name, err)
+	case info.IsDir() && s.recursive && depth == maxSCPDepth:
+		return s.warn(name, &Error{StatusFailure, "directories are too deep in one another"})
 	case info.IsDir() && s.recursive:
-		return s.sendDir(name, info)
+		return s.sendDir(name, info, depth)
 	case info.IsDir():
 		return s.warn(name, &Error{StatusFailure, "not a regular file"})
 	case !info.Mode().IsRegular():
@@ -130,7 +132,7 @@ func (s *scp) header(info fs.FileInfo, kind string, size int64, name string) (ok
 	return s.acknowledged()
 }
 
-func (s *scp) sendDir(name string, info fs.FileInfo) error {
+func (s *scp) sendDir(name string, info fs.FileInfo, depth int) error {
 	if ok, err := s.header(info, "D", 0, name); err != nil || !ok {
 		return err
 	}
@@ -141,7 +143,7 @@ func (s *scp) sendDir(name string, info fs.FileInfo) error {
 			}
 			break
 		}
-		if err := s.send(path.Join(name, entry.Name())); err != nil {
+		if err := s.send(path.Join(name, entry.Name()), depth+1); err != nil {
 			return err
 		}
 	}

@@ -17,8 +17,12 @@ func (ch *channel) exec(command string) int {
 		ch.warn("The command cannot be understood. " + textFilesOnly)
 		return 1
 	}
-	if path.Base(args[0].text) == "scp" && !ch.conn.server.NoSCP {
+	name := path.Base(args[0].text)
+	if name == "scp" && !ch.conn.server.NoSCP {
 		return ch.scp(args[1:])
+	}
+	if run := tools[name]; run != nil {
+		return run(&tool{ch, name, startDirectory(ch.session)}, args[1:])
 	}
 	ch.warn("There is no command " + strings.ToValidUTF8(args[0].text, "?") + ". " + textFilesOnly)
 	return 127

@@ -106,7 +106,7 @@ func (s *subsystem) expandPath(r *request) error {
 		}
 		name = path.Join(s.home, rest)
 	}
-	name, err := s.absolute(name)
+	name, err := absolute(s.home, name)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"path"
 	"strings"
 )
 
@@ -105,18 +104,12 @@ func (s *scp) options(args []word) (sink, source bool, names []word, err error) 
 // errSCPGone means that the client has closed the channel, or said that it gives up.
 var errSCPGone = errors.New("sftp: the scp client has given up")
 
-// absolute makes a name absolute and clean.
+// absolute makes a name absolute and clean, like the shell that scp expects.
 func (s *scp) absolute(name string) (string, error) {
-	if strings.IndexByte(name, 0) >= 0 {
-		return "", errName
-	}
 	if name == "~" || strings.HasPrefix(name, "~/") {
 		name = "." + name[1:]
 	}
-	if !path.IsAbs(name) {
-		name = s.home + "/" + name
-	}
-	return path.Clean("/" + name), nil
+	return absolute(s.home, name)
 }
 
 // write writes to the client.

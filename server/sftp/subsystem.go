@@ -58,15 +58,15 @@ type request struct {
 }
 
 // name takes the name of a file from the arguments.
-func (s *subsystem) name(r *request) (string, error) { return s.absolute(r.args.string()) }
+func (s *subsystem) name(r *request) (string, error) { return absolute(s.home, r.args.string()) }
 
-// absolute makes a name absolute and clean.
-func (s *subsystem) absolute(name string) (string, error) {
+// absolute makes a name, which may start at home, absolute and clean.
+func absolute(home, name string) (string, error) {
 	if strings.IndexByte(name, 0) >= 0 {
 		return "", errName
 	}
 	if !path.IsAbs(name) {
-		name = s.home + "/" + name
+		name = home + "/" + name
 	}
 	return path.Clean("/" + name), nil
 }

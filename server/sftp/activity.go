@@ -8,9 +8,8 @@ import (
 
 // activity is how busy a connection is.
 type activity struct {
-	last    atomic.Int64 // when something was last asked or sent, since epoch
-	files   atomic.Int32 // transfers: files that were read from or written to, and are open
-	sending atomic.Int64 // since when a reply is waiting for the client to read, or 0
+	last  atomic.Int64 // when something was last asked or sent, since epoch
+	files atomic.Int32 // transfers: files that were read from or written to, and are open
 
 	mu      sync.Mutex
 	running int  // requests and commands that are being served
@@ -58,14 +57,6 @@ func (a *activity) done() {
 }
 
 func (a *activity) transfers() int { return int(a.files.Load()) }
-
-// stalled returns for how long the client has read nothing of what is sent.
-func (a *activity) stalled() time.Duration {
-	if since := a.sending.Load(); since > 0 {
-		return time.Duration(sinceEpoch() - since)
-	}
-	return 0
-}
 
 const (
 	// drainQuiet is how long a session without an open file must have asked

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -18,8 +20,9 @@ type channel struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 
-	finish sync.Once
-	stderr sync.Mutex
+	finish  sync.Once
+	stderr  sync.Mutex
+	sending atomic.Int64 // since when the client has read nothing of what is sent to it, or 0
 }
 
 // What clients are told that ask for something that is not here.
@@ -155,18 +158,32 @@ func (ch *channel) warn(text string) {
 // write writes to the channel, a packet of SSH at a time, so that a client that
 // reads slowly is told from one that does not read.
 func (ch *channel) write(b []byte) error {
-	a := &ch.conn.activity
 	for len(b) > 0 {
 		n := min(len(b), sendChunk)
-		a.sending.Store(sinceEpoch())
+		ch.sending.Store(sinceEpoch())
 		_, err := ch.ssh.Write(b[:n])
-		a.sending.Store(0)
+		ch.sending.Store(0)
 		if err != nil {
 			return err
 		}
+		ch.conn.activity.touch()
 		b = b[n:]
 	}
 	return nil
+}
+
+// stalled returns for how long the client has read nothing of what is sent on
+// one of the channels.
+func (c *Conn) stalled() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var longest time.Duration
+	for ch := range c.channels {
+		if since := ch.sending.Load(); since > 0 {
+			longest = max(longest, time.Duration(sinceEpoch()-since))
+		}
+	}
+	return longest
 }
 
 // sendChunk is how much is written at once, at most.

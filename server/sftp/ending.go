@@ -2,6 +2,7 @@ package sftp
 
 import (
 	"encoding/binary"
+	"io"
 	"time"
 )
 
@@ -74,15 +75,22 @@ const (
 )
 
 // refuse sends SSH_MSG_DISCONNECT in place of a key exchange, and closes the
-// connection.
+// connection when the client has, or a second later: closed before the client's
+// first words were read, it would be reset, and the message lost.
 func (w *wire) refuse(version string, reason uint32, text string) {
-	w.SetWriteDeadline(time.Now().Add(time.Second))
+	defer w.Close()
+	w.SetDeadline(time.Now().Add(time.Second))
 	var e encoder
 	e.b = append(e.b, version...)
 	e.b = append(e.b, "\r\n"...)
 	e.b = append(e.b, plainPacket(disconnectPayload(reason, text))...)
-	w.Conn.Write(e.b)
-	w.Close()
+	if _, err := w.Conn.Write(e.b); err != nil {
+		return
+	}
+	if half, ok := w.Conn.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+	io.CopyN(io.Discard, w.Conn, maxKexInit)
 }
 
 func disconnectPayload(reason uint32, text string) []byte {

@@ -217,6 +217,10 @@ func TestSessionsAreLimitedAndTheRefusedAreToldWhy(t *testing.T) {
 		if !strings.HasPrefix(string(b), "SSH-2.0-") || !strings.Contains(string(b), name) {
 			t.Errorf("refused with %q, not %q", b, name)
 		}
+		if out, err := f.openSSH().run("sftp", "", "-b", "-", host); err == nil || !strings.Contains(out, name) {
+			t.Errorf("OpenSSH shows %q: %v", out, err)
+		}
+		f.setKey(f.key.PublicKey())
 		f.server.SetLimits(sftp.Limits{MaxSessions: 2, MaxSessionsPerAddress: 2})
 		f.ssh()
 		first.Close()

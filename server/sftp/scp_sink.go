@@ -203,6 +203,9 @@ func (s *scp) receiveData(f File, size int64, t *transfer) (writeErr, err error)
 	buf := packetBuffers.Get().(*[]byte)
 	defer packetBuffers.Put(buf)
 	for at := int64(0); at < size; {
+		if err := s.ctx.Err(); err != nil {
+			return writeErr, err
+		}
 		n, err := s.in.Read((*buf)[:min(size-at, maxData)])
 		if n == 0 {
 			if err == nil || errors.Is(err, io.EOF) {

@@ -143,7 +143,7 @@ func (c *Conn) watch(draining bool) {
 	switch l := c.limits(); {
 	case draining && c.activity.drained(c.server.hurry.Load() && c.stats.handles.Load() == 0):
 		c.end(endDrain)
-	case l.StallTimeout > 0 && c.activity.stalled() > l.StallTimeout:
+	case l.StallTimeout > 0 && c.stalled() > l.StallTimeout:
 		c.end(endStalled)
 		c.wire.Abort()
 	case l.IdleTimeout > 0 && c.activity.idle() > l.IdleTimeout:

@@ -125,7 +125,9 @@ func (s *subsystem) serve() error {
 		if err != nil {
 			return err
 		}
-		err = s.serveRequest(b)
+		if err = s.ctx.Err(); err == nil {
+			err = s.serveRequest(b)
+		}
 		release()
 		if err != nil {
 			return err

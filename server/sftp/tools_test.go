@@ -25,7 +25,7 @@ func TestClientsThatRunCommandsFindTheirWay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(command, " ") {
+		if strings.HasSuffix(command, "sum") {
 			s.Stdin = strings.NewReader("content") // what does not read it may be gone before it is sent
 		}
 		out, err := s.Output(command)

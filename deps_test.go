@@ -263,8 +263,7 @@ func matches(path, pattern string) bool {
 func list(patterns ...string) ([]pkg, error) {
 	out, err := exec.Command("go", append([]string{"list", "-deps", "-json=ImportPath,Standard,Imports"}, patterns...)...).Output()
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			return nil, fmt.Errorf("go list: %w\n%s", err, exit.Stderr)
 		}
 		return nil, fmt.Errorf("go list: %w", err)

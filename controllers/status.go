@@ -264,10 +264,8 @@ func (p *pass) servesProtocol(u *userState) *problem {
 		return nil
 	}
 	for _, name := range u.user.Spec.Protocols {
-		for _, s := range served {
-			if s == name {
-				return nil
-			}
+		if slices.Contains(served, name) {
+			return nil
 		}
 	}
 	return stalled(v1alpha1.ReasonProtocolNotServed, "The FileServer %q serves none of the user's protocols: add one of %v to spec.protocols, or serve it.", p.server.Name, served)

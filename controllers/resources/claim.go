@@ -1,6 +1,8 @@
 package resources
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
@@ -62,12 +64,7 @@ func (s Server) ClaimInUse() string {
 
 // OneNode says whether a claim with these access modes ties pods to a node.
 func OneNode(modes []corev1.PersistentVolumeAccessMode) bool {
-	for _, m := range modes {
-		if m == corev1.ReadWriteMany {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains(modes, corev1.ReadWriteMany)
 }
 
 // OnePod says whether a claim with these access modes takes one pod at a time.

@@ -3,6 +3,7 @@ package resources
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,20 +73,11 @@ func Credentials(u *v1alpha1.FileServerUser, l Login) *corev1ac.SecretApplyConfi
 
 func preferredProtocol(u *v1alpha1.FileServerUser, served []v1alpha1.ProtocolName) v1alpha1.ProtocolName {
 	for _, p := range preferred {
-		if contains(served, p) && (len(u.Spec.Protocols) == 0 || contains(u.Spec.Protocols, p)) {
+		if slices.Contains(served, p) && (len(u.Spec.Protocols) == 0 || slices.Contains(u.Spec.Protocols, p)) {
 			return p
 		}
 	}
 	return v1alpha1.ProtocolSFTP
-}
-
-func contains(list []v1alpha1.ProtocolName, p v1alpha1.ProtocolName) bool {
-	for _, q := range list {
-		if q == p {
-			return true
-		}
-	}
-	return false
 }
 
 func endpoint(endpoints []v1alpha1.Endpoint, name string) *v1alpha1.Endpoint {

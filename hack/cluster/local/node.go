@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,10 +81,8 @@ func (c *Cluster) ensurePrivateRun() error {
 	if err != nil {
 		return err
 	}
-	for _, m := range mounts {
-		if m == dir {
-			return nil
-		}
+	if slices.Contains(mounts, dir) {
+		return nil
 	}
 	if err := unix.Mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mounting %s: %w", dir, err)

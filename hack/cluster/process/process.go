@@ -163,7 +163,7 @@ func (p Process) fingerprint() string {
 	h := sha256.New()
 	// The environment of the caller is left out: it differs between two calls, and the programs do not
 	// depend on it.
-	json.NewEncoder(h).Encode([]any{p.Prefix, p.Command, p.Env, p.Cgroup, p.Config}) //nolint:errcheck // a hash takes all
+	json.NewEncoder(h).Encode([]any{p.Prefix, p.Command, p.Env, p.Cgroup, p.Config})
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -110,8 +110,7 @@ func (f *files) readHostKeys() error {
 		}
 		key, err := ssh.ParsePrivateKey(pem)
 		if err != nil {
-			var passphrase *ssh.PassphraseMissingError
-			if errors.As(err, &passphrase) {
+			if _, ok := errors.AsType[*ssh.PassphraseMissingError](err); ok {
 				return fmt.Errorf("%s (ssh.hostKeyFiles) is protected by a passphrase; store it without", name)
 			}
 			return fmt.Errorf("%s (ssh.hostKeyFiles) is no private key in OpenSSH or PEM format", name)

@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"time"
 )
@@ -27,9 +28,7 @@ const (
 var commands = map[string]*command{}
 
 func register(family map[string]*command) bool {
-	for verb, cmd := range family {
-		commands[verb] = cmd
-	}
+	maps.Copy(commands, family)
 	return true
 }
 
@@ -109,9 +108,8 @@ func (c *Conn) fail(verb string, err error) {
 	}
 	c.reply(reply.Code, reply.Text)
 	if reply.Code == 421 {
-		var ce *closeError
 		reason := "error"
-		if errors.As(err, &ce) {
+		if ce, ok := errors.AsType[*closeError](err); ok {
 			reason = ce.reason
 		}
 		c.state.end(reason)

@@ -64,8 +64,7 @@ func (i *inflater) Read(p []byte) (int, error) {
 }
 
 func deflateError(err error) error {
-	var data *dataError
-	if errors.As(err, &data) {
+	if _, ok := errors.AsType[*dataError](err); ok {
 		return err
 	}
 	return &Error{451, "The compressed data is damaged"}

@@ -53,7 +53,7 @@ func newEnvironment(ctx context.Context, out io.Writer) (*environment, error) {
 	if os.Getuid() != 0 {
 		return nil, errors.New("the peers need root: they start as root and change to the user who logs in")
 	}
-	e := &environment{ports: 20000 + os.Getpid()%5000}
+	e := &environment{ports: 10000 + os.Getpid()%5000}
 	var err error
 	if e.peers, err = unpackPeers(ctx, out); err != nil {
 		return nil, err

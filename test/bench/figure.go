@@ -55,7 +55,12 @@ func (f *figure) once(ctx context.Context, b *bench, p product) (float64, error)
 	if err != nil {
 		return 0, err
 	}
-	return f.measure(ctx, b, s)
+	before := s.cpu()
+	value, err := f.measure(ctx, b, s)
+	if b.verbose && err == nil {
+		fmt.Fprintf(b.notes, "# %s of %s: %s %s, %s of processor time\n", f.name, p.name, format(value), f.unit, s.cpu()-before)
+	}
+	return value, err
 }
 
 // print writes a line: name, ours, theirs, ratio, goal, and what is behind it.

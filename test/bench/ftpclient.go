@@ -113,6 +113,13 @@ func (s *ftpSession) reply(class byte) (string, error) {
 // passive opens a data connection.
 func (s *ftpSession) passive() (*net.TCPConn, error) {
 	reply, err := s.command(2, "EPSV")
+	for range 20 {
+		if err == nil || !strings.Contains(err.Error(), `"425 `) {
+			break
+		}
+		// Some choose a port by chance, and do not choose again.
+		reply, err = s.command(2, "EPSV")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func ftpIdleMemory(ctx context.Context, b *bench, s *server) (float64, error) {
 // memoryOf measures what n sessions take, in KiB each. open returns how to end
 // them.
 func (s *server) memoryOf(n int, open func() (func(), error)) (float64, error) {
-	before, _, err := s.memory()
+	before, err := s.memory()
 	if err != nil {
 		return 0, err
 	}
@@ -42,7 +42,7 @@ func (s *server) memoryOf(n int, open func() (func(), error)) (float64, error) {
 		return 0, err
 	}
 	time.Sleep(settle)
-	after, _, err := s.memory()
+	after, err := s.memory()
 	if err != nil {
 		return 0, err
 	}
@@ -102,7 +102,7 @@ func ftpNoop(ctx context.Context, b *bench, s *server) (float64, error) {
 
 // probeNoop measures and prints.
 func probeNoop(out io.Writer, addr string) error {
-	const samples = 500
+	const samples = 300
 	session, err := login(addr, false)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type bench struct {
 	rounds  int
 	size    int64 // of large files
 	cipher  string
+	verbose bool
 	notes   io.Writer
 	running map[string]*server
 }
@@ -40,6 +41,7 @@ func main() {
 	b := &bench{running: map[string]*server{}, notes: os.Stderr}
 	only := flag.String("run", "", "measure only figures whose names match this regular expression")
 	keep := flag.Bool("logs", false, "keep the folder with the servers' logs")
+	flag.BoolVar(&b.verbose, "v", false, "say what each measurement gave, and the processor time that the server took for it")
 	megabytes := flag.Int64("size", 1024, "size of large files, in MiB")
 	flag.IntVar(&b.rounds, "rounds", 3, "how often each figure is measured; the median counts")
 	flag.StringVar(&b.cipher, "cipher", "aes128-gcm@openssh.com", "what SFTP is encrypted with")

@@ -38,6 +38,8 @@ allow_writeable_chroot=YES
 secure_chroot_dir=%s
 pam_service_name=vsftpd
 seccomp_sandbox=NO
+max_clients=0
+max_per_ip=0
 xferlog_enable=YES
 vsftpd_log_file=%s
 ssl_enable=YES
@@ -104,11 +106,12 @@ TLSRequired off
 }
 
 func startPureFTPd(e *environment) (*server, error) {
-	first, err := e.freePorts(passivePorts + 1)
+	const ports = 2 * idleSessions * 21 / 20 // it allows a session for two of them
+	first, err := e.freePorts(ports + 1)
 	if err != nil {
 		return nil, err
 	}
-	port := first + passivePorts
+	port := first + ports
 	passwd, err := e.conf("pureftpd.passwd", "%s:%s:%d:%d::%s/./::::::::::::\n", account, e.hash, uid, uid, e.files)
 	if err != nil {
 		return nil, err

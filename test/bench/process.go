@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -35,6 +36,9 @@ func (e *environment) isolated(name string, cmd *exec.Cmd) (*process, error) {
 	}
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWPID
+	// A session is what the kernel shares the processors between, not a process:
+	// else a server with many of them would get more of a busy machine.
+	cmd.SysProcAttr.Setsid = true
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
@@ -77,21 +81,23 @@ func (p *process) output() string {
 	return string(b)
 }
 
-// memory is the proportional set size of all processes of the namespace, in
-// bytes, and how many processes there are.
-func (p *process) memory() (pss int64, count int, err error) {
+// processes are the folders in /proc of the processes of the namespace.
+func (p *process) processes() ([]string, error) {
 	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", p.cmd.Process.Pid))
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	all, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		return 0, 0, err
-	}
-	for _, dir := range all {
-		if ns, err := os.Readlink(dir + "/ns/pid"); err != nil || ns != own {
-			continue
-		}
+	return slices.DeleteFunc(all, func(dir string) bool {
+		ns, err := os.Readlink(dir + "/ns/pid")
+		return err != nil || ns != own
+	}), err
+}
+
+// memory is their proportional set size, in bytes.
+func (p *process) memory() (pss int64, err error) {
+	dirs, err := p.processes()
+	for _, dir := range dirs {
 		b, err := os.ReadFile(dir + "/smaps_rollup")
 		if err != nil {
 			continue // it has ended
@@ -100,12 +106,29 @@ func (p *process) memory() (pss int64, count int, err error) {
 			if fields := bytes.Fields(line); len(fields) > 1 && string(fields[0]) == "Pss:" {
 				kib, err := strconv.ParseInt(string(fields[1]), 10, 64)
 				if err != nil {
-					return 0, 0, err
+					return 0, err
 				}
 				pss += kib << 10
 			}
 		}
-		count++
 	}
-	return pss, count, nil
+	return pss, err
+}
+
+// cpu is the processor time that they and their children that have ended have
+// taken; what runs on this machine besides has no part in it.
+func (p *process) cpu() (total time.Duration) {
+	dirs, _ := p.processes()
+	for _, dir := range dirs {
+		b, err := os.ReadFile(dir + "/stat")
+		if err != nil {
+			continue
+		}
+		fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+		for _, f := range fields[11:15] { // utime, stime, cutime, cstime: proc(5)
+			ticks, _ := strconv.ParseInt(string(f), 10, 64)
+			total += time.Duration(ticks) * (time.Second / 100)
+		}
+	}
+	return total
 }

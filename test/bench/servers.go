@@ -10,8 +10,8 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
-// passivePorts is how many each FTP server has.
-const passivePorts = 200
+// passivePorts is how many each FTP server has, if it does not need more.
+const passivePorts = 500
 
 // product is a server that can be started.
 type product struct {

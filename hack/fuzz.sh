@@ -3,10 +3,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 time=${1:-30s}
-go list -f '{{.Dir}} {{.ImportPath}}' ./... | while read -r dir package; do
+packages=$(go list -f '{{.Dir}} {{.ImportPath}}' ./...)
+while read -r dir package; do
   grep -lqs '^func Fuzz' "$dir"/*_test.go || continue
-  for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz'); do
+  targets=$(go test -list '^Fuzz' "$package")
+  for target in $(grep '^Fuzz' <<<"$targets"); do
     echo "== $package $target $time"
     go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package"
   done
-done
+done <<<"$packages"

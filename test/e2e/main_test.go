@@ -5,6 +5,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (code int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
-	name := "e2e"
+	name := cmp.Or(os.Getenv("E2E_CLUSTER"), "e2e") // several can run side by side
 	if kube, err = cluster.Up(ctx, name, 2, os.Stderr); err != nil {
 		return 1, err
 	}

@@ -72,7 +72,8 @@ func newEnvironment(ctx context.Context, out io.Writer) (*environment, error) {
 func (e *environment) makeFolders() error {
 	// A folder that others may write to keeps others from deleting, or not:
 	// the servers write as the account, and the benchmark cleans up as root.
-	return errors.Join(os.Mkdir(e.files, 0o777), os.Chown(e.files, uid, uid), os.Mkdir(e.path("empty"), 0o755))
+	// The logs lie apart: ours watches the folder of its configuration.
+	return errors.Join(os.Mkdir(e.files, 0o777), os.Chown(e.files, uid, uid), os.Mkdir(e.path("empty"), 0o755), os.Mkdir(e.path("logs"), 0o755))
 }
 
 func (e *environment) makePassword() error {

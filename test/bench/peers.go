@@ -49,7 +49,7 @@ require_ssl_reuse=NO
 rsa_cert_file=%s
 rsa_private_key_file=%s
 ssl_ciphers=ECDHE+AESGCM
-`, port, first, port-1, e.path("empty"), e.path("vsftpd.xferlog"), e.cert, e.key)
+`, port, first, port-1, e.path("empty"), e.path("logs", "vsftpd.xferlog"), e.cert, e.key)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ TLSECCertificateKeyFile %s
 TLSOptions NoSessionReuseRequired
 TLSRequired off
 `, port, first, port-1, filepath.Join(e.peers, "usr/lib/proftpd"), e.path("proftpd.passwd"), e.path("proftpd.pid"),
-		e.path("proftpd.scoreboard"), e.path("proftpd.xferlog"), e.path("proftpd.syslog"), e.cert, e.key)
+		e.path("proftpd.scoreboard"), e.path("logs", "proftpd.xferlog"), e.path("logs", "proftpd.syslog"), e.cert, e.key)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func startPureFTPd(e *environment) (*server, error) {
 	p, err := e.launch("pure-ftpd", port, e.peerCommand("usr/sbin/pure-ftpd",
 		"-S", fmt.Sprintf("127.0.0.1,%d", port), "-p", fmt.Sprintf("%d:%d", first, port-1), "-l", "puredb:"+db,
 		"-A", "-E", "-H", "-4", "-u", "1", "-c", "4000", "-C", "4000", "-g", e.path("pureftpd.pid"),
-		"-O", "clf:"+e.path("pureftpd.xferlog"), "-Y", "1", "-2", e.cert, "-J", "ECDHE+AESGCM"))
+		"-O", "clf:"+e.path("logs", "pureftpd.xferlog"), "-Y", "1", "-2", e.cert, "-J", "ECDHE+AESGCM"))
 	return &server{name: "pure-ftpd", ftp: loopback(port), process: p}, err
 }
 

@@ -24,7 +24,7 @@ type process struct {
 // that it ends with all its children, and, with a sandbox, with user accounts
 // that exist only for it.
 func (e *environment) isolated(name string, cmd *exec.Cmd) (*process, error) {
-	log := filepath.Join(e.dir, name+".log")
+	log := e.path("logs", name+".log")
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, err

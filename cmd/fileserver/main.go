@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -46,6 +47,11 @@ func run(args []string) error {
 	// default, the small heap is collected three hundred times per GiB.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
+	}
+	// FTP's transfers leave a processor to everything else (see ftp.turns). This
+	// one is besides those of the machine, so that none is idle.
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 	s, err := server.New(opts)
 	if err != nil {

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// A download of a small file whose data connection is there already is done by
-// the control goroutine itself, and both of its replies are one packet: then
-// it costs half as much. Should the client not take the data at once, after
-// all, the rest is done as for any other transfer.
+// A transfer of a small file whose data connection is there already is done by
+// the control goroutine itself, which costs much less than a goroutine for it;
+// both replies to a download are one packet then. Should the client not take or
+// give the data at once, after all, or give a lot, the rest is done as for any
+// other transfer.
 const (
 	quickSize = 64 << 10
 	quickTime = 20 * time.Millisecond
@@ -27,6 +28,10 @@ func (r *running) isQuick() bool {
 func (r *running) runQuick() {
 	c, s := r.conn, r.stream
 	c.beginJob(s.job)
+	upload := r.direction == Upload
+	if upload { // the client waits for it
+		c.reply(150, r.opening)
+	}
 	err := r.connect()
 	if err == nil {
 		s.quick = true
@@ -34,11 +39,17 @@ func (r *running) runQuick() {
 		s.quick = false
 	}
 	if errors.Is(err, errSlow) {
-		c.reply(150, r.opening)
+		if !upload {
+			c.reply(150, r.opening)
+		}
 		go c.runJob(s.job, func(*job) *Error { return r.complete(r.move(s)) })
 		return
 	}
 	final := r.complete(err)
+	if upload {
+		c.endJob(s.job, func() { c.send(final.Code, final.Text) })
+		return
+	}
 	c.state.code = 150
 	c.endJob(s.job, func() { c.sendTwo(&Error{150, r.opening}, final) })
 }

@@ -1,6 +1,7 @@
 package ftp_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"os"
@@ -54,5 +55,33 @@ func TestASmallDownloadThatTurnsOutSlowIsFinishedAsAnyOther(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		c.command("NOOP", "200 ...")
+	}
+}
+
+func TestAnUploadThatTurnsOutSlowIsFinishedAsAnyOther(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = diskBackend{dir} })
+	c := ts.login()
+	large := bytes.Repeat([]byte("large"), 100_000)
+	for _, test := range []struct {
+		name        string
+		first, rest []byte
+	}{
+		{"nothing at first", nil, []byte("data")},
+		{"a part at first", []byte("da"), []byte("ta")},
+		{"large", large, large},
+	} {
+		conn := c.data(c.epsv())
+		c.command("STOR f", "150 ...")
+		conn.Write(test.first)
+		c.command("NOOP", "200 ...") // answered meanwhile
+		conn.Write(test.rest)
+		conn.Close()
+		c.expect("226 ...")
+		want := string(test.first) + string(test.rest)
+		if got, err := os.ReadFile(filepath.Join(dir, "f")); err != nil || string(got) != want {
+			t.Errorf("%s: got %d bytes, %v", test.name, len(got), err)
+		}
 	}
 }

@@ -36,12 +36,21 @@ const (
 
 var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
 
+func getBlock() *[blockSize]byte { return blocks.Get().(*[blockSize]byte) }
+
+func putBlock(b *[blockSize]byte) { blocks.Put(b) }
+
 // download sends a file.
 func (s *stream) download(f File) error {
+	if conn, ok := s.data.raw.(*net.TCPConn); ok && !s.quick {
+		// Full segments only, until the end: that saves a fifth of the
+		// processor time. A file of one packet has its end at once.
+		conn.SetNoDelay(false)
+	}
 	plain := !s.ascii && !s.deflate
 	if from := osFile(f); plain && s.data.tls == nil && from != nil {
 		if to, ok := s.data.Conn.(io.ReaderFrom); ok {
-			return s.zeroCopy(func(r io.Reader) (int64, error) { return to.ReadFrom(r) }, from)
+			return s.zeroCopy(fileSender(to).ReadFrom, from)
 		}
 	}
 	w, done := s.writer()
@@ -58,6 +67,9 @@ func (s *stream) upload(f File) error {
 		if from, ok := s.data.Conn.(*net.TCPConn); ok {
 			return s.zeroCopy(to.ReadFrom, from)
 		}
+	}
+	if s.data.bulk != nil {
+		return s.copyAhead(f, s.reader())
 	}
 	return copyBlocks(f, s.reader())
 }
@@ -88,12 +100,12 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 		}
 	}
 	for {
-		lr.N = int64(s.allowance(chunkSize))
-		want := lr.N
-		patience := tick
+		chunk, patience := chunkSize, tick
 		if s.quick {
-			patience = quickTime
+			chunk, patience = quickSize+1, quickTime
 		}
+		lr.N = int64(s.allowance(chunk))
+		want := lr.N
 		s.data.raw.SetDeadline(time.Now().Add(patience))
 		n, err := readFrom(lr)
 		s.job.bytes.Add(n)
@@ -122,6 +134,8 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 			return zeroCopyError(err)
 		case n < want:
 			return nil
+		case s.quick:
+			return errSlow
 		}
 	}
 }
@@ -144,8 +158,8 @@ func zeroCopyError(err error) error {
 // copyBlocks copies with a buffer from the pool. src and dst have to tell
 // their own errors apart.
 func copyBlocks(dst io.Writer, src io.Reader) error {
-	block := blocks.Get().(*[blockSize]byte)
-	defer blocks.Put(block)
+	block := getBlock()
+	defer putBlock(block)
 	for {
 		n, err := src.Read(block[:])
 		if n > 0 {
@@ -160,6 +174,60 @@ func copyBlocks(dst io.Writer, src io.Reader) error {
 			return err
 		}
 	}
+}
+
+// A filled block goes from who received it to who writes it.
+type filled struct {
+	block *[blockSize]byte
+	n     int
+}
+
+// copyAhead is copyBlocks for what comes over TLS: while one block is written,
+// the next one is received and decrypted.
+func (s *stream) copyAhead(dst io.Writer, src io.Reader) error {
+	blocks, written := make(chan filled), make(chan error, 1)
+	go func() { written <- writeBlocks(dst, blocks) }()
+	for {
+		b, err := s.fill(src)
+		select {
+		case blocks <- b:
+		case werr := <-written:
+			putBlock(b.block)
+			return werr
+		}
+		if err == nil {
+			continue
+		}
+		close(blocks)
+		if werr := <-written; err == io.EOF || werr != nil {
+			return werr
+		}
+		return err
+	}
+}
+
+// fill receives until a block is full, or has all that has come.
+func (s *stream) fill(src io.Reader) (filled, error) {
+	b := filled{block: getBlock()}
+	for {
+		n, err := src.Read(b.block[b.n:])
+		b.n += n
+		if err != nil || b.n == blockSize || len(s.data.bulk.in) == 0 {
+			return b, err
+		}
+	}
+}
+
+// writeBlocks writes until there are no more blocks, or one cannot be written.
+func writeBlocks(dst io.Writer, blocks <-chan filled) error {
+	for b := range blocks {
+		_, err := dst.Write(b.block[:b.n])
+		putBlock(b.block)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writer returns where to write what the client is to get, and a function that

@@ -1,7 +1,9 @@
 package ftp_test
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -29,13 +31,7 @@ func TestShutdownFinishesTransfersAndEndsIdleSessions(t *testing.T) {
 		c.expect("421 Server is shutting down, closing the connection")
 		c.expectClosed()
 	}
-	eventually(t, "nothing is accepted any more", func() bool {
-		nc, err := net.Dial("tcp", ts.addr)
-		if err == nil {
-			nc.Close()
-		}
-		return err != nil
-	})
+	ts.awaitStopped()
 	busy.command("NOOP", "200 ...")
 	select {
 	case err := <-done:
@@ -118,4 +114,125 @@ func TestSessionsOfAUserCanBeEnded(t *testing.T) {
 	if r := rec.lastSession(t); r.Reason != "ended" {
 		t.Errorf("%+v", r)
 	}
+}
+
+func TestShutdownLetsWhatWasBegunFinish(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		begin  func(*client) net.Conn
+		finish func(*client, net.Conn)
+	}{
+		"an upload whose data connection was asked for": {
+			begin: func(c *client) net.Conn { return c.data(c.epsv()) },
+			finish: func(c *client, conn net.Conn) {
+				c.command("STOR g", "150 ...")
+				conn.Close()
+				c.expect("226 ...")
+			},
+		},
+		"a download that is continued": {
+			begin: func(c *client) net.Conn {
+				c.command("REST 2", "350 ...")
+				return nil
+			},
+			finish: func(c *client, _ net.Conn) {
+				conn := c.data(c.epsv())
+				c.command("RETR f", "150 ...")
+				if got, _ := io.ReadAll(conn); string(got) != "ntent" {
+					t.Errorf("got %q", got)
+				}
+				c.expect("226 ...")
+			},
+		},
+		"a rename": {
+			begin: func(c *client) net.Conn {
+				c.command("RNFR f", "350 ...")
+				return nil
+			},
+			finish: func(c *client, _ net.Conn) { c.command("RNTO g", "250 ...") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ts := serve(t, plain, nil)
+			ts.write("/f", "content")
+			c := ts.login()
+			conn := tc.begin(c)
+			done := make(chan error, 1)
+			go func() { done <- ts.Shutdown(t.Context()) }()
+			ts.awaitStopped()
+			tc.finish(c, conn)
+			c.expect("421 Server is shutting down, closing the connection")
+			c.expectClosed()
+			if err := <-done; err != nil {
+				t.Errorf("Shutdown: %v", err)
+			}
+		})
+	}
+}
+
+func TestShutdownDoesNotWaitForAClientThatForgotItsDataConnection(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.DataTimeout = 100 * time.Millisecond })
+	c := ts.login()
+	c.epsv()
+	done := make(chan error, 1)
+	go func() { done <- ts.Shutdown(t.Context()) }()
+	c.expect("421 Server is shutting down, closing the connection")
+	c.expectClosed()
+	if err := <-done; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+// A client that sends a command in the very moment is told why it is not
+// served: a reset would take the reply along.
+func TestShutdownIsToldEvenToAClientThatIsAboutToAsk(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string]ftp.ListenerOptions{"plain": plain, "TLS": {Implicit: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ts := serve(t, opts, nil)
+			conn, err := net.Dial("tcp", ts.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if opts.Implicit {
+				conn = tls.Client(conn, clientTLS(0))
+			}
+			lines := bufio.NewReader(conn)
+			if _, err := lines.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() { done <- ts.Shutdown(t.Context()) }()
+			ts.awaitStopped()
+			for range 3 {
+				io.WriteString(conn, "NOOP\r\n")
+			}
+			if line, err := lines.ReadString('\n'); line != "421 Server is shutting down, closing the connection\r\n" {
+				t.Errorf("got %q, %v", line, err)
+			}
+			if _, err := lines.ReadString('\n'); !errors.Is(err, io.EOF) {
+				t.Errorf("then %v, want an orderly end", err)
+			}
+			conn.Close()
+			if err := <-done; err != nil {
+				t.Errorf("Shutdown: %v", err)
+			}
+		})
+	}
+}
+
+// awaitStopped waits until nothing is accepted any more.
+func (ts *testServer) awaitStopped() {
+	ts.t.Helper()
+	eventually(ts.t, "nothing is accepted any more", func() bool {
+		nc, err := net.Dial("tcp", ts.addr)
+		if err == nil {
+			nc.Close()
+		}
+		return err != nil
+	})
 }

@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -198,6 +199,12 @@ func (c *Conn) deadline() (time.Time, *stopError) {
 			at, why = time.Now().Add(limits.IdleTimeout), nil
 		}
 	}
+	if c.stopped.Load() == whenDraining && c.current.Load() == nil && c.midway() {
+		// The client goes on soon, or not at all.
+		if by := time.Unix(0, c.active.Load()).Add(orForever(limits.DataTimeout)); why == nil || by.Before(at) {
+			at, why = by, stopDrain
+		}
+	}
 	if c.state.session == nil && limits.LoginTimeout > 0 {
 		if by := c.state.loginBy.Add(limits.LoginTimeout); why == nil || by.Before(at) {
 			at, why = by, stopLogin
@@ -216,11 +223,21 @@ func (c *Conn) mustStop() error {
 	case whenQuit:
 		return stopQuit
 	case whenDraining:
+		if c.midway() {
+			return nil
+		}
 		return stopDrain
 	case atOnce:
 		return stopEnded
 	}
 	return nil
+}
+
+// midway reports whether the client has asked for what only its next command
+// completes: a data connection, a rename or an offset. A session in which
+// something was refused then would be no idle one.
+func (c *Conn) midway() bool {
+	return c.state.data != nil || c.state.renameFrom != "" || c.state.offset > 0
 }
 
 // leave ends the dialogue because of err.
@@ -258,12 +275,14 @@ func (c *Conn) finish() {
 	c.dropData()
 	user := c.User()
 	c.logout()
-	if c.nc != c.raw {
+	if t, ok := c.nc.(*tls.Conn); ok {
 		// Without close_notify GnuTLS reports an error. The client may not
 		// read any more, so this must not wait for it.
 		c.raw.SetDeadline(time.Now().Add(time.Second))
-		c.nc.Close()
-	} else if c.state.reason == "limit" || c.state.reason == "garbage" {
+		t.CloseWrite()
+	}
+	switch c.state.reason {
+	case "limit", "garbage", stopDrain.reason:
 		c.drain()
 	}
 	if hook := c.server.Hooks.Disconnect; hook != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
@@ -76,6 +77,7 @@ func (s *ftpService) passiveOptions(c *config.Config) ftp.PassiveOptions {
 		Last:     uint16(s.ports.Last),
 		ToldPort: told,
 		Peer:     ftpPeerChecks[c.Passive.PeerCheck],
+		Settle:   time.Duration(c.Passive.Settle),
 		Address: func(ctx context.Context, conn *ftp.Conn) (netip.Addr, error) {
 			return s.teller.tell(ctx, conn.RemoteAddr().Addr(), conn.LocalAddr().Addr())
 		},

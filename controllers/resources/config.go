@@ -58,6 +58,11 @@ func (s Server) Config() *config.Config {
 	return c
 }
 
+// settleNodes is how much later than the first node the last one may learn of a
+// new pod: kube-proxy waits up to a second between two changes of its rules
+// (minSyncPeriod), each on its own, and then takes a moment for the change.
+const settleNodes = 1500 * time.Millisecond
+
 func (s Server) passive() *config.Passive {
 	r := s.Spec.PassivePorts()
 	p := &config.Passive{
@@ -71,6 +76,9 @@ func (s Server) passive() *config.Passive {
 		if s.HidesAddresses() {
 			p.PeerCheck = config.PeerTLSSession
 		}
+	}
+	if s.ByAnyNode() {
+		p.Settle = config.Duration(settleNodes)
 	}
 	return p
 }

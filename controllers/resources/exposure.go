@@ -169,12 +169,13 @@ func (s Server) TrafficPolicy() v1alpha1.TrafficPolicy {
 // HidesAddresses says whether the exposure shows the pods another address than
 // the client's.
 func (s Server) HidesAddresses() bool {
-	e := s.Spec.Expose
-	if len(e.ProxyProtocolFrom) > 0 {
-		return false
-	}
-	external := e.Type == v1alpha1.ExposeLoadBalancer || e.Type == v1alpha1.ExposeNodePort
-	return external && s.TrafficPolicy() == v1alpha1.TrafficCluster
+	return s.ByAnyNode() && len(s.Spec.Expose.ProxyProtocolFrom) == 0
+}
+
+// ByAnyNode says whether clients come by any node, and so perhaps by one with
+// their control connection and by another with a data connection.
+func (s Server) ByAnyNode() bool {
+	return s.external() && s.TrafficPolicy() == v1alpha1.TrafficCluster
 }
 
 // ShownAddress is the one that people are told.

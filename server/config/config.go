@@ -115,6 +115,11 @@ type Passive struct {
 
 	// PeerCheck says which data connections are accepted; default Address.
 	PeerCheck PeerCheck `json:"peerCheck,omitempty"`
+
+	// Settle is how long after the server's first control connection the
+	// first ports are told, for exposures by which data connections come by
+	// other nodes than their control connections; default at once.
+	Settle Duration `json:"settle,omitzero"`
 }
 
 // TellRule is an address told to some clients.

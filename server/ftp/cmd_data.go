@@ -108,8 +108,12 @@ func (c *Conn) awaitData() (*passiveWait, error) {
 	// The port of an earlier PASV may be the very one that is needed now.
 	c.dropData()
 	pool, limits := c.server.passive(), c.limits()
+	options := pool.options()
+	if err := c.server.settle(c.ctx, options.Settle); err != nil {
+		return nil, err
+	}
 	from, first := c.remote.Addr(), true
-	switch peer := pool.options().Peer; {
+	switch peer := options.Peer; {
 	case peer == PeerAny:
 		from = netip.Addr{}
 	case peer == PeerTLSSession && c.state.protected:

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // Shutdown drains the server: listeners are closed, sessions that are idle are
@@ -100,6 +101,7 @@ func (s *Server) start(ln net.Listener) error {
 	}
 	if s.listeners == nil {
 		s.listeners = map[net.Listener]struct{}{}
+		s.started = time.Now()
 	}
 	s.listeners[ln] = struct{}{}
 	return nil
@@ -137,11 +139,39 @@ func (s *Server) add(c *Conn) error {
 		s.byUser = map[string]int{}
 		s.uploads = map[string]struct{}{}
 	}
+	if s.nextID == 0 {
+		s.visited = c.started
+	}
 	s.nextID++
 	c.id = s.nextID
 	s.conns[c] = struct{}{}
 	s.byAddr[addr]++
 	return nil
+}
+
+// A server that had no visitor for so many times PassiveOptions.Settle is known
+// everywhere.
+const settledAlone = 20
+
+// settle waits until ports may be told; see PassiveOptions.Settle.
+func (s *Server) settle(ctx context.Context, after time.Duration) error {
+	s.mu.Lock()
+	wait := time.Until(s.visited.Add(after))
+	if s.visited.Sub(s.started) > settledAlone*after {
+		wait = 0
+	}
+	s.mu.Unlock()
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return errLost
+	}
 }
 
 func (s *Server) remove(c *Conn) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"time"
 )
 
 // PassiveOptions are the properties of a PassivePool.
@@ -28,6 +29,12 @@ type PassiveOptions struct {
 
 	// Peer says who may connect.
 	Peer PeerCheck
+
+	// Settle is for where data connections may come by another way than the
+	// control connection did, and the ways learn of a new server one after the
+	// other. No port is told until so much time has passed since the server's
+	// first control connection, which shows that the first way knows of it.
+	Settle time.Duration
 
 	// WrapListener may wrap the listener of a port, for example to read PROXY
 	// protocol headers. RemoteAddr of the connections that a wrapped listener

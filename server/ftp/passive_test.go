@@ -293,3 +293,31 @@ func portArgument(ip net.IP, port int) string {
 	ip = ip.To4()
 	return fmt.Sprintf("%d,%d,%d,%d,%d,%d", ip[0], ip[1], ip[2], ip[3], port>>8, port&0xff)
 }
+
+func TestNoPortIsToldBeforeAllWaysKnowOfTheServer(t *testing.T) {
+	t.Parallel()
+	const settle = 300 * time.Millisecond
+	opts := tenPorts()
+	opts.Settle = settle
+	ts, _ := servePool(t, plain, opts, nil)
+	start := time.Now()
+	first, second := ts.login(), ts.login()
+	first.epsv()
+	if waited := time.Since(start); waited < settle {
+		t.Errorf("EPSV was answered after %s, want %s", waited, settle)
+	}
+	second.pasv()
+}
+
+func TestAServerThatWasAloneForLongTellsPortsAtOnce(t *testing.T) {
+	t.Parallel()
+	opts := tenPorts()
+	opts.Settle = time.Hour
+	ts, pool := servePool(t, plain, opts, nil)
+	start := time.Now()
+	eventually(t, "some time has passed", func() bool { return time.Since(start) > 50*time.Millisecond })
+	c := ts.login()
+	opts.Settle, opts.ListenAddr = time.Since(start)/30, netip.MustParseAddrPort(ts.addr).Addr()
+	pool.Update(opts)
+	c.epsv()
+}

@@ -98,6 +98,8 @@ type Server struct {
 	empty     chan struct{}       // closed when stopping and the last Conn is gone
 	freePool  *PassivePool        // in place of Passive, if that is nil
 	nextID    uint64
+	started   time.Time // when the first listener was served
+	visited   time.Time // when the first control connection came
 }
 
 // ListenerOptions are the properties of one listener.

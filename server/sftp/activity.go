@@ -11,6 +11,9 @@ type activity struct {
 	last  atomic.Int64 // when something was last asked or sent, since epoch
 	files atomic.Int32 // transfers: files that were read from or written to, and are open
 
+	handles atomic.Int64 // files and folders that are open
+	replies atomic.Int64 // that are not sent yet
+
 	mu      sync.Mutex
 	running int  // requests and commands that are being served
 	over    bool // nothing is served any more
@@ -69,20 +72,23 @@ const (
 )
 
 // drained reports whether nothing would be cut if the session ended now. If so,
-// nothing begins any more. In a hurry, which is for sessions without an open
-// file, a session may end between two files that follow each other at once.
+// nothing begins any more. In a hurry, a session may end between two files that
+// follow each other at once.
 func (a *activity) drained(hurry bool) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.running > 0 || a.replies.Load() > 0 {
+		return a.over
+	}
+	// As long as nothing is being served, nothing is opened.
 	quiet := drainQuiet
 	switch {
 	case a.transfers() > 0:
 		quiet = drainStale
-	case hurry:
+	case hurry && a.handles.Load() == 0:
 		quiet = 0
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	since := time.Duration(sinceEpoch() - a.last.Load())
-	if a.running == 0 && since > quiet {
+	if time.Duration(sinceEpoch()-a.last.Load()) > quiet {
 		a.over = true
 	}
 	return a.over

@@ -14,16 +14,20 @@ func TestADrainEndsASessionOnlyWhereNothingIsCut(t *testing.T) {
 		hurry   bool
 		want    bool
 	}{
-		"just asked for something":            {func(a *activity) { a.touch() }, false, false},
-		"quiet, as between two files":         {func(a *activity) { a.since(drainQuiet / 2) }, false, false},
-		"quiet for longer":                    {func(a *activity) { a.since(2 * drainQuiet) }, false, true},
-		"quiet with a file open":              {func(a *activity) { a.files.Add(1); a.since(2 * drainQuiet) }, false, false},
-		"quiet with a file open it left":      {func(a *activity) { a.files.Add(1); a.since(2 * drainStale) }, false, true},
-		"a request that takes long":           {func(a *activity) { a.begin(); a.since(2 * drainStale) }, false, false},
-		"a request that has just been served": {func(a *activity) { a.begin(); a.since(2 * drainStale); a.done() }, false, false},
-		"in a hurry, between two files":       {func(a *activity) { a.since(drainQuiet / 2) }, true, true},
-		"in a hurry, in a file":               {func(a *activity) { a.files.Add(1); a.since(drainQuiet / 2) }, true, false},
-		"in a hurry, in a request":            {func(a *activity) { a.begin(); a.since(drainQuiet / 2) }, true, false},
+		"just asked for something":             {func(a *activity) { a.touch() }, false, false},
+		"quiet, as between two files":          {func(a *activity) { a.since(drainQuiet / 2) }, false, false},
+		"quiet for longer":                     {func(a *activity) { a.since(2 * drainQuiet) }, false, true},
+		"quiet with a file open":               {func(a *activity) { a.files.Add(1); a.since(2 * drainQuiet) }, false, false},
+		"quiet with a file open it left":       {func(a *activity) { a.files.Add(1); a.since(2 * drainStale) }, false, true},
+		"a request that takes long":            {func(a *activity) { a.begin(); a.since(2 * drainStale) }, false, false},
+		"a request that has just been served":  {func(a *activity) { a.begin(); a.since(2 * drainStale); a.done() }, false, false},
+		"in a hurry, between two files":        {func(a *activity) { a.since(drainQuiet / 2) }, true, true},
+		"in a hurry, in a file":                {func(a *activity) { a.files.Add(1); a.since(drainQuiet / 2) }, true, false},
+		"in a hurry, in a request":             {func(a *activity) { a.begin(); a.since(drainQuiet / 2) }, true, false},
+		"in a hurry, before the first write":   {func(a *activity) { a.handles.Add(1); a.since(drainQuiet / 2) }, true, false},
+		"in a hurry, with a file it left":      {func(a *activity) { a.handles.Add(1); a.since(2 * drainQuiet) }, true, true},
+		"in a hurry, before a reply is sent":   {func(a *activity) { a.replies.Add(1); a.since(drainQuiet / 2) }, true, false},
+		"quiet, with a reply that is not read": {func(a *activity) { a.replies.Add(1); a.since(2 * drainStale) }, false, false},
 	} {
 		a := &activity{}
 		tc.prepare(a)

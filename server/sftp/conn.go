@@ -49,7 +49,6 @@ type stats struct {
 	downloaded   atomic.Int64
 	uploaded     atomic.Int64
 	failedLogins atomic.Int64
-	handles      atomic.Int64
 }
 
 // ID returns a number that no other connection of the server has.
@@ -99,7 +98,7 @@ func (c *Conn) info() SessionInfo {
 	defer c.mu.Unlock()
 	return SessionInfo{
 		ID: c.id, User: c.user, Remote: c.remote, Local: c.local, Listener: c.listener, Start: c.start,
-		Client: c.client, Channels: len(c.channels), Handles: int(c.stats.handles.Load()), Idle: c.activity.idle(),
+		Client: c.client, Channels: len(c.channels), Handles: int(c.activity.handles.Load()), Idle: c.activity.idle(),
 		Bytes: c.stats.downloaded.Load() + c.stats.uploaded.Load(), Transfers: c.activity.transfers(),
 	}
 }

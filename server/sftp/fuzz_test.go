@@ -157,7 +157,7 @@ func FuzzPackets(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		ch, pipe := fuzzChannel(t, append(call(fxpInit, 3), input...))
 		ch.serveSFTP()
-		if n := ch.conn.stats.handles.Load(); n != 0 {
+		if n := ch.conn.activity.handles.Load(); n != 0 {
 			t.Errorf("%d handles are left", n)
 		}
 		if n := ch.conn.activity.transfers(); n != 0 {

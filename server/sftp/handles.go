@@ -77,19 +77,19 @@ var errAborted = errors.New("sftp: the client went away before it closed the fil
 
 // reserveHandle makes sure that a client may have one more handle.
 func (s *subsystem) reserveHandle() error {
-	n := s.conn.stats.handles.Add(1)
+	n := s.conn.activity.handles.Add(1)
 	limit := int64(s.conn.limits().MaxHandles)
 	if limit == 0 || n <= limit {
 		return nil
 	}
-	s.conn.stats.handles.Add(-1)
+	s.conn.activity.handles.Add(-1)
 	if s.refused++; s.refused > 1000 {
 		return errTooManyHandles
 	}
 	return Errorf(StatusFailure, "Too many open files: %d is the limit of a connection", limit)
 }
 
-func (s *subsystem) releaseHandle() { s.conn.stats.handles.Add(-1) }
+func (s *subsystem) releaseHandle() { s.conn.activity.handles.Add(-1) }
 
 // add gives a handle a number, and replies with it.
 func (s *subsystem) add(r *request, h *handle) error {

@@ -71,6 +71,7 @@ func (o *replies) enqueue(p *pending) error {
 	if err != nil {
 		return err
 	}
+	o.ch.conn.activity.replies.Add(1)
 	o.queue <- p
 	return nil
 }
@@ -78,9 +79,11 @@ func (o *replies) enqueue(p *pending) error {
 func (o *replies) run() {
 	defer close(o.ended)
 	var batch []byte // small replies, which go in one packet of SSH
+	var batched int64
 	flush := func() {
 		o.write(batch)
-		batch = batch[:0]
+		o.ch.conn.activity.replies.Add(-batched)
+		batch, batched = batch[:0], 0
 	}
 	for p := range o.queue {
 		if !p.complete() {
@@ -94,9 +97,11 @@ func (o *replies) run() {
 		}
 		if len(p.packet) < smallPacket {
 			batch = append(batch, p.packet...)
+			batched++
 		} else {
 			flush()
 			o.write(p.packet)
+			o.ch.conn.activity.replies.Add(-1)
 		}
 		o.release(p)
 		if len(o.queue) == 0 || len(batch) > sendChunk-smallPacket {

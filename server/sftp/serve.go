@@ -141,7 +141,7 @@ func (c *Conn) watchPeriod() time.Duration {
 // watch ends the connection if it is idle, stalled or drained.
 func (c *Conn) watch(draining bool) {
 	switch l := c.limits(); {
-	case draining && c.activity.drained(c.server.hurry.Load() && c.stats.handles.Load() == 0):
+	case draining && c.activity.drained(c.server.hurry.Load()):
 		c.end(endDrain)
 	case l.StallTimeout > 0 && c.stalled() > l.StallTimeout:
 		c.end(endStalled)

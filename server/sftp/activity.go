@@ -40,11 +40,15 @@ func (a *activity) idle() time.Duration {
 
 // begin notes that something is being served, until done is called. It returns
 // false if the connection is at its end: a request that came too late is not
-// served, so that the client knows that nothing was done.
-func (a *activity) begin() bool {
+// served, so that the client knows that nothing was done. In a hurry, that is
+// any request between two files.
+func (a *activity) begin(hurry bool) bool {
 	a.touch()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if hurry && a.running == 0 && a.handles.Load() == 0 {
+		a.over = true
+	}
 	if a.over {
 		return false
 	}
@@ -78,7 +82,7 @@ func (a *activity) drained(hurry bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.running > 0 || a.replies.Load() > 0 {
-		return a.over
+		return false
 	}
 	// As long as nothing is being served, nothing is opened.
 	quiet := drainQuiet

@@ -19,11 +19,11 @@ func TestADrainEndsASessionOnlyWhereNothingIsCut(t *testing.T) {
 		"quiet for longer":                     {func(a *activity) { a.since(2 * drainQuiet) }, false, true},
 		"quiet with a file open":               {func(a *activity) { a.files.Add(1); a.since(2 * drainQuiet) }, false, false},
 		"quiet with a file open it left":       {func(a *activity) { a.files.Add(1); a.since(2 * drainStale) }, false, true},
-		"a request that takes long":            {func(a *activity) { a.begin(); a.since(2 * drainStale) }, false, false},
-		"a request that has just been served":  {func(a *activity) { a.begin(); a.since(2 * drainStale); a.done() }, false, false},
+		"a request that takes long":            {func(a *activity) { a.begin(false); a.since(2 * drainStale) }, false, false},
+		"a request that has just been served":  {func(a *activity) { a.begin(false); a.since(2 * drainStale); a.done() }, false, false},
 		"in a hurry, between two files":        {func(a *activity) { a.since(drainQuiet / 2) }, true, true},
 		"in a hurry, in a file":                {func(a *activity) { a.files.Add(1); a.since(drainQuiet / 2) }, true, false},
-		"in a hurry, in a request":             {func(a *activity) { a.begin(); a.since(drainQuiet / 2) }, true, false},
+		"in a hurry, in a request":             {func(a *activity) { a.begin(false); a.since(drainQuiet / 2) }, true, false},
 		"in a hurry, before the first write":   {func(a *activity) { a.handles.Add(1); a.since(drainQuiet / 2) }, true, false},
 		"in a hurry, with a file it left":      {func(a *activity) { a.handles.Add(1); a.since(2 * drainQuiet) }, true, true},
 		"in a hurry, before a reply is sent":   {func(a *activity) { a.replies.Add(1); a.since(drainQuiet / 2) }, true, false},
@@ -43,10 +43,35 @@ func TestNothingBeginsAfterTheEndOfADrain(t *testing.T) {
 	if !a.drained(false) {
 		t.Fatal("an idle session is not drained")
 	}
-	if a.begin() {
+	if a.begin(false) {
 		t.Error("a request was served after the session was said to be idle: its file would be cut")
 	}
 	if !a.drained(false) {
 		t.Error("the request that came too late brought the session back")
+	}
+}
+
+func TestInAHurryNothingBeginsBetweenTwoFiles(t *testing.T) {
+	a := &activity{}
+	a.handles.Add(1)
+	if !a.begin(true) {
+		t.Error("a request about an open file was not served")
+	}
+	a.handles.Add(-1) // it closes the file
+	if !a.begin(true) {
+		t.Error("a request was not served while another one was")
+	}
+	a.done()
+	a.done()
+	if a.begin(true) || a.begin(false) {
+		t.Error("a request between two files was served")
+	}
+	a.replies.Add(1)
+	if a.drained(true) {
+		t.Error("the session is drained with a reply that is not sent yet")
+	}
+	a.replies.Add(-1)
+	if !a.drained(true) {
+		t.Error("the session is not drained")
 	}
 }

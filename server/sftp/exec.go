@@ -7,7 +7,7 @@ import (
 
 // exec serves a command (RFC 4254 section 6.5) and returns its exit status.
 func (ch *channel) exec(command string) int {
-	if !ch.conn.activity.begin() {
+	if !ch.conn.activity.begin(ch.conn.server.hurry.Load()) {
 		return 255
 	}
 	defer ch.conn.activity.done()

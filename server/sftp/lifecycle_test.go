@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	pkgsftp "github.com/pkg/sftp"
+
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp/rootfs"
 )
@@ -84,6 +86,36 @@ func TestARunningTransferFinishesInADrain(t *testing.T) {
 		if tr.Err != nil {
 			t.Errorf("the transfer ended with %v", tr.Err)
 		}
+	}
+}
+
+func TestADrainCutsNoFileOfASessionThatNeverRests(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	conn := f.ssh()
+	client, err := pkgsftp.NewClient(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := f.shutdown(2 * time.Second)
+	files := 0
+	for {
+		file, err := client.Create("/f")
+		if err != nil {
+			break // the server has ended the session
+		}
+		_, err = file.Write([]byte("content"))
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Fatalf("after %d files, one was cut: %v", files, err)
+		}
+		files++
+	}
+	conn.Close()
+	if err := <-done; err != nil {
+		t.Errorf("Shutdown returned %v after %d files", err, files)
+	}
+	if s := f.events.session(t); s.Reason != "drain" {
+		t.Errorf("ended as %q", s.Reason)
 	}
 }
 

@@ -91,6 +91,8 @@ func (ch *channel) serveSFTP() int {
 		return 0
 	case errors.Is(err, errTooManyHandles):
 		ch.conn.end(endHandles)
+	case errors.Is(err, errOver):
+		ch.conn.end(endDrain)
 	case ch.ctx.Err() == nil:
 		s.log.Debug("a session of SFTP failed", "error", err)
 	}
@@ -176,7 +178,7 @@ var packetBuffers = sync.Pool{New: func() any { b := make([]byte, 4+maxPacket); 
 
 // serveRequest serves one request. Its error ends the session.
 func (s *subsystem) serveRequest(b []byte) error {
-	if !s.conn.activity.begin() {
+	if !s.conn.activity.begin(s.conn.server.hurry.Load()) {
 		return errOver
 	}
 	defer s.conn.activity.done()

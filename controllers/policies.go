@@ -28,7 +28,7 @@ func (p *pass) reconcilePolicies(ctx context.Context) error {
 	if *spec.Replicas == 0 || p.server.OneNode || p.exclusive() {
 		return p.drop(ctx, &policyv1.PodDisruptionBudget{}, resources.DisruptionName(p.server.Name))
 	}
-	return p.put(ctx, p.server.Disruption(*spec.Replicas))
+	return p.put(ctx, p.server.Disruption())
 }
 
 // olderPorts are the ports, besides the wanted ones, on which pods still serve.

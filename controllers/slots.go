@@ -73,7 +73,7 @@ func (p *pass) sayProgress(have rollout.Observed, want rollout.Wanted, decision 
 func (p *pass) reconcileShared(ctx context.Context) error {
 	replicas := *p.server.Spec.Replicas
 	exclusive := p.exclusive()
-	if err := p.put(ctx, p.server.SharedDeployment(replicas, !exclusive)); err != nil {
+	if err := p.put(ctx, p.server.SharedDeployment(replicas+p.leavingShared(), !exclusive)); err != nil {
 		return err
 	}
 	ready := int32(0)
@@ -100,6 +100,18 @@ func (p *pass) reconcileShared(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leavingShared is how many pods of the shared Deployment should move. Each gets
+// its replacement first, and can then be evicted.
+func (p *pass) leavingShared() (leaving int32) {
+	for i := range p.pods {
+		pod := &p.pods[i]
+		if pod.Labels[v1alpha1.LabelSlot] == resources.SharedSlot && !terminating(pod) && p.leaving(pod) {
+			leaving++
+		}
+	}
+	return leaving
 }
 
 // exclusive says whether two pods cannot run at once in one place.

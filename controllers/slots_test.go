@@ -198,8 +198,8 @@ func TestACordonedNodeIsLeftAndThePodsAreHeldUntilThen(t *testing.T) {
 	t.Parallel()
 	c, fs, _ := running(t, 1, manyNodes)
 	budget := get(t, c.ns, "files", &policyv1.PodDisruptionBudget{})
-	if budget.Spec.MinAvailable.IntValue() != 1 {
-		t.Errorf("the budget wants %v pods", budget.Spec.MinAvailable)
+	if u := budget.Spec.MaxUnavailable; u == nil || u.IntValue() != 0 {
+		t.Errorf("the budget lets %v pods be evicted", u)
 	}
 	newNode(t, "cordoned", "198.18.0.81")
 	c.change(fs, image("registry.example/fileserver:2"))
@@ -258,6 +258,41 @@ func TestSFTPAloneIsOneDeployment(t *testing.T) {
 	c.start("files-1", "slots")
 	c.have("files-0", "files-1")
 	_ = shared
+}
+
+func TestAPodWithoutASlotOnACordonedNodeGetsItsReplacementFirst(t *testing.T) {
+	t.Parallel()
+	c := cluster{t, namespace(t)}
+	fs := fileServer(c.ns, "files")
+	manyNodes(&fs.Spec)
+	fs.Spec.Protocols = &v1alpha1.Protocols{SFTP: &v1alpha1.SFTP{Port: 22}}
+	create(t, fs)
+	newNode(t, "slots", "198.18.0.80")
+	newNode(t, "cordoned-shared", "198.18.0.82")
+	c.address("files", "198.51.100.52")
+	replicas := func(want int32) {
+		t.Helper()
+		eventually(t, func() error {
+			if got := *c.deployment("files").Spec.Replicas; got != want {
+				return fmt.Errorf("the Deployment has %d replicas, want %d", got, want)
+			}
+			return nil
+		})
+	}
+	moving := c.start("files", "cordoned-shared")
+	ready(t, fs, v1alpha1.ReasonReady)
+	replicas(1)
+	if b := get(t, c.ns, "files", &policyv1.PodDisruptionBudget{}); b.Spec.MinAvailable.IntValue() != 1 {
+		t.Errorf("the budget wants %v pods", b.Spec.MinAvailable)
+	}
+	node := &corev1.Node{}
+	node.Name = "cordoned-shared"
+	update(t, node, func() { node.Spec.Unschedulable = true })
+	replicas(2)
+	c.start("files", "slots")
+	c.end(moving) // it is evicted
+	replicas(1)
+	c.gone(moving)
 }
 
 func TestOnTheHostNetworkTheOldPodEndsFirst(t *testing.T) {

@@ -169,7 +169,8 @@ func TestNetworkPolicy(t *testing.T) {
 }
 
 func TestDisruption(t *testing.T) {
-	golden(t, "poddisruptionbudget", "two replicas", server(t, `{replicas: 2}`).Disruption(2))
+	golden(t, "poddisruptionbudget", "slots", server(t, `{replicas: 2}`).Disruption())
+	golden(t, "poddisruptionbudget", "SFTP alone", server(t, `{replicas: 2, protocols: {sftp: {}}}`).Disruption())
 }
 
 func TestCertificateOfCertManager(t *testing.T) {

@@ -90,7 +90,9 @@ func (l *load) finish() report {
 	return l.wait()
 }
 
-func (r report) lossless() bool { return r.Cut == 0 && r.Refused == 0 && r.Transfers > 0 }
+func (r report) lossless() bool {
+	return r.Cut == 0 && r.Refused == 0 && r.Unreached == 0 && r.Transfers > 0
+}
 
 func (r report) String() string {
 	s := fmt.Sprintf("transfers=%d cut=%d refused=%d reconnected=%d unreached=%d",

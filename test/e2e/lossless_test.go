@@ -4,14 +4,18 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/test/clients"
 	"github.com/fileserver-dev/fileserver-operator/test/cluster"
-	"github.com/fileserver-dev/fileserver-operator/test/operator"
 )
 
 // nextImage is the server's image with another name, as of another release.
@@ -28,34 +32,40 @@ func loadNextImage(ctx context.Context) error {
 	return kube.Load(ctx, archive)
 }
 
+// The ports after the change of ports. Clients know both.
+const otherFTP, otherSFTP = 2121, 2222
+
+// sessions is how many transfer while something happens.
+const sessions = 40
+
 // TestNoChangeCutsATransfer changes everything that can change while sessions
-// of all kinds move files without pause.
+// of all kinds move small and large files without pause.
 func TestNoChangeCutsATransfer(t *testing.T) {
 	if err := loadNextImage(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	n := newSpace(t)
-	target := n.serve("{replicas: 2, drain: {timeout: 40s}, " + spread + "}")
-	patch := func(spec string) {
-		n.kubectl("patch", "fileserver", "files", "--type=merge", "-p", `{"spec":`+spec+`}`)
+	target := n.serve("{replicas: 4, passive: {ports: {first: 50000, last: 50059}}, drain: {timeout: 30s}, " + spread + "}")
+	n.settled(4)
+	patch := func(spec string) func() {
+		return func() { n.kubectl("patch", "fileserver", "files", "--type=merge", "-p", `{"spec":`+spec+`}`) }
 	}
 	for _, event := range []struct {
 		name     string
 		do       func()
-		replicas int
+		replicas int // afterwards
+		least    int // pods that serve at any time
 	}{
-		{"image", func() { patch(`{"image":"` + nextImage + `"}`) }, 2},
-		{"scale-up", func() { patch(`{"replicas":4}`) }, 4},
-		{"scale-down", func() { patch(`{"replicas":1}`) }, 1},
-		{"settings", func() { patch(`{"replicas":2,"sessions":{"max":500}}`) }, 2},
-		{"operator-away", func() {
-			n.operator("--replicas=0")
-			defer n.operator("--replicas=1")
-			patch(`{"podTemplate":{"labels":{"changed":"once"}}}`)
-		}, 2},
+		{"image", patch(`{"image":"` + nextImage + `"}`), 4, 4},
+		{"scale-down", patch(`{"replicas":1}`), 1, 1},
+		{"scale-up", patch(`{"replicas":4}`), 4, 1},
+		{"drain", n.drainNode, 4, 4},
+		{"ports", patch(fmt.Sprintf(`{"protocols":{"ftp":{"port":%d},"ftps":{},"sftp":{"port":%d}},
+			"passive":{"ports":{"first":51000,"last":51059}}}`, otherFTP, otherSFTP)), 4, 4},
+		{"operator-killed", n.killOperatorInRollout, 4, 4},
 	} {
-		l := startLoad(t.Context(), t, target, "-sessions", "40", "-connect-for", "20s", "-size", "32768",
-			"-kinds", "ftp-epsv,ftp-pasv,ftps-epsv,ftps-pasv,sftp")
+		l := n.startSessions(target)
+		served := n.watchServing()
 		event.do()
 		n.settled(event.replicas)
 		r := l.finish()
@@ -63,20 +73,80 @@ func TestNoChangeCutsATransfer(t *testing.T) {
 		if !r.lossless() {
 			t.Errorf("%s: %s", event.name, r)
 		}
+		if least := served(); least < event.least {
+			t.Errorf("%s: at some time only %d pods served, want %d", event.name, least, event.least)
+		}
 	}
 }
 
-// operator scales the operator itself and waits until that is done.
-func (n *space) operator(replicas string) {
+// startSessions has sessions of all kinds transfer, and waits until they do.
+func (n *space) startSessions(target clients.Target) *load {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	for _, args := range [][]string{
-		{"-n", operator.Namespace, "scale", "deployment", operator.Release, replicas},
-		{"-n", operator.Namespace, "rollout", "status", "deployment", operator.Release},
-	} {
-		if _, err := kube.Kubectl(ctx, args...); err != nil {
-			n.t.Fatal(err)
+	l := startLoad(n.t.Context(), n.t, target, "-sessions", strconv.Itoa(sessions), "-connect-for", "20s",
+		"-ftp", fmt.Sprintf("%d,%d", target.FTP, otherFTP), "-sftp", fmt.Sprintf("%d,%d", target.SFTP, otherSFTP),
+		"-kinds", "ftp-epsv,ftp-pasv,ftps-epsv,ftps-pasv,sftp", "-size", strconv.Itoa(32<<10), "-large", strconv.Itoa(8<<20))
+	n.eventually("all sessions have begun", func() error {
+		begun, err := n.sessions()
+		if err == nil && begun != sessions {
+			err = fmt.Errorf("there are %d, want %d", begun, sessions)
+		}
+		return err
+	})
+	return l
+}
+
+// sessions are how many the pods say that they serve.
+func (n *space) sessions() (sum int, err error) {
+	for _, p := range n.pods() {
+		out, err := kube.Kubectl(n.t.Context(), "get", "--raw",
+			fmt.Sprintf("/api/v1/namespaces/%s/pods/%s:%d/proxy%s", n.name, p.Name, config.PortHTTP, config.PathConfig))
+		if err != nil {
+			return 0, err
+		}
+		var loaded config.Loaded
+		if err := json.Unmarshal([]byte(out), &loaded); err != nil {
+			return 0, err
+		}
+		sum += loaded.Sessions
+	}
+	return sum, nil
+}
+
+// drainNode drains the node on which the operator runs, so that it has to move
+// as well.
+func (n *space) drainNode() {
+	n.t.Helper()
+	node := n.operatorPods()[0].Node
+	defer n.kubectl("uncordon", node)
+	n.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout="+deadline.String())
+	for _, p := range n.pods() {
+		if p.Node == node {
+			n.t.Errorf("the pod %s is still on the drained node", p.Name)
 		}
 	}
+}
+
+// killOperatorInRollout kills the operator when some pods have been replaced
+// and some have not, and keeps it away for a minute.
+func (n *space) killOperatorInRollout() {
+	n.t.Helper()
+	halfway := func() error {
+		images := map[string]int{}
+		for _, p := range n.pods() {
+			if p.serves() {
+				images[p.Image]++
+			}
+		}
+		if len(images) != 2 {
+			return fmt.Errorf("of each image, so many pods serve: %v", images)
+		}
+		return nil
+	}
+	n.kubectl("patch", "fileserver", "files", "--type=merge", "-p", `{"spec":{"image":null}}`)
+	n.eventually("some pods have been replaced", halfway)
+	n.killOperator()
+	defer n.scaleOperator(1)
+	n.throughout(time.Minute, func() error {
+		return errors.Join(n.operatorAway(), halfway())
+	})
 }

@@ -28,40 +28,53 @@ type Report struct {
 	Refused int
 	// Reconnected are goodbyes, after each of which the session was made anew.
 	Reconnected int
-	// Unreached are transfers whose data connection could not be made. A node may
-	// learn of a new pod's passive ports up to a second later than of its control
-	// port, so these are counted by themselves.
+	// Unreached are transfers whose data connection could not be made.
 	Unreached int
-	// Errors are some of the texts behind Cut and Refused.
+	// Errors are some of the texts behind Cut, Refused and Unreached.
 	Errors []string `json:",omitempty"`
 }
 
 // options are what the sessions need to know.
 type options struct {
 	host            string
-	ftp, ftps, sftp int
+	ftp, ftps, sftp ports
 	user, password  string
 	kinds           []string
 	transfers       int
-	size            int
+	size, large     int
 	connectFor      time.Duration // how long a refused connection is tried again
 }
 
+// ports are where a protocol may be served: clients know of a change of ports.
+type ports []string
+
+func (p *ports) String() string { return strings.Join(*p, ",") }
+
+// Set takes ports with commas between them.
+func (p *ports) Set(s string) error {
+	*p = strings.Split(s, ",")
+	return nil
+}
+
 func main() {
-	var o options
+	o := options{ftp: ports{"21"}, ftps: ports{"990"}, sftp: ports{"22"}}
 	var kinds string
 	sessions := flag.Int("sessions", 1, "how many run side by side")
 	flag.StringVar(&o.host, "host", "", "address of the server")
-	flag.IntVar(&o.ftp, "ftp", 21, "port")
-	flag.IntVar(&o.ftps, "ftps", 990, "port")
-	flag.IntVar(&o.sftp, "sftp", 22, "port")
+	flag.Var(&o.ftp, "ftp", "port, or several to be tried in turn")
+	flag.Var(&o.ftps, "ftps", "port, or several to be tried in turn")
+	flag.Var(&o.sftp, "sftp", "port, or several to be tried in turn")
 	flag.StringVar(&o.user, "user", "", "who logs in; the password is in the environment, as PASSWORD")
 	flag.StringVar(&kinds, "kinds", "ftp-epsv,ftp-pasv,ftps-epsv,ftps-pasv,sftp", "kinds of sessions, in turn")
 	flag.IntVar(&o.transfers, "transfers", 0, "how many each session makes; 0: until standard input ends")
-	flag.IntVar(&o.size, "size", 64<<10, "bytes of a file; every fourth is sixteen times as large")
+	flag.IntVar(&o.size, "size", 64<<10, "bytes of a file")
+	flag.IntVar(&o.large, "large", 0, "bytes of every fourth file; 0: sixteen times as many as of the others")
 	flag.DurationVar(&o.connectFor, "connect-for", 0, "how long a connection that is refused is tried again, and not counted")
 	flag.Parse()
 	o.password, o.kinds = os.Getenv("PASSWORD"), strings.Split(kinds, ",")
+	if o.large == 0 {
+		o.large = 16 * o.size
+	}
 
 	ctx, stop := context.WithCancel(context.Background())
 	if o.transfers == 0 {

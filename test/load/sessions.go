@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/textproto"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,10 +20,26 @@ const patience = 60 * time.Second
 // dial makes a session of the worker's kind: "sftp", or ftp, ftps (implicit) or
 // plain, with "-epsv" or "-pasv" behind.
 func (w *worker) dial() (session, error) {
-	if w.kind == "sftp" {
-		return w.dialSFTP()
-	}
 	protocol, mode, _ := strings.Cut(w.kind, "-")
+	at, dial := w.ftp, func(address string) (session, error) { return w.dialFTP(address, protocol, mode) }
+	switch protocol {
+	case "sftp":
+		at, dial = w.sftp, w.dialSFTP
+	case "ftps":
+		at = w.ftps
+	}
+	var failed error
+	for _, port := range at {
+		s, err := dial(net.JoinHostPort(w.host, port))
+		if err == nil {
+			return s, nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	return nil, failed
+}
+
+func (w *worker) dialFTP(address, protocol, mode string) (session, error) {
 	f := &ftpSession{protocol: protocol, tls: &tls.Config{
 		// The tests are about what becomes of transfers, not about certificates.
 		InsecureSkipVerify: true, ServerName: w.host, ClientSessionCache: tls.NewLRUClientSessionCache(4),
@@ -32,19 +47,17 @@ func (w *worker) dial() (session, error) {
 	options := []ftp.DialOption{
 		ftp.DialWithTimeout(patience), ftp.DialWithDisabledEPSV(mode == "pasv"), ftp.DialWithDialFunc(f.dial),
 	}
-	port := w.ftp
 	switch protocol {
 	case "ftp":
 		options = append(options, ftp.DialWithExplicitTLS(f.tls))
 	case "ftps":
-		port = w.ftps
 		options = append(options, ftp.DialWithTLS(f.tls))
 	case "plain":
 	default:
 		return nil, fmt.Errorf("there is no kind %q", w.kind)
 	}
 	var err error
-	if f.conn, err = ftp.Dial(net.JoinHostPort(w.host, strconv.Itoa(port)), options...); err != nil {
+	if f.conn, err = ftp.Dial(address, options...); err != nil {
 		return nil, err
 	}
 	if err := f.conn.Login(w.user, w.password); err != nil {
@@ -104,8 +117,9 @@ func (s *ftpSession) get(name string, w io.Writer) error {
 }
 
 // goodbye knows reply 421 (RFC 959 section 5.4), which may come in place of the
-// reply to any command. The library tries PASV when EPSV is answered so, and
-// then finds the connection closed: without a data connection that is the same.
+// reply to any command, but not once a data connection was made. The library
+// tries PASV when EPSV is answered so, and then finds the connection closed:
+// without a data connection that is the same.
 func (s *ftpSession) goodbye(err error) error {
 	var code *textproto.Error
 	switch {
@@ -113,23 +127,21 @@ func (s *ftpSession) goodbye(err error) error {
 		return nil
 	case s.unreached:
 		return fmt.Errorf("%w: %w", errUnreached, err)
-	case errors.As(err, &code) && code.Code == 421:
-		return errGoodbye
-	case !errors.As(err, &code) && !s.data:
+	case !s.data && (!errors.As(err, &code) || code.Code == 421):
 		return errGoodbye
 	}
 	return err
 }
 
-func (w *worker) dialSFTP() (session, error) {
-	c, err := ssh.Dial("tcp", net.JoinHostPort(w.host, strconv.Itoa(w.sftp)), &ssh.ClientConfig{
+func (w *worker) dialSFTP(address string) (session, error) {
+	c, err := ssh.Dial("tcp", address, &ssh.ClientConfig{
 		User: w.user, Auth: []ssh.AuthMethod{ssh.Password(w.password)},
 		HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: patience,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s, err := sftp.NewClient(c)
+	s, err := sftp.NewClient(c, sftp.UseConcurrentWrites(true)) // as other programs do
 	if err != nil {
 		c.Close()
 		return nil, err

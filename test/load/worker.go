@@ -85,7 +85,7 @@ func (w *worker) transfer(s session, n int) bool {
 	}
 	size := w.size
 	if n%4 == 3 {
-		size *= 16
+		size = w.large
 	}
 	name := fmt.Sprintf("load-%d-%d", w.id, n%8)
 	content := make([]byte, size)

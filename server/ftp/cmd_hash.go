@@ -94,28 +94,28 @@ func xhash(name string) func(*Conn, string) error {
 
 // hashRange parses a name that may be quoted and may be followed by the range
 // of bytes to look at, of which the end is not included; -1 is the file's end.
+// A name without quotes may itself end in numbers: the longest is meant that
+// exists.
 func (c *Conn) hashRange(arg string) (name string, start, end int64, err error) {
 	if words, ok := splitQuoted(arg); ok && strings.HasPrefix(arg, `"`) {
 		return rangeOf(words)
 	}
-	name, err = c.resolve(arg)
-	if err != nil {
-		return "", 0, 0, err
-	}
-	if _, err := c.state.session.Stat(c.ctx, name); !errors.Is(err, fs.ErrNotExist) {
-		return arg, 0, -1, nil
-	}
-	// Not a name as a whole, so perhaps one with numbers behind it.
 	words := strings.Split(arg, " ")
-	for numbers := min(2, len(words)-1); numbers > 0; numbers-- {
-		at := len(words) - numbers
-		if name, start, end, err := rangeOf(append([]string{strings.Join(words[:at], " ")}, words[at:]...)); err == nil {
-			return name, start, end, nil
+	for at := len(words); ; at-- {
+		name := strings.Join(words[:at], " ")
+		resolved, err := c.resolve(name)
+		if err != nil {
+			return "", 0, 0, err
+		}
+		numbers := len(words) - at
+		exists := !errors.Is(c.exists(resolved), fs.ErrNotExist)
+		if exists || numbers == 2 || at == 1 || !isNumber(words[at-1]) {
+			return rangeOf(append([]string{name}, words[at:]...))
 		}
 	}
-	return arg, 0, -1, nil
 }
 
+// rangeOf reads a name, and up to two numbers behind it.
 func rangeOf(words []string) (name string, start, end int64, err error) {
 	if len(words) == 0 || len(words) > 3 || words[0] == "" {
 		return "", 0, 0, errSyntax
@@ -131,10 +131,17 @@ func rangeOf(words []string) (name string, start, end int64, err error) {
 			return "", 0, 0, err
 		}
 		if end < start {
-			return "", 0, 0, errSyntax
+			return "", 0, 0, errRange
 		}
 	}
 	return words[0], start, end, nil
+}
+
+var errRange = &Error{501, "The range ends before it starts"}
+
+func isNumber(s string) bool {
+	_, err := parseNumber(s)
+	return err == nil
 }
 
 func parseNumber(s string) (int64, error) {

@@ -44,7 +44,7 @@ const dataHead = 4 + 1 + 4 + 4
 
 // readFile reads from a file into the reply p.
 func (s *subsystem) readFile(p *pending, h *handle, id uint32, offset int64, length uint32) {
-	p.buffer = packetBuffers.Get().(*[]byte)
+	p.buffer = getBuffer(dataHead + int(length))
 	b := *p.buffer
 	n, err := h.file.ReadAt(b[dataHead:dataHead+length], offset)
 	if n == 0 {
@@ -134,8 +134,8 @@ func overlap(a, b, length uint64) bool {
 }
 
 func (s *subsystem) copyRange(from, to *handle, fromOffset, toOffset, length int64) error {
-	buf := packetBuffers.Get().(*[]byte)
-	defer packetBuffers.Put(buf)
+	buf := getBuffer(maxData)
+	defer putBuffer(buf)
 	for length > 0 {
 		if err := s.ctx.Err(); err != nil {
 			return err

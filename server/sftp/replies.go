@@ -29,7 +29,7 @@ type replies struct {
 type pending struct {
 	packet []byte
 	ready  chan struct{}
-	buffer *[]byte // of packetBuffers, behind packet
+	buffer *[]byte // of getBuffer, behind packet
 	size   int     // counted in ahead
 	data   int     // how much of packet is of a file
 }
@@ -146,7 +146,7 @@ func (o *replies) fail(err error) {
 
 func (o *replies) release(p *pending) {
 	if p.buffer != nil {
-		packetBuffers.Put(p.buffer)
+		putBuffer(p.buffer)
 		p.buffer = nil
 	}
 	if p.size > 0 {

@@ -200,8 +200,8 @@ func (s *scp) receiveFile(name string, h scpHeader, times *scpHeader) error {
 // receiveData takes size bytes. When those cannot be written, they are read
 // all the same, for the client sends them; writeErr says why.
 func (s *scp) receiveData(f File, size int64, t *transfer) (writeErr, err error) {
-	buf := packetBuffers.Get().(*[]byte)
-	defer packetBuffers.Put(buf)
+	buf := getBuffer(int(min(size, maxData)))
+	defer putBuffer(buf)
 	for at := int64(0); at < size; {
 		if err := s.ctx.Err(); err != nil {
 			return writeErr, err

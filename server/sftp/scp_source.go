@@ -189,8 +189,8 @@ func (s *scp) sendFile(name string) error {
 // sendData sends size bytes. When the file cannot be read to there, the rest is
 // zeros, for the client waits for as much as it was told; readErr says why.
 func (s *scp) sendData(f File, size int64, t *transfer) (readErr, err error) {
-	buf := packetBuffers.Get().(*[]byte)
-	defer packetBuffers.Put(buf)
+	buf := getBuffer(int(min(size, maxData)))
+	defer putBuffer(buf)
 	for at := int64(0); at < size; {
 		b := (*buf)[:min(size-at, maxData)]
 		if readErr == nil {

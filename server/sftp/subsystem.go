@@ -163,8 +163,8 @@ func (s *subsystem) readPacket() (b []byte, release func(), err error) {
 	if n <= smallPacket {
 		b = s.small[:n]
 	} else {
-		buf := packetBuffers.Get().(*[]byte)
-		b, release = (*buf)[:n], func() { packetBuffers.Put(buf) }
+		buf := getBuffer(int(n))
+		b, release = (*buf)[:n], func() { putBuffer(buf) }
 	}
 	if _, err := io.ReadFull(s.in, b); err != nil {
 		release()
@@ -172,9 +172,6 @@ func (s *subsystem) readPacket() (b []byte, release func(), err error) {
 	}
 	return b, release, nil
 }
-
-// packetBuffers hold packets of SFTP with their length.
-var packetBuffers = sync.Pool{New: func() any { b := make([]byte, 4+maxPacket); return &b }}
 
 // serveRequest serves one request. Its error ends the session.
 func (s *subsystem) serveRequest(b []byte) error {

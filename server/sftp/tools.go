@@ -117,8 +117,8 @@ func (t *tool) sum(h hash.Hash, name string) error {
 		return err
 	}
 	defer f.Close()
-	buf := packetBuffers.Get().(*[]byte)
-	defer packetBuffers.Put(buf)
+	buf := getBuffer(maxData)
+	defer putBuffer(buf)
 	for at := int64(0); ; {
 		if err := t.ch.ctx.Err(); err != nil {
 			return err

@@ -1,0 +1,256 @@
+//go:build e2e
+
+package matrix
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// row is one way in which one client works.
+type row struct {
+	client    string
+	transport string // plain, explicit, implicit; ssh
+	mode      string // passive, active; how SFTP logs in
+
+	// why the client does not know this way; then it is not run.
+	why string
+	// cannot says why the client cannot do an operation, or take a name.
+	cannot map[string]string
+	// remarks say of operations that succeed what must be known of them.
+	remarks map[string]string
+	// legacy rows want the server with old algorithms.
+	legacy bool
+	// do has the client take the steps in their order, and returns what it
+	// printed. An error is returned where the client tells of one.
+	do func(ctx context.Context, s *session, steps []step) (string, error)
+}
+
+func rows() []row {
+	var all []row
+	for _, r := range [][]row{
+		lftpRows(), curlRows(), tnftpRows(), inetutilsRows(), ncftpRows(), rcloneRows(), ftplibRows(), jlaffayeRows(),
+		openSSHRows(), puttyRows(), sshfsRows(), librarySFTPRows(),
+	} {
+		all = append(all, r...)
+	}
+	return all
+}
+
+// largeSize is how many bytes the row's large file has.
+func (r row) largeSize() int64 {
+	switch {
+	case sizeSet > 0:
+		return sizeSet
+	case r.mode == "active":
+		return 64 << 20
+	}
+	return 5 << 30
+}
+
+func sizes() []int64 {
+	var all []int64
+	for _, r := range rows() {
+		all = append(all, r.largeSize())
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// rekeyUser is the user of the test that is no row.
+const rekeyUser = "rekey"
+
+func userNames() []string {
+	all := []string{rekeyUser}
+	for i := range rows() {
+		all = append(all, userName(i))
+	}
+	return all
+}
+
+func userName(i int) string { return fmt.Sprintf("user%02d", i) }
+
+// session is a row with the user and the files that are its own.
+type session struct {
+	row
+	long
+	server *server
+	user   string
+	home   string // the user's folder on the server
+	local  string // the client's folder
+	output string // what the client printed last
+}
+
+// step is one thing that a client is told to do.
+type step struct {
+	verb string
+	a, b string // from and to, or the one path
+}
+
+// The verbs. Remote paths are relative to the user's home, local ones are
+// absolute.
+const (
+	put     = "put"   // local, remote
+	get     = "get"   // remote, local
+	rePut   = "reput" // go on with a file of which the remote has the head
+	reGet   = "reget"
+	list    = "ls"
+	move    = "mv"
+	remove  = "rm"
+	makeDir = "mkdir"
+)
+
+func TestMatrix(t *testing.T) {
+	for i, r := range rows() {
+		t.Run(strings.ReplaceAll(r.client+"/"+r.transport+"/"+r.mode, " ", "-"), func(t *testing.T) {
+			t.Parallel()
+			for _, op := range operations {
+				results.set(i, op.name, result{state: "-"})
+			}
+			s := newSession(t, userName(i), r)
+			start := time.Now()
+			for _, op := range operations {
+				got := s.try(t.Context(), op)
+				results.set(i, op.name, got)
+				if got.state == fail {
+					t.Errorf("%s: %s\nthe client said: %s\nthe server said: %s", op.name, got.why, tail(s.output), s.server.logOf(s.user))
+				}
+			}
+			t.Logf("%v, of which the large file %v", time.Since(start).Round(time.Millisecond), results.took(i, opLarge))
+		})
+	}
+}
+
+func newSession(t *testing.T, user string, r row) *session {
+	t.Helper()
+	s := &session{row: r, long: sources.long(r.largeSize()), server: modern, user: user, local: filepath.Join(base, user)}
+	if r.legacy {
+		s.server = legacy
+	}
+	s.home = s.server.home(s.user)
+	for _, dir := range []string{s.home, s.local} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+	}
+	return s
+}
+
+// try runs an operation, unless the client cannot.
+func (s *session) try(ctx context.Context, op operation) result {
+	if s.why != "" {
+		return result{state: unable, why: s.why}
+	}
+	if why := s.cannot[op.name]; why != "" {
+		return result{state: unable, why: why}
+	}
+	limit := transferLimit(0)
+	if op.name == opLarge {
+		limit = transferLimit(2 * s.size)
+		turn.Lock()
+		defer turn.Unlock()
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	start := time.Now()
+	why, err := op.run(ctx, s)
+	r := result{state: passed, why: cmp.Or(why, s.remarks[op.name]), took: time.Since(start)}
+	if err != nil {
+		r.state, r.why = fail, err.Error()
+		if ctx.Err() != nil {
+			r.why = fmt.Sprintf("after %v: %v", limit, err)
+		}
+	}
+	return r
+}
+
+// turn is held by the row that moves its large file, so that the disk need not
+// hold several, and none waits for the processor.
+var turn sync.Mutex
+
+// transferLimit is how long it may take to move some bytes.
+func transferLimit(bytes int64) time.Duration {
+	return time.Minute + time.Duration(bytes/(8<<20))*time.Second
+}
+
+// tell has the client take steps.
+func (s *session) tell(ctx context.Context, steps ...step) error {
+	var err error
+	s.output, err = s.do(ctx, s, steps)
+	return err
+}
+
+func (s *session) remote(name string) string  { return filepath.Join(s.home, name) }
+func (s *session) scratch(name string) string { return filepath.Join(s.local, name) }
+
+// command is a program's arguments, what it reads and what is added to its
+// environment.
+type command struct {
+	argv  []string
+	stdin string
+	env   []string
+}
+
+// script is the do of a client that takes all steps in one run.
+func script(f func(s *session, steps []step) command) func(context.Context, *session, []step) (string, error) {
+	return func(ctx context.Context, s *session, steps []step) (string, error) {
+		return s.exec(ctx, f(s, steps))
+	}
+}
+
+// each is the do of a client that is run for each step.
+func each(f func(s *session, st step) command) func(context.Context, *session, []step) (string, error) {
+	return func(ctx context.Context, s *session, steps []step) (string, error) {
+		var out strings.Builder
+		for _, st := range steps {
+			o, err := s.exec(ctx, f(s, st))
+			out.WriteString(o)
+			if err != nil {
+				return out.String(), fmt.Errorf("%s: %w", st, err)
+			}
+		}
+		return out.String(), nil
+	}
+}
+
+func (st step) String() string { return fmt.Sprintf("%s %q %q", st.verb, st.a, st.b) }
+
+// exec runs a program in the client's folder, which is its home as well.
+func (s *session) exec(ctx context.Context, c command) (string, error) {
+	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
+	cmd.Dir = s.local
+	cmd.Stdin = strings.NewReader(c.stdin)
+	cmd.Env = append(append(os.Environ(), "HOME="+s.local, "LC_ALL=C.UTF-8", "TERM=dumb"), c.env...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	// Programs that it has started end with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	err := cmd.Run()
+	if err != nil {
+		err = fmt.Errorf("%s: %w", filepath.Base(c.argv[0]), errors.Join(err, ctx.Err()))
+	}
+	return out.String(), err
+}
+
+func tail(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) > 2000 {
+		s = "…" + s[len(s)-2000:]
+	}
+	return s
+}

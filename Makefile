@@ -32,7 +32,7 @@ test: ## unit tests and envtest; needs no root
 
 e2e: images ## the whole product on a cluster of two nodes, and every client over every protocol and mode; needs root
 	@HELM=$$($(TOOL) helm) && export HELM && \
-		go test -tags e2e -count=1 -p 1 -timeout 40m -v ./test/e2e/... ./test/matrix/...
+		go test -tags e2e -count=1 -p 1 -timeout 60m -v ./test/e2e/... ./test/matrix/...
 
 verify: ## generated code, format, vet, lint, API, charts, import rules
 	@hack/verify.sh

@@ -13,7 +13,7 @@ func curlRows() []row {
 		all = append(all, row{client: "curl", transport: transport, mode: "passive", do: each(curl)})
 		active := row{client: "curl", transport: transport, mode: "active", do: each(curl)}
 		if transport != "plain" {
-			active.why = "curl 7.88, Debian 12's, fails by itself once it has accepted a data connection for TLS"
+			active.why = "curl 7.88, Debian 12's, fails by itself once it has accepted a data connection for TLS, as it does with vsftpd"
 		}
 		all = append(all, active)
 	}

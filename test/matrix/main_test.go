@@ -78,9 +78,13 @@ func run(m *testing.M) (code int, err error) {
 // scratch makes the folder for all files, in memory where that has room. Its
 // name is short: old clients take no long ones.
 func scratch() (string, error) {
-	dir := os.Getenv("TMPDIR")
-	if dir == "" && min(free("/dev/shm"), freeMemory()) > 2*max(rekeySize, slices.Max(sizes())) {
+	need := max(rekeySize, int64(cap(turns))*slices.Max(sizes()))
+	dir := os.TempDir()
+	if os.Getenv("TMPDIR") == "" && min(free("/dev/shm"), freeMemory()) > need*3/2 {
 		dir = "/dev/shm"
+	}
+	if room := free(dir); room < need {
+		return "", fmt.Errorf("%s has room for %d MiB; %d are needed: set TMPDIR", dir, room>>20, need>>20)
 	}
 	return os.MkdirTemp(dir, "mx")
 }

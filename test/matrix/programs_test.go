@@ -64,9 +64,15 @@ func install(ctx context.Context, out io.Writer) error {
 // from elsewhere.
 func versions() string {
 	names := slices.Compact(slices.Sorted(maps.Values(packages)))
-	// It fails if one is not installed, and tells of the others all the same.
-	out, _ := exec.Command("dpkg-query", append([]string{"-W", "-f", "${Package} ${Version}, "}, names...)...).Output()
-	return string(out) + "npm's ssh2 " + ssh2Version
+	// It fails if one is not known, and tells of the others all the same.
+	out, _ := exec.Command("dpkg-query", append([]string{"-W", "-f", "${Package} ${Version}\n"}, names...)...).Output()
+	var all []string
+	for line := range strings.Lines(string(out)) {
+		if words := strings.Fields(line); len(words) == 2 {
+			all = append(all, strings.Join(words, " "))
+		}
+	}
+	return strings.Join(append(all, "npm's ssh2 "+ssh2Version), ", ")
 }
 
 func there(needed string) bool {

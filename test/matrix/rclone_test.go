@@ -25,7 +25,7 @@ func rclone(transport, mode string) row {
 		opRePut: noResume, opReGet: noResume,
 	}}
 	if transport != "ssh" {
-		r.remarks = map[string]string{opLarge: "in one stream: of several, rclone 1.60, Debian 12's, ends all but one early, and takes the 426 that follows for a failure"}
+		r.remarks = map[string]string{opLarge: "in one stream: of several, rclone 1.60, Debian 12's, ends all but one early, and takes the 426 that follows for a failure, vsftpd's too"}
 	}
 	return r
 }

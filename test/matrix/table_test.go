@@ -54,6 +54,9 @@ func (t *table) took(row int, op string) time.Duration {
 func (t *table) print(out io.Writer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(t.cells) == 0 {
+		return
+	}
 	var notes []string
 	count := map[string]int{}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)

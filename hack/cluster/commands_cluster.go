@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -213,7 +214,7 @@ func execCommand() *cobra.Command {
 			if !network.Exists(namespace) {
 				return fmt.Errorf("there is no network namespace %s; there are: %s", namespace, strings.Join(t.parts(), ", "))
 			}
-			return runAttached(exec.Command("nsenter", append([]string{"--net=" + network.Path(namespace)}, args[1:]...)...))
+			return become("nsenter", append([]string{"--net=" + network.Path(namespace)}, args[1:]...)...)
 		},
 	})
 }
@@ -230,6 +231,15 @@ func (t *target) parts() []string {
 		names[i] = strings.TrimPrefix(n, c.Namespace(""))
 	}
 	return names
+}
+
+// become replaces this process by a command, so that whoever ends this one ends the command.
+func become(name string, args ...string) error {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("running %s: %w", path, syscall.Exec(path, append([]string{name}, args...), os.Environ()))
 }
 
 func runAttached(cmd *exec.Cmd) error {

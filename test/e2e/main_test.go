@@ -7,6 +7,7 @@ package e2e
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -134,6 +135,24 @@ func (n *space) apply(manifest string) {
 func (n *space) tryApply(manifest string) error {
 	_, err := kube.KubectlIn(n.t.Context(), manifest, "-n", n.name, "apply", "-f", "-")
 	return err
+}
+
+// object reads an object of that kind and name.
+func (n *space) object(into any, kind, name string) {
+	n.t.Helper()
+	if err := json.Unmarshal([]byte(n.kubectl("get", kind, name, "-o", "json")), into); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// applyObject applies an object with its kind set.
+func (n *space) applyObject(obj any) {
+	n.t.Helper()
+	b, err := json.Marshal(obj)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.apply(string(b))
 }
 
 func (n *space) waitReady(objects ...string) {

@@ -43,6 +43,7 @@ type options struct {
 	transfers       int
 	size, large     int
 	connectFor      time.Duration // how long a refused connection is tried again
+	patience        time.Duration // how long a connection may take, and a server say nothing
 }
 
 // ports are where a protocol may be served: clients know of a change of ports.
@@ -70,6 +71,7 @@ func main() {
 	flag.IntVar(&o.size, "size", 64<<10, "bytes of a file")
 	flag.IntVar(&o.large, "large", 0, "bytes of every fourth file; 0: sixteen times as many as of the others")
 	flag.DurationVar(&o.connectFor, "connect-for", 0, "how long a connection that is refused is tried again, and not counted")
+	flag.DurationVar(&o.patience, "patience", time.Minute, "how long a connection may take to be made, and an FTP server say nothing")
 	flag.Parse()
 	o.password, o.kinds = os.Getenv("PASSWORD"), strings.Split(kinds, ",")
 	if o.large == 0 {

@@ -15,8 +15,6 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-const patience = 60 * time.Second
-
 // dial makes a session of the worker's kind: "sftp", or ftp, ftps (implicit) or
 // plain, with "-epsv" or "-pasv" behind.
 func (w *worker) dial() (session, error) {
@@ -40,12 +38,12 @@ func (w *worker) dial() (session, error) {
 }
 
 func (w *worker) dialFTP(address, protocol, mode string) (session, error) {
-	f := &ftpSession{protocol: protocol, tls: &tls.Config{
+	f := &ftpSession{protocol: protocol, patience: w.patience, tls: &tls.Config{
 		// The tests are about what becomes of transfers, not about certificates.
 		InsecureSkipVerify: true, ServerName: w.host, ClientSessionCache: tls.NewLRUClientSessionCache(4),
 	}}
 	options := []ftp.DialOption{
-		ftp.DialWithTimeout(patience), ftp.DialWithDisabledEPSV(mode == "pasv"), ftp.DialWithDialFunc(f.dial),
+		ftp.DialWithTimeout(w.patience), ftp.DialWithDisabledEPSV(mode == "pasv"), ftp.DialWithDialFunc(f.dial),
 	}
 	switch protocol {
 	case "ftp":
@@ -71,6 +69,7 @@ type ftpSession struct {
 	conn     *ftp.ServerConn
 	protocol string
 	tls      *tls.Config
+	patience time.Duration
 	control  bool // there is a control connection
 	data     bool // there was a data connection since the last ready
 
@@ -80,11 +79,12 @@ type ftpSession struct {
 // dial makes the control connection, and then data connections. It does what
 // the library does without it, and notes when a transfer has begun.
 func (s *ftpSession) dial(network, address string) (net.Conn, error) {
-	conn, err := net.DialTimeout(network, address, patience)
+	conn, err := net.DialTimeout(network, address, s.patience)
 	if err != nil {
 		s.unreached = s.control
 		return nil, err
 	}
+	conn = patientConn{conn, s.patience}
 	s.data = s.control
 	// Over explicit TLS the control connection is upgraded later, by AUTH.
 	protected := s.protocol == "ftps" || s.protocol == "ftp" && s.control
@@ -93,6 +93,26 @@ func (s *ftpSession) dial(network, address string) (net.Conn, error) {
 		return tls.Client(conn, s.tls), nil
 	}
 	return conn, nil
+}
+
+// patientConn gives up on a peer that says nothing for so long.
+type patientConn struct {
+	net.Conn
+	patience time.Duration
+}
+
+func (c patientConn) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(b)
+}
+
+func (c patientConn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
 }
 
 func (s *ftpSession) ready() error {
@@ -136,7 +156,7 @@ func (s *ftpSession) goodbye(err error) error {
 func (w *worker) dialSFTP(address string) (session, error) {
 	c, err := ssh.Dial("tcp", address, &ssh.ClientConfig{
 		User: w.user, Auth: []ssh.AuthMethod{ssh.Password(w.password)},
-		HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: patience,
+		HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: w.patience,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,229 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/test/clients"
+	"github.com/fileserver-dev/fileserver-operator/test/operator"
+)
+
+// TestAKilledPodBreaksItsOwnSessionsAlone kills the server of one of two pods
+// the hard way while sessions of both move files without pause.
+func TestAKilledPodBreaksItsOwnSessionsAlone(t *testing.T) {
+	insideOnly(t)
+	n := newSpace(t)
+	target := n.serve("{replicas: 2, " + spread + "}")
+	n.settled(2)
+	sessions := n.sessionsOnBoth(target)
+	victim := sessions[0].slot
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var all sync.WaitGroup
+	for _, s := range sessions {
+		all.Go(func() {
+			for ctx.Err() == nil && s.err == nil {
+				s.err = s.put(t.Context(), 10*time.Second)
+			}
+		})
+	}
+	start := time.Now()
+	if err := kube.Kill(string(n.podOfSlot(victim).UID), "fileserver"); err != nil {
+		t.Fatal(err)
+	}
+	recovered := n.newSessionsSucceed(target, 2*time.Second)
+	stop()
+	all.Wait()
+	reportRecovery(t, "kill", recovered.Sub(start), sessions, func(s *session) bool { return s.slot == victim })
+}
+
+// TestANodeThatIsCutOffBreaksItsOwnSessionsAlone takes a node off the network.
+// Its own sessions are those that go through it: with a pod there, or by that
+// node to a pod elsewhere, since the balancer lets connections in by any node.
+// Kubernetes notices when the node has not renewed its lease for the grace
+// period of the controller manager (40 s at least, and as it is by default).
+// Until then clients who are sent there have to try again; afterwards nothing
+// leads there. Half a minute later its pods are replaced.
+func TestANodeThatIsCutOffBreaksItsOwnSessionsAlone(t *testing.T) {
+	insideOnly(t)
+	n := newSpace(t)
+	target := n.serve("{replicas: 2, drain: {timeout: 5s, acceptFor: 1s}, " + spread + "}")
+	n.settled(2)
+	sessions := n.sessionsOnBoth(target)
+	node := otherThanOperators(t)
+	var there corev1.Node
+	n.object(&there, "node", node)
+	on := map[int]bool{}
+	for _, s := range sessions {
+		on[s.slot] = n.podOfSlot(s.slot).Spec.NodeName == node
+	}
+	own := func(s *session) bool {
+		return on[s.slot] || slices.ContainsFunc(there.Status.Addresses, func(a corev1.NodeAddress) bool { return a.Address == s.seen })
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	start := time.Now()
+	link(t, node, "down")
+	defer func() {
+		link(t, node, "up")
+		n.kubectl("wait", "--for=condition=Ready", "node/"+node, "--timeout=2m")
+		n.settled(2)
+	}()
+	var all sync.WaitGroup
+	for _, s := range sessions {
+		all.Go(func() {
+			for ctx.Err() == nil && s.err == nil {
+				s.err = s.noop(15 * time.Second)
+			}
+		})
+	}
+	recovered := n.newSessionsSucceed(target, 3*time.Second)
+	stop()
+	all.Wait()
+	for _, s := range sessions {
+		if s.err == nil {
+			s.err = s.put(t.Context(), 10*time.Second)
+		}
+	}
+	reportRecovery(t, "node-cut", recovered.Sub(start), sessions, own)
+
+	n.eventually("the pod of the cut node is replaced", func() error {
+		pods := n.pods()
+		ready := 0
+		for _, p := range pods {
+			if p.DeletionTimestamp == nil && p.Spec.NodeName != node && isReady(p) {
+				ready++
+			}
+		}
+		if ready != 2 {
+			return fmt.Errorf("%d pods are ready elsewhere, want 2", ready)
+		}
+		return nil
+	})
+	fmt.Printf("recovery node-cut replaced=%.1fs\n", time.Since(start).Seconds())
+}
+
+// insideOnly skips a test that has to reach into nodes.
+func insideOnly(t *testing.T) {
+	if !kube.Local() {
+		t.Skip("the nodes of this cluster cannot be reached into")
+	}
+}
+
+// link sets a node's link to the rest of the world up or down.
+func link(t *testing.T, node, state string) {
+	t.Helper()
+	// Not the test's context: it is over when the link has to be set up again.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if out, err := kube.On(ctx, "router", "ip", "link", "set", node, state).CombinedOutput(); err != nil {
+		t.Errorf("setting the link of %s %s: %v: %s", node, state, err, out)
+	}
+}
+
+// otherThanOperators is a node on which the operator does not run.
+func otherThanOperators(t *testing.T) string {
+	t.Helper()
+	where, err := kube.Kubectl(t.Context(), "-n", operator.Namespace, "get", "pods", "-o", "jsonpath={.items[*].spec.nodeName}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range []string{"node1", "node0"} {
+		if !strings.Contains(where, node) {
+			return node
+		}
+	}
+	t.Fatalf("the operator is everywhere: %s", where)
+	return ""
+}
+
+// sessionsOnBoth opens sessions until there are some on each of two pods.
+func (n *space) sessionsOnBoth(target clients.Target) []*session {
+	n.t.Helper()
+	var sessions []*session
+	count := map[int]int{}
+	for len(count) < 2 || slices.Min([]int{count[0], count[1]}) < 5 {
+		if len(sessions) == 60 {
+			n.t.Fatalf("60 sessions are on %v pods by slot, want 5 on each of two", count)
+		}
+		s, err := newSession(n.t.Context(), target, fmt.Sprintf("held-%d", len(sessions)), 20*time.Second)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		n.t.Cleanup(func() { s.conn.Close() })
+		sessions = append(sessions, s)
+		count[s.slot]++
+	}
+	return sessions
+}
+
+// newSessionsSucceed waits until twenty new sessions in a row have moved a file,
+// and returns when the first of them began.
+func (n *space) newSessionsSucceed(target clients.Target, patience time.Duration) time.Time {
+	n.t.Helper()
+	var since time.Time
+	n.eventually("new sessions succeed", func() error {
+		since = time.Now()
+		for range 20 {
+			s, err := newSession(n.t.Context(), target, "new", patience)
+			if err != nil {
+				return err
+			}
+			s.conn.Close()
+		}
+		return nil
+	})
+	return since
+}
+
+// reportRecovery prints what an event broke, which has to be its own sessions,
+// all of them and no others.
+func reportRecovery(t *testing.T, event string, after time.Duration, sessions []*session, own func(*session) bool) {
+	t.Helper()
+	broken := 0
+	for _, s := range sessions {
+		if s.err != nil {
+			broken++
+		}
+		if own(s) != (s.err != nil) {
+			t.Errorf("%s: the session of %s in slot %d, seen as %s: broken by %v, want broken: %t", event, s.name, s.slot, s.seen, s.err, own(s))
+		}
+	}
+	fmt.Printf("recovery %s time=%.1fs broken=%d/%d sessions\n", event, after.Seconds(), broken, len(sessions))
+}
+
+func (n *space) pods() []corev1.Pod {
+	n.t.Helper()
+	var list corev1.PodList
+	n.object(&list, "pods", "-l=fileserver.dev/server=files")
+	return list.Items
+}
+
+// podOfSlot is the pod that serves a slot.
+func (n *space) podOfSlot(slot int) corev1.Pod {
+	n.t.Helper()
+	for _, p := range n.pods() {
+		if p.Labels["fileserver.dev/slot"] == fmt.Sprint(slot) && p.DeletionTimestamp == nil {
+			return p
+		}
+	}
+	n.t.Fatalf("no pod serves slot %d", slot)
+	return corev1.Pod{}
+}
+
+func isReady(p corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}

@@ -94,7 +94,7 @@ TLSECCertificateKeyFile %s
 TLSOptions NoSessionReuseRequired
 TLSRequired off
 `, port, first, port-1, filepath.Join(e.peers, "usr/lib/proftpd"), e.path("proftpd.passwd"), e.path("proftpd.pid"),
-		e.path("proftpd.scoreboard"), e.path("logs", "proftpd.xferlog"), e.path("logs", "proftpd.syslog"), e.cert, e.key)
+		e.path("logs", "proftpd.scoreboard"), e.path("logs", "proftpd.xferlog"), e.path("logs", "proftpd.syslog"), e.cert, e.key)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func TestPodsComeBackWithoutTheOperator(t *testing.T) {
 	n := newSpace(t)
 	target := n.serve("{replicas: 1, " + spread + "}")
 	first := n.pods()[0]
-	l := n.startSessions(target) // all of them on the first pod
+	l := n.startSessions(target, allKinds) // all on the first pod
 	n.scale(2)
 	n.scaleOperator(0)
 	t.Cleanup(func() { n.scaleOperator(1) })

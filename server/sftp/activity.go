@@ -87,9 +87,9 @@ func (a *activity) drained(hurry bool) bool {
 	// As long as nothing is being served, nothing is opened.
 	quiet := drainQuiet
 	switch {
-	case a.transfers() > 0:
+	case a.handles.Load() > 0:
 		quiet = drainStale
-	case hurry && a.handles.Load() == 0:
+	case hurry:
 		quiet = 0
 	}
 	if time.Duration(sinceEpoch()-a.last.Load()) > quiet {

@@ -69,7 +69,7 @@ func (s *session) moveBothWays(ctx context.Context, source string, options []str
 	sum, back := s.scratch("up.sum"), s.scratch("down.bin")
 	lines := []string{
 		"put " + source + " up.bin",
-		"!sha256sum <" + s.remote("up.bin") + " >" + sum,
+		"!" + debianPython + " " + testdata("sha256.py") + " " + s.remote("up.bin") + " >" + sum,
 		"rm up.bin",
 		"get down.bin " + back,
 	}
@@ -82,9 +82,8 @@ func (s *session) moveBothWays(ctx context.Context, source string, options []str
 	if err != nil {
 		return "", "", err
 	}
-	up, _, _ = strings.Cut(string(b), " ")
 	down, err = checksum(back)
-	return up, down, err
+	return strings.TrimSpace(string(b)), down, err
 }
 
 func checksum(name string) (string, error) {

@@ -249,7 +249,7 @@ func (n *space) settled(replicas int) {
 		if want := fmt.Sprintf("%d %s %s True", replicas, generation, generation); got != want {
 			return fmt.Errorf("ready, observed, generation and Ready are %q, want %q", got, want)
 		}
-		if pods := strings.Fields(n.kubectl("get", "pods", "-o", "name")); len(pods) != replicas {
+		if pods := strings.Fields(n.kubectl("get", "pods", "-l", "fileserver.dev/server=files", "-o", "name")); len(pods) != replicas {
 			return fmt.Errorf("there are %v", pods)
 		}
 		return nil

@@ -25,7 +25,8 @@ type PodTemplate struct {
 	// +kubebuilder:validation:MaxProperties=64
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 
-	// tolerations let the pods run on nodes with these taints.
+	// tolerations let the pods run on nodes with these taints. Unless they say
+	// otherwise, pods leave nodes that are not ready or unreachable after 30 s.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64

@@ -36,12 +36,13 @@ func TestServiceKeepsThePortsOfOlderPods(t *testing.T) {
 
 func TestDeployment(t *testing.T) {
 	for name, spec := range map[string]string{
-		"everything by default":  `{}`,
-		"plain FTP alone":        `{protocols: {ftp: {tls: Disabled}}}`,
-		"own Secrets and claim":  `{storage: {existingClaim: mine}, tls: {secretRef: {name: my-tls}}, sshHostKeys: {secretRef: {name: my-keys}}}`,
-		"ephemeral storage":      `{storage: {ephemeral: {sizeLimit: 1Gi}}, protocols: {ftps: {}}}`,
-		"the host network":       `{expose: {type: HostNetwork}}`,
-		"high ports of the host": `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
+		"everything by default":    `{}`,
+		"plain FTP alone":          `{protocols: {ftp: {tls: Disabled}}}`,
+		"own Secrets and claim":    `{storage: {existingClaim: mine}, tls: {secretRef: {name: my-tls}}, sshHostKeys: {secretRef: {name: my-keys}}}`,
+		"ephemeral storage":        `{storage: {ephemeral: {sizeLimit: 1Gi}}, protocols: {ftps: {}}}`,
+		"the host network":         `{expose: {type: HostNetwork}}`,
+		"high ports of the host":   `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
+		"own times for lost nodes": `{podTemplate: {tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 600}]}}`,
 		"a pod template": `
   image: registry.example/other:2
   imagePullPolicy: Always

@@ -1,6 +1,8 @@
 package resources
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -16,6 +18,7 @@ func (s Server) schedule(spec *corev1ac.PodSpecApplyConfiguration) {
 	for i := range t.Tolerations {
 		spec.WithTolerations(convert[corev1ac.TolerationApplyConfiguration](&t.Tolerations[i]))
 	}
+	s.leaveLostNodes(spec)
 	if t.PriorityClassName != "" {
 		spec.WithPriorityClassName(t.PriorityClassName)
 	}
@@ -27,6 +30,28 @@ func (s Server) schedule(spec *corev1ac.PodSpecApplyConfiguration) {
 	}
 	s.spread(spec)
 	s.attract(spec)
+}
+
+// lostNodeSeconds is how long a pod stays on a node that Kubernetes has lost
+// sight of (after some 40 s without its lease). By default that is 300 s, in
+// which the server lacks the pod, or is away if it has no other. Should the node
+// be alive after all, its pod drains like any other once the node is back.
+const lostNodeSeconds = 30
+
+// leaveLostNodes has pods be replaced soon, unless podTemplate says when.
+func (s Server) leaveLostNodes(spec *corev1ac.PodSpecApplyConfiguration) {
+	for _, taint := range []string{corev1.TaintNodeNotReady, corev1.TaintNodeUnreachable} {
+		given := slices.ContainsFunc(s.Spec.PodTemplate.Tolerations, func(t corev1.Toleration) bool {
+			return (t.Key == taint || t.Key == "") && (t.Effect == corev1.TaintEffectNoExecute || t.Effect == "")
+		})
+		if !given {
+			spec.WithTolerations(corev1ac.Toleration().
+				WithKey(taint).
+				WithOperator(corev1.TolerationOpExists).
+				WithEffect(corev1.TaintEffectNoExecute).
+				WithTolerationSeconds(lostNodeSeconds))
+		}
+	}
 }
 
 func (s Server) spread(spec *corev1ac.PodSpecApplyConfiguration) {

@@ -24,8 +24,9 @@ func TestAKilledPodBreaksItsOwnSessionsAlone(t *testing.T) {
 	n := newSpace(t)
 	target := n.serve("{replicas: 2, " + spread + "}")
 	n.settled(2)
-	sessions := n.sessionsOnBoth(target)
-	victim := sessions[0].slot
+	const victim = 0
+	own := func(s *session) bool { return s.slot == victim }
+	sessions := n.sessionsOfBothKinds(target, own)
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -44,7 +45,7 @@ func TestAKilledPodBreaksItsOwnSessionsAlone(t *testing.T) {
 	recovered := n.newSessionsSucceed(target, 2*time.Second)
 	stop()
 	all.Wait()
-	reportRecovery(t, "kill", recovered.Sub(start), sessions, func(s *session) bool { return s.slot == victim })
+	reportRecovery(t, "kill", recovered.Sub(start), sessions, own)
 }
 
 // TestANodeThatIsCutOffBreaksItsOwnSessionsAlone takes a node off the network.
@@ -57,19 +58,24 @@ func TestAKilledPodBreaksItsOwnSessionsAlone(t *testing.T) {
 func TestANodeThatIsCutOffBreaksItsOwnSessionsAlone(t *testing.T) {
 	insideOnly(t)
 	n := newSpace(t)
-	target := n.serve("{replicas: 2, drain: {timeout: 5s, acceptFor: 1s}, " + spread + "}")
+	target := n.serve(`{replicas: 2, drain: {timeout: 5s, acceptFor: 1s}, podTemplate: {topologySpreadConstraints: [
+		{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, nodeTaintsPolicy: Honor,
+		labelSelector: {matchLabels: {fileserver.dev/server: files}}}]}, ` + spread + "}")
 	n.settled(2)
-	sessions := n.sessionsOnBoth(target)
 	node := otherThanOperators(t)
 	var there corev1.Node
 	n.object(&there, "node", node)
 	on := map[int]bool{}
-	for _, s := range sessions {
-		on[s.slot] = n.podOfSlot(s.slot).Spec.NodeName == node
+	for slot := range 2 {
+		on[slot] = n.podOfSlot(slot).Spec.NodeName == node
+	}
+	if on[0] == on[1] {
+		t.Fatalf("by slot, pods are on %s: %v, want one of two", node, on)
 	}
 	own := func(s *session) bool {
 		return on[s.slot] || slices.ContainsFunc(there.Status.Addresses, func(a corev1.NodeAddress) bool { return a.Address == s.seen })
 	}
+	sessions := n.sessionsOfBothKinds(target, own)
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -83,7 +89,7 @@ func TestANodeThatIsCutOffBreaksItsOwnSessionsAlone(t *testing.T) {
 	var all sync.WaitGroup
 	for _, s := range sessions {
 		all.Go(func() {
-			for ctx.Err() == nil && s.err == nil {
+			for again := time.Tick(time.Second); ctx.Err() == nil && s.err == nil; <-again {
 				s.err = s.noop(15 * time.Second)
 			}
 		})
@@ -148,14 +154,15 @@ func otherThanOperators(t *testing.T) string {
 	return ""
 }
 
-// sessionsOnBoth opens sessions until there are some on each of two pods.
-func (n *space) sessionsOnBoth(target clients.Target) []*session {
+// sessionsOfBothKinds opens sessions until there are five that an event should
+// break, and five that it should not.
+func (n *space) sessionsOfBothKinds(target clients.Target, own func(*session) bool) []*session {
 	n.t.Helper()
 	var sessions []*session
-	count := map[int]int{}
-	for len(count) < 2 || slices.Min([]int{count[0], count[1]}) < 5 {
-		if len(sessions) == 60 {
-			n.t.Fatalf("60 sessions are on %v pods by slot, want 5 on each of two", count)
+	count := map[bool]int{}
+	for min(count[true], count[false]) < 5 {
+		if len(sessions) == 100 {
+			n.t.Fatalf("of 100 sessions, %d are to break; want 5 that are, and 5 that are not", count[true])
 		}
 		s, err := newSession(n.t.Context(), target, fmt.Sprintf("held-%d", len(sessions)), 20*time.Second)
 		if err != nil {
@@ -163,7 +170,7 @@ func (n *space) sessionsOnBoth(target clients.Target) []*session {
 		}
 		n.t.Cleanup(func() { s.conn.Close() })
 		sessions = append(sessions, s)
-		count[s.slot]++
+		count[own(s)]++
 	}
 	return sessions
 }

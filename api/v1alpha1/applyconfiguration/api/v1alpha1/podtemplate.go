@@ -21,7 +21,8 @@ type PodTemplateApplyConfiguration struct {
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
 	// nodeSelector limits the pods to nodes with these labels.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// tolerations let the pods run on nodes with these taints.
+	// tolerations let the pods run on nodes with these taints. Unless they say
+	// otherwise, pods leave nodes that are not ready or unreachable after 30 s.
 	Tolerations []v1.Toleration `json:"tolerations,omitempty"`
 	// affinity of the pods. What a ReadWriteOnce volume needs is added.
 	Affinity *v1.Affinity `json:"affinity,omitempty"`

@@ -45,7 +45,7 @@ func (s *stream) download(f File) error {
 	if conn, ok := s.data.raw.(*net.TCPConn); ok && !s.quick {
 		// Full segments only, until the end: that saves a fifth of the
 		// processor time. A file of one packet has its end at once.
-		conn.SetNoDelay(false)
+		_ = conn.SetNoDelay(false)
 	}
 	plain := !s.ascii && !s.deflate
 	if from := osFile(f); plain && s.data.tls == nil && from != nil {

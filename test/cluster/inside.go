@@ -31,20 +31,19 @@ func (c *Cluster) InPod(ctx context.Context, uid, name string, args ...string) (
 	return exec.CommandContext(ctx, "nsenter", append([]string{"--net=/proc/" + pids[0] + "/ns/net", name}, args...)...), nil
 }
 
-// Kill ends the program of that name in the pod with that UID like kill -9 on
-// its node.
-func (c *Cluster) Kill(uid, program string) error {
+// Kill ends the program in the pod with that UID like kill -9 on its node.
+func (c *Cluster) Kill(uid string) error {
 	pids, err := processes(uid)
 	if err != nil {
 		return err
 	}
 	for _, pid := range pids {
 		comm, _ := os.ReadFile(filepath.Join("/proc", pid, "comm"))
-		if strings.TrimSpace(string(comm)) == program {
+		if strings.TrimSpace(string(comm)) != "pause" {
 			return exec.Command("kill", "-9", pid).Run()
 		}
 	}
-	return fmt.Errorf("pod %s runs no %s", uid, program)
+	return fmt.Errorf("pod %s runs no program", uid)
 }
 
 // processes are those of the pod with that UID.

@@ -129,7 +129,7 @@ func TestEveryExposureAndMode(t *testing.T) {
 	n.kubectl("label", "namespace", n.name, "--overwrite", "pod-security.kubernetes.io/enforce=privileged")
 	target := n.serve("{protocols: {ftp: {tls: Optional}}}")
 	server := n.podOfSlot(0)
-	clientPod := n.clientPod(server.Spec.NodeName)
+	clientPod := n.clientPod(server.Node)
 	fmt.Printf("exposure %-26s %-7s %-15s %-15s %-15s %-15s\n", "", "mode", "outside curl", "outside lftp", "pod curl", "pod lftp")
 	for _, e := range exposures {
 		n.expose(e)
@@ -210,7 +210,7 @@ endpoints: [{addresses: [` + namedBalancer + `]}]
 		}
 		return nil
 	})
-	node := n.podOfSlot(0).Status.HostIP
+	node := n.podOfSlot(0).HostIP
 	n.onRouter(fmt.Sprintf(`
 table ip named-balancer {
 	chain prerouting {

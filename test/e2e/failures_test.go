@@ -39,9 +39,7 @@ func TestAKilledPodBreaksItsOwnSessionsAlone(t *testing.T) {
 		})
 	}
 	start := time.Now()
-	if err := kube.Kill(string(n.podOfSlot(victim).UID), "fileserver"); err != nil {
-		t.Fatal(err)
-	}
+	n.kill(n.podOfSlot(victim))
 	recovered := n.newSessionsSucceed(target, 2*time.Second)
 	stop()
 	all.Wait()
@@ -67,7 +65,7 @@ func TestANodeThatIsCutOffBreaksItsOwnSessionsAlone(t *testing.T) {
 	n.object(&there, "node", node)
 	on := map[int]bool{}
 	for slot := range 2 {
-		on[slot] = n.podOfSlot(slot).Spec.NodeName == node
+		on[slot] = n.podOfSlot(slot).Node == node
 	}
 	if on[0] == on[1] {
 		t.Fatalf("by slot, pods are on %s: %v, want one of two", node, on)
@@ -105,10 +103,9 @@ func TestANodeThatIsCutOffBreaksItsOwnSessionsAlone(t *testing.T) {
 	reportRecovery(t, "node-cut", recovered.Sub(start), sessions, own)
 
 	n.eventually("the pod of the cut node is replaced", func() error {
-		pods := n.pods()
 		ready := 0
-		for _, p := range pods {
-			if p.DeletionTimestamp == nil && p.Spec.NodeName != node && isReady(p) {
+		for _, p := range n.pods() {
+			if p.Node != node && p.serves() {
 				ready++
 			}
 		}
@@ -208,29 +205,4 @@ func reportRecovery(t *testing.T, event string, after time.Duration, sessions []
 		}
 	}
 	fmt.Printf("recovery %s time=%.1fs broken=%d/%d sessions\n", event, after.Seconds(), broken, len(sessions))
-}
-
-func (n *space) pods() []corev1.Pod {
-	n.t.Helper()
-	var list corev1.PodList
-	n.object(&list, "pods", "-l=fileserver.dev/server=files")
-	return list.Items
-}
-
-// podOfSlot is the pod that serves a slot.
-func (n *space) podOfSlot(slot int) corev1.Pod {
-	n.t.Helper()
-	for _, p := range n.pods() {
-		if p.Labels["fileserver.dev/slot"] == fmt.Sprint(slot) && p.DeletionTimestamp == nil {
-			return p
-		}
-	}
-	n.t.Fatalf("no pod serves slot %d", slot)
-	return corev1.Pod{}
-}
-
-func isReady(p corev1.Pod) bool {
-	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
 }

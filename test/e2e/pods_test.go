@@ -10,18 +10,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fileserver-dev/fileserver-operator/test/cluster"
 	"github.com/fileserver-dev/fileserver-operator/test/operator"
 )
 
 // pod is what tests look at of a pod.
 type pod struct {
 	Name, UID, Node, Image string
+	// HostIP is the address of its node.
+	HostIP, Slot string
 	// Passive is its slice of the passive range, as "first-last".
 	Passive string
-	// Container is the ID of its container, which has restarted so often.
-	Container string
-	Restarts  int
+	// Restarts is how often its container has restarted.
+	Restarts int
 	// Ready is true of those that end, too.
 	Ready, Ending bool
 }
@@ -29,8 +29,8 @@ type pod struct {
 func (p pod) serves() bool { return p.Ready && !p.Ending }
 
 const podFields = `jsonpath={range .items[*]}{.metadata.name}|{.metadata.uid}|{.spec.nodeName}|{.spec.containers[0].image}|` +
-	`{.metadata.annotations.fileserver\.dev/passive-ports}|{.status.containerStatuses[0].containerID}|{.status.containerStatuses[0].restartCount}|` +
-	`{.status.conditions[?(@.type=="Ready")].status}|{.metadata.deletionTimestamp}{"\n"}{end}`
+	`{.metadata.annotations.fileserver\.dev/passive-ports}|{.status.containerStatuses[0].restartCount}|` +
+	`{.status.conditions[?(@.type=="Ready")].status}|{.metadata.deletionTimestamp}|{.status.hostIP}|{.metadata.labels.fileserver\.dev/slot}{"\n"}{end}`
 
 func listPods(ctx context.Context, namespace string) ([]pod, error) {
 	out, err := kube.Kubectl(ctx, "-n", namespace, "get", "pods", "-o", podFields)
@@ -40,14 +40,13 @@ func listPods(ctx context.Context, namespace string) ([]pod, error) {
 	var pods []pod
 	for line := range strings.Lines(out) {
 		f := strings.Split(strings.TrimSpace(line), "|")
-		if len(f) != 9 {
+		if len(f) != 10 {
 			return nil, fmt.Errorf("kubectl describes a pod as %q", line)
 		}
-		restarts, _ := strconv.Atoi(f[6]) // a pod that starts has no container yet
-		_, container, _ := strings.Cut(f[5], "://")
+		restarts, _ := strconv.Atoi(f[5]) // a pod that starts has no container yet
 		pods = append(pods, pod{
 			Name: f[0], UID: f[1], Node: f[2], Image: f[3], Passive: f[4],
-			Container: container, Restarts: restarts, Ready: f[7] == "True", Ending: f[8] != "",
+			Restarts: restarts, Ready: f[6] == "True", Ending: f[7] != "", HostIP: f[8], Slot: f[9],
 		})
 	}
 	return pods, nil
@@ -61,6 +60,18 @@ func (n *space) pods() []pod {
 		n.t.Fatal(err)
 	}
 	return pods
+}
+
+// podOfSlot is the pod that serves a slot.
+func (n *space) podOfSlot(slot int) pod {
+	n.t.Helper()
+	for _, p := range n.pods() {
+		if p.Slot == strconv.Itoa(slot) && !p.Ending {
+			return p
+		}
+	}
+	n.t.Fatalf("no pod serves slot %d", slot)
+	return pod{}
 }
 
 func serving(pods []pod) (serving int) {
@@ -148,13 +159,11 @@ func (n *space) killOperator() {
 	n.scaleOperator(0)
 }
 
-// kill kills the process of a pod.
+// kill kills the program of a pod.
 func (n *space) kill(p pod) {
 	n.t.Helper()
-	if !kube.Local() {
-		n.t.Skip("processes can be killed in a cluster on this machine alone")
-	}
-	if err := cluster.Kill(p.Container); err != nil {
+	insideOnly(n.t)
+	if err := kube.Kill(p.UID); err != nil {
 		n.t.Fatal(err)
 	}
 }

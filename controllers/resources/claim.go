@@ -35,7 +35,12 @@ func (s Server) Claim(existing *corev1.PersistentVolumeClaim) *corev1ac.Persiste
 		}
 	} else {
 		spec.WithAccessModes(existing.Spec.AccessModes...)
-		spec.StorageClassName = existing.Spec.StorageClassName
+		// A claim that waits for its volume is applied as it was made, which is
+		// no write: the scheduler and the volume controller write to it now,
+		// and who of them comes second tries again 15 s later.
+		if want.StorageClassName != "" || existing.Status.Phase != corev1.ClaimPending {
+			spec.StorageClassName = existing.Spec.StorageClassName
+		}
 	}
 	labels := s.Labels()
 	// Argo CD, where it goes by this label, would take the claim for one of an

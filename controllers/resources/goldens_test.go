@@ -1,6 +1,7 @@
 package resources_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -162,6 +163,23 @@ func TestClaimThatExistsKeepsWhatCannotChange(t *testing.T) {
 		AccessModes:      []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 		Resources:        corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: quantity("20Gi")}},
 	}}))
+}
+
+func TestClaimThatWaitsForItsVolumeIsAppliedAsItWasMade(t *testing.T) {
+	class := "the cluster's default"
+	s := server(t, `{}`)
+	made := s.Claim(nil)
+	again := s.Claim(&corev1.PersistentVolumeClaim{
+		Spec: corev1.PersistentVolumeClaimSpec{
+			StorageClassName: &class,
+			AccessModes:      []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			Resources:        corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: quantity("10Gi")}},
+		},
+		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending},
+	})
+	if !reflect.DeepEqual(made, again) {
+		t.Errorf("the claim was made as %+v, and is applied as %+v", made.Spec, again.Spec)
+	}
 }
 
 func TestNetworkPolicy(t *testing.T) {

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net"
 	"regexp"
 	"slices"
 	"strconv"
@@ -90,7 +91,7 @@ func (n *space) uploadTo(t clients.Target, passive string) error {
 	ctx, cancel := context.WithTimeout(n.t.Context(), 30*time.Second)
 	defer cancel()
 	out, err := kube.Client(ctx, "curl", "-v", "-sS", "--connect-timeout", "5", "--cacert", t.CAFile, "--user", t.User+":"+t.Password,
-		"-T", n.file("upload", "content"), fmt.Sprintf("ftps://%s:%d/upload", t.Host, t.FTPS)).CombinedOutput()
+		"-T", n.file("upload", "content"), "ftps://"+net.JoinHostPort(t.Host, strconv.Itoa(t.FTPS))+"/upload").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("curl: %w: %s", err, out)
 	}

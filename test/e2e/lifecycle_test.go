@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +40,7 @@ func (n *space) curl(t clients.Target, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(n.t.Context(), 30*time.Second)
 	defer cancel()
 	args = append([]string{"-sS", "--connect-timeout", "10", "--cacert", t.CAFile, "--user", t.User + ":" + t.Password,
-		fmt.Sprintf("ftps://%s:%d/%s", t.Host, t.FTPS, name)}, args...)
+		"ftps://" + net.JoinHostPort(t.Host, strconv.Itoa(t.FTPS)) + "/" + name}, args...)
 	if out, err := kube.Client(ctx, "curl", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("curl: %w: %s", err, out)
 	}

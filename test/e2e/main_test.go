@@ -99,7 +99,7 @@ func newSpace(t *testing.T) *space {
 // tempDir is a folder with a short name: old clients take no long ones.
 func tempDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e2e")
+	dir, err := os.MkdirTemp("", "e2e") //nolint:usetesting // t.TempDir has the test's name in it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +87,7 @@ func TestADrainMovesPodsWithoutSlots(t *testing.T) {
 	n := newSpace(t)
 	target := n.serve("{replicas: 2, protocols: {sftp: {}}, drain: {timeout: 30s}, " + spread + "}")
 	n.settled(2)
+	n.eventually("both pods have served a session", func() error { return n.served(target) })
 	l := n.startSessions(target, "sftp")
 	served := n.watchServing()
 	n.drainNode()
@@ -172,4 +174,16 @@ func (n *space) killOperatorInRollout() {
 	n.throughout(time.Minute, func() error {
 		return errors.Join(n.operatorAway(), halfway())
 	})
+}
+
+// served makes some sessions of SFTP, and returns an error while there is a pod
+// that has served none: nodes do not know of a new pod at once.
+func (n *space) served(target clients.Target) error {
+	startLoad(n.t.Context(), n.t, target, "-sessions", "4", "-transfers", "1", "-size", "1024", "-kinds", "sftp").wait()
+	for _, p := range n.pods() {
+		if !strings.Contains(n.kubectl("logs", p.Name), `"msg":"session"`) {
+			return fmt.Errorf("%s has served none", p.Name)
+		}
+	}
+	return nil
 }

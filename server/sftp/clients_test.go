@@ -23,7 +23,7 @@ var clients = map[string][]string{
 		rclone copyto $flags file :sftp:dir/first; rclone moveto $flags :sftp:dir/first :sftp:dir/second; rclone ls $flags :sftp:dir
 		rclone copyto $flags :sftp:dir/second back; mkdir same; cp file same/second
 		rclone check $flags -vv same :sftp:dir 2>&1 | grep -q 'Using md5 for hash comparisons'; rclone delete $flags :sftp:dir`},
-	"paramiko": {"python3", "-c", `
+	"paramiko": {debianPython, "-c", `
 import paramiko
 t = paramiko.Transport(("127.0.0.1", PORT))
 t.connect(username="alice", password="` + password + `")
@@ -34,14 +34,18 @@ s.symlink("second", "dir/link"); assert s.readlink("dir/link") == "second"; s.re
 s.get("dir/second", "back"); s.remove("dir/second"); s.rmdir("dir"); t.close()`},
 }
 
+// debianPython is the Python that the distribution's packages are for. Another
+// one may come first in the path.
+const debianPython = "/usr/bin/python3"
+
 func TestOtherClientsMoveFiles(t *testing.T) {
 	t.Parallel()
 	for name, args := range clients {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			program(t, args[0])
-			program(t, strings.Replace(name, "paramiko", "python3", 1))
-			if name == "paramiko" && exec.Command("python3", "-c", "import paramiko").Run() != nil {
+			program(t, strings.Replace(name, "paramiko", debianPython, 1))
+			if name == "paramiko" && exec.Command(debianPython, "-c", "import paramiko").Run() != nil {
 				t.Skip("paramiko is not installed")
 			}
 			o := serve(t).openSSH()

@@ -17,8 +17,7 @@ var packages = map[string]string{
 	"tnftp": "tnftp",
 }
 
-// Install installs the programs that are missing, where that can be done: as
-// root, with apt-get. Elsewhere it says what to install.
+// Install installs the programs that are missing; see InstallPackages.
 func Install(ctx context.Context, out io.Writer) error {
 	var missing []string
 	for _, c := range Cases() {
@@ -26,6 +25,12 @@ func Install(ctx context.Context, out io.Writer) error {
 			missing = append(missing, packages[program])
 		}
 	}
+	return InstallPackages(ctx, out, missing)
+}
+
+// InstallPackages installs packages of Debian, if there are any to install and
+// that can be done: as root, with apt-get. Elsewhere it says what to install.
+func InstallPackages(ctx context.Context, out io.Writer, missing []string) error {
 	if len(missing) == 0 {
 		return nil
 	}

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/fileserver-dev/fileserver-operator/test/clients"
 )
 
 // Where Debian puts what is no program.
@@ -31,8 +33,7 @@ var packages = map[string]string{
 	"node": "nodejs", "npm": "npm", "javac": "default-jdk-headless", "java": "default-jre-headless", jsch: "libjsch-java",
 }
 
-// install installs what is missing, where that can be done: as root, with
-// apt-get. Elsewhere it says what to install.
+// install installs what is missing; see clients.InstallPackages.
 func install(ctx context.Context, out io.Writer) error {
 	var missing []string
 	for needed, name := range packages {
@@ -40,24 +41,7 @@ func install(ctx context.Context, out io.Writer) error {
 			missing = append(missing, name)
 		}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	slices.Sort(missing)
-	missing = slices.Compact(missing)
-	names := strings.Join(missing, " ")
-	if !there("apt-get") || os.Getuid() != 0 {
-		return fmt.Errorf("client programs are missing; install them: apt-get install %s", names)
-	}
-	fmt.Fprintln(out, "installing client programs:", names)
-	for _, args := range [][]string{{"update", "-qq"}, append([]string{"install", "-y", "-qq", "--no-install-recommends"}, missing...)} {
-		cmd := exec.CommandContext(ctx, "apt-get", args...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if b, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, b)
-		}
-	}
-	return nil
+	return clients.InstallPackages(ctx, out, missing)
 }
 
 // versions are those of Debian's packages that are installed, and of what comes

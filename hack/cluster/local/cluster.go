@@ -85,6 +85,11 @@ func writeFile(path, content string) error {
 	return os.WriteFile(path, []byte(content), 0o644)
 }
 
+// writeProgram writes a script that can be run.
+func writeProgram(path, content string) error {
+	return errors.Join(writeFile(path, content), os.Chmod(path, 0o755))
+}
+
 // existingNodes counts the nodes that the cluster has.
 func (c *Cluster) existingNodes() (int, error) {
 	for i := 0; ; i++ {

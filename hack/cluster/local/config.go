@@ -1,6 +1,7 @@
 package local
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
 
@@ -13,7 +14,7 @@ import (
 //   - enable_unprivileged_ports is off, unlike containerd's default: a pod that needs low ports has to ask
 //     for them, as on any cluster that is set up otherwise.
 //   - nri and opt are off or moved because they use folders that all containerds of a machine share.
-func containerdConfig(root, socket, cniBin, cniConfig string) string {
+func containerdConfig(root, socket string, cniBin [2]string, cniConfig string) string {
 	return fmt.Sprintf(`version = 4
 root = %[1]q
 state = "/run/containerd"
@@ -35,10 +36,16 @@ imports = []
   restrict_oom_score_adj = true
   enable_unprivileged_ports = false
   [plugins.'io.containerd.cri.v1.runtime'.cni]
-    bin_dirs = [%[4]q]
-    conf_dir = %[5]q
-`, root, socket, pauseImage, cniBin, cniConfig)
+    bin_dirs = [%[4]q, %[5]q]
+    conf_dir = %[6]q
+`, root, socket, pauseImage, cniBin[0], cniBin[1], cniConfig)
 }
+
+// noDAD is a CNI plugin of our own; what it does and why is said in it.
+const noDAD = "no-dad"
+
+//go:embed no-dad.sh
+var noDADProgram string
 
 // cniConfig renders a node's pod network: a point-to-point link for each pod, so that all traffic is
 // routed. (On a bridge, an answer from one pod to another on the same node that came through a Service would
@@ -49,6 +56,7 @@ func cniConfig(node int) string {
 		"cniVersion": "1.0.0",
 		"name":       "pods",
 		"plugins": []any{
+			map[string]any{"type": noDAD},
 			map[string]any{
 				"type":   "ptp",
 				"ipMasq": false, // see network.EgressRules

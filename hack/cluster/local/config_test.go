@@ -53,16 +53,17 @@ func TestEachNodeHasPodAddressesOfItsOwn(t *testing.T) {
 	if err := json.Unmarshal([]byte(cniConfig(1)), &got); err != nil {
 		t.Fatal(err)
 	}
-	ranges := got.Plugins[0].IPAM.Ranges
+	ranges := got.Plugins[1].IPAM.Ranges
 	if len(ranges) != 2 || ranges[0][0].Subnet != "198.18.129.0/24" || ranges[1][0].Subnet != "2001:db8:19:1::/64" {
 		t.Errorf("%+v", ranges)
 	}
 }
 
 func TestContainerdConfigSharesNoFolder(t *testing.T) {
-	config := containerdConfig("/state/node0/containerd", "/run/x/node0/containerd.sock", "/usr/lib/cni", "/state/node0/cni-config")
+	config := containerdConfig("/state/node0/containerd", "/run/x/node0/containerd.sock", [2]string{"/usr/lib/cni", "/state/node0/cni-bin"}, "/state/node0/cni-config")
 	for _, want := range []string{
 		`root = "/state/node0/containerd"`, `path = "/state/node0/containerd/opt"`, `address = "/run/x/node0/containerd.sock"`,
+		`bin_dirs = ["/usr/lib/cni", "/state/node0/cni-bin"]`,
 		`restrict_oom_score_adj = true`, `enable_unprivileged_ports = false`, `sandbox = "` + pauseImage + `"`,
 	} {
 		if !strings.Contains(config, want) {

@@ -114,8 +114,10 @@ func (c *Cluster) startRuntime(ctx context.Context, node string) error {
 	if err := network.ApplyFilter(ctx, c.Namespace(node), network.EgressRules(i)); err != nil {
 		return err
 	}
-	config := containerdConfig(c.state(node, "containerd"), c.socket(node), cniDir(), c.state(node, "cni-config"))
+	cniBin := [2]string{cniDir(), c.state(node, "cni-bin")}
+	config := containerdConfig(c.state(node, "containerd"), c.socket(node), cniBin, c.state(node, "cni-config"))
 	if err := errors.Join(
+		writeProgram(filepath.Join(cniBin[1], noDAD), noDADProgram),
 		writeFile(c.state(node, "containerd.toml"), config),
 		writeFile(c.state(node, "cni-config", "10-pods.conflist"), cniConfig(i)),
 	); err != nil {

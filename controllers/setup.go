@@ -18,10 +18,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
 
 // Options is what the operator can be told.
@@ -115,6 +117,9 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	if r.ClusterDomain == "" {
 		r.ClusterDomain = "cluster.local"
+	}
+	if err := mgr.Add(manager.RunnableFunc(resources.MakeSpareHostKeys)); err != nil {
+		return fmt.Errorf("adding the maker of host keys: %w", err)
 	}
 	return r.watch(mgr, others, o)
 }

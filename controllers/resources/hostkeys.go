@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -55,9 +56,33 @@ func generateHostKey(file string) (crypto.PrivateKey, error) {
 	case "ssh_host_ecdsa_key":
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "ssh_host_rsa_key":
-		return rsa.GenerateKey(rand.Reader, rsaBits)
+		select {
+		case key := <-spareKey:
+			return key, nil
+		default:
+			return rsa.GenerateKey(rand.Reader, rsaBits)
+		}
 	}
 	return nil, errors.New("the algorithm is not known")
+}
+
+// spareKey holds an RSA key made ahead. Making one takes the better part of a
+// second, for which all pods of a new server would wait.
+var spareKey = make(chan *rsa.PrivateKey, 1)
+
+// MakeSpareHostKeys sees to it that there is a spare key, until ctx is done.
+func MakeSpareHostKeys(ctx context.Context) error {
+	for {
+		key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+		if err != nil {
+			return fmt.Errorf("making a spare host key: %w", err)
+		}
+		select {
+		case spareKey <- key:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // HostKeysSecretWith holds the keys.

@@ -2,6 +2,7 @@ package resources_test
 
 import (
 	"bytes"
+	"context"
 	"maps"
 	"strings"
 	"testing"
@@ -42,6 +43,28 @@ func TestHostKeysAreMadeOnceAndKept(t *testing.T) {
 	}
 	if len(again["ssh_host_ecdsa_key"]) == 0 {
 		t.Error("a key that was lost was not made anew")
+	}
+}
+
+func TestAKeyMadeAheadIsUsedOnce(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- resources.MakeSpareHostKeys(ctx) }()
+	seen := map[string]bool{}
+	for range 3 {
+		keys, err := resources.GenerateHostKeys(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key := string(keys["ssh_host_rsa_key"]); seen[key] {
+			t.Error("two servers have the same key")
+		} else {
+			seen[key] = true
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -121,8 +121,9 @@ func (s Server) container() *corev1ac.ContainerApplyConfiguration {
 			WithReadOnlyRootFilesystem(true).
 			WithCapabilities(capabilities)).
 		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
-		WithStartupProbe(probe(config.PathReady, 1, 120)).
-		WithReadinessProbe(probe(config.PathReady, 5, 3)).
+		// Without a startup probe the kubelet asks as soon as it sees the container
+		// run, and not at the next beat of a second.
+		WithReadinessProbe(probe(config.PathReady, 1, 15)).
 		WithLivenessProbe(probe(config.PathLive, 10, 6))
 	if s.Spec.ImagePullPolicy != "" {
 		c.WithImagePullPolicy(corev1.PullPolicy(s.Spec.ImagePullPolicy))

@@ -183,9 +183,10 @@ type filled struct {
 }
 
 // copyAhead is copyBlocks for what comes over TLS: while one block is written,
-// the next one is received and decrypted.
+// the next one is received and decrypted. Another may be ready by then, so that
+// neither side waits until the other one has been woken.
 func (s *stream) copyAhead(dst io.Writer, src io.Reader) error {
-	blocks, written := make(chan filled), make(chan error, 1)
+	blocks, written := make(chan filled, 1), make(chan error, 1)
 	go func() { written <- writeBlocks(dst, blocks) }()
 	for {
 		b, err := s.fill(src)

@@ -37,7 +37,7 @@ func (c *Conn) cmdRetr(arg string) error {
 	}
 	return c.startTransfer(transfer{
 		verb: "RETR", path: name, direction: Download, offset: offset, size: size,
-		opening: c.opening(arg, size), quick: size >= 0 && osFile(file) != nil,
+		opening: c.opening(arg, size), file: file,
 		move: func(s *stream) error { return s.download(file) },
 		finish: func(err error) error {
 			file.Close() // it was only read

@@ -129,7 +129,7 @@ func (c *Conn) startUpload(verb string, u *upload, opening string) error {
 	session := c.state.session
 	return c.startTransfer(transfer{
 		verb: verb, path: u.name, direction: Upload, offset: u.offset, size: -1, opening: opening,
-		quick:  osFile(u.file) != nil,
+		file:   u.file,
 		move:   func(s *stream) error { return s.upload(u.file) },
 		finish: func(err error) error { return u.finish(c, session, err) },
 	})

@@ -20,7 +20,8 @@ type Hooks struct {
 	// that transfers, started. It is meant for metrics.
 	Command func(c *Conn, r CommandRecord)
 	// TransferStart and TransferEnd enclose each use of a data connection,
-	// listings included.
+	// listings included. The client has the final reply when TransferEnd is
+	// called.
 	TransferStart func(c *Conn, r TransferRecord)
 	TransferEnd   func(c *Conn, r TransferRecord)
 	// Disconnect is called once for each connection that Connect accepted.

@@ -24,6 +24,7 @@ type job struct {
 	done   chan struct{}
 	ending atomic.Bool // the final reply is about to be sent
 	grace  time.Time   // until when other commands wait for its end
+	record func()      // called after the final reply, if not nil
 	after  func()      // called when all is over, if not nil
 
 	mu   sync.Mutex
@@ -54,6 +55,9 @@ func (c *Conn) endJob(j *job, send func()) {
 	c.active.Store(time.Now().UnixNano())
 	j.ending.Store(true)
 	send()
+	if j.record != nil {
+		j.record()
+	}
 	j.cancel(nil)
 	c.current.Store(nil)
 	close(j.done)

@@ -20,7 +20,8 @@ import (
 //
 // Ports are listened on when they are needed first, and for a moment after
 // they were needed last: a client that transfers many small files needs one
-// again and again.
+// again and again. On Linux, nothing looks at a connection that has come before
+// the transfer starts, or a tenth of a second has passed.
 type PassivePool struct {
 	mu      sync.Mutex
 	opts    PassiveOptions
@@ -28,7 +29,7 @@ type PassivePool struct {
 	awaited map[netip.Addr]int      // data connections, by client address
 	queue   list.List               // of *portRequest, oldest first
 	spare   int                     // ports on which nobody is awaited
-	sweeper *time.Timer             // closes them; nil when there are none
+	sweeper *time.Timer             // nil when no port is open
 	stats   PassiveStats
 }
 
@@ -99,6 +100,7 @@ func (o *PassiveOptions) toldPort(port uint16) uint16 {
 type portRequest struct {
 	from    netip.Addr // see passiveWait
 	first   bool
+	timeout time.Duration // for the connection
 	granted chan *passiveWait
 }
 
@@ -108,13 +110,19 @@ type portRequest struct {
 // free it waits for one, which is what lets 200 clients behind one address
 // share ten ports.
 func (p *PassivePool) await(ctx context.Context, from netip.Addr, first bool, patience, timeout time.Duration) (*passiveWait, error) {
+	request := &portRequest{from: from, first: first, timeout: timeout, granted: make(chan *passiveWait, 1)}
 	p.mu.Lock()
-	w, err := p.grant(from, first)
+	w, err := p.grant(request)
+	if w == nil && err == nil {
+		for _, port := range p.ports {
+			port.poll() // what has come already keeps no port any more
+		}
+		w, err = p.grant(request)
+	}
 	if w != nil || err != nil {
 		p.mu.Unlock()
-		return w.start(timeout), err
+		return w, err
 	}
-	request := &portRequest{from: from, first: first, granted: make(chan *passiveWait, 1)}
 	element := p.queue.PushBack(request)
 	p.mu.Unlock()
 
@@ -122,7 +130,7 @@ func (p *PassivePool) await(ctx context.Context, from netip.Addr, first bool, pa
 	defer timer.Stop()
 	select {
 	case w := <-request.granted:
-		return w.start(timeout), nil
+		return w, nil
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -130,7 +138,7 @@ func (p *PassivePool) await(ctx context.Context, from netip.Addr, first bool, pa
 	defer p.mu.Unlock()
 	select {
 	case w := <-request.granted: // just now
-		return w.start(timeout), nil
+		return w, nil
 	default:
 		p.queue.Remove(element)
 		p.stats.Exhausted++
@@ -139,22 +147,22 @@ func (p *PassivePool) await(ctx context.Context, from netip.Addr, first bool, pa
 }
 
 // grant reserves a port if one is free. With p.mu held.
-func (p *PassivePool) grant(from netip.Addr, first bool) (*passiveWait, error) {
+func (p *PassivePool) grant(r *portRequest) (*passiveWait, error) {
 	n := p.opts.size()
 	if n == 0 {
 		port, err := p.open(0)
 		if err != nil {
 			return nil, err
 		}
-		return port.add(from, first), nil
+		return port.add(r), nil
 	}
-	if p.awaited[from] >= n {
+	if p.awaited[r.from] >= n {
 		return nil, nil
 	}
 	// One that is open already costs no system call.
 	for _, port := range p.ports {
-		if !port.outdated && port.free(from) {
-			return port.add(from, first), nil
+		if !port.outdated && port.free(r.from) {
+			return port.add(r), nil
 		}
 	}
 	var failed error
@@ -171,7 +179,7 @@ func (p *PassivePool) grant(from netip.Addr, first bool) (*passiveWait, error) {
 			tried++
 			continue
 		}
-		return port.add(from, first), nil
+		return port.add(r), nil
 	}
 	if tried == n {
 		return nil, fmt.Errorf("opening a passive port: %w", failed)
@@ -204,7 +212,7 @@ func (p *PassivePool) grantNext(num uint16) {
 		}
 		if port.free(request.from) {
 			p.queue.Remove(e)
-			request.granted <- port.add(request.from, request.first)
+			request.granted <- port.add(request)
 			if !request.from.IsValid() {
 				return
 			}
@@ -233,30 +241,44 @@ func (p *PassivePool) open(num uint16) (*passivePort, error) {
 		return nil, err
 	}
 	port := &passivePort{
-		pool: p, ln: tl, num: uint16(tl.Addr().(*net.TCPAddr).Port),
+		pool: p, num: uint16(tl.Addr().(*net.TCPAddr).Port),
 		waits: map[netip.Addr]*passiveWait{},
 	}
 	if p.opts.WrapListener != nil {
 		port.ln, port.wrapped = p.opts.WrapListener(tl), true
+	} else if port.raw = unmanaged(tl); port.raw == nil {
+		port.ln = tl
 	}
 	p.ports[port.num] = port
 	p.spare++ // until add
-	go port.serve()
+	if port.ln != nil {
+		go port.serve(port.ln)
+	}
+	p.sweepLater()
 	return port, nil
 }
 
 const (
 	maxSpare  = 16          // ports that stay open although nobody is awaited
 	spareTime = time.Second // and for how long
+	sweepTime = 100 * time.Millisecond
 )
 
-// sweep closes ports that were not needed for a while.
+// sweep ends waits whose time is over, closes strays, and ports that were not
+// needed for a while.
 func (p *PassivePool) sweep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweeper = nil
+	now := time.Now()
 	for _, port := range p.ports {
-		if len(port.waits) == 0 && time.Since(port.unused) >= spareTime {
+		port.poll()
+		for _, w := range port.waits {
+			if now.After(w.deadline) {
+				w.expire()
+			}
+		}
+		if len(port.waits) == 0 && now.Sub(port.unused) >= spareTime && p.ports[port.num] == port {
 			port.close()
 		}
 	}
@@ -264,7 +286,7 @@ func (p *PassivePool) sweep() {
 }
 
 func (p *PassivePool) sweepLater() {
-	if p.spare > 0 && p.sweeper == nil {
-		p.sweeper = time.AfterFunc(spareTime, p.sweep)
+	if len(p.ports) > 0 && p.sweeper == nil {
+		p.sweeper = time.AfterFunc(sweepTime, p.sweep)
 	}
 }

@@ -11,7 +11,9 @@ import (
 // change.
 type passivePort struct {
 	pool     *PassivePool
-	ln       net.Listener
+	raw      *rawListener // nil: ln is served from the start
+	ln       net.Listener // with raw, there is one while somebody waits
+	waiting  int          // how many do
 	num      uint16
 	wrapped  bool                        // RemoteAddr of its connections may block
 	outdated bool                        // the options have changed since it was opened
@@ -29,10 +31,10 @@ type passiveWait struct {
 	first bool
 	// conns receives the connection; or several, out of which TLS tells the
 	// right one.
-	conns   chan net.Conn
-	expired chan struct{} // closed when nothing came in time
-	timer   *time.Timer
-	over    bool // it is not in port.waits any more; guarded by pool.mu
+	conns    chan net.Conn
+	expired  chan struct{} // closed when nothing came in time
+	deadline time.Time     // for what has to come; guarded by pool.mu
+	over     bool          // it is not in port.waits any more; guarded by pool.mu
 }
 
 // candidates is how many connections from anywhere are looked at at a time.
@@ -51,9 +53,13 @@ func (p *passivePort) free(from netip.Addr) bool {
 }
 
 // add awaits a connection. With pool.mu held.
-func (p *passivePort) add(from netip.Addr, first bool) *passiveWait {
-	w := &passiveWait{port: p, from: from, first: first, told: p.pool.opts.toldPort(p.num), expired: make(chan struct{})}
-	if first {
+func (p *passivePort) add(r *portRequest) *passiveWait {
+	p.poll() // what has come already is not for this one
+	w := &passiveWait{
+		port: p, from: r.from, first: r.first, told: p.pool.opts.toldPort(p.num),
+		expired: make(chan struct{}), deadline: time.Now().Add(orForever(r.timeout)),
+	}
+	if r.first {
 		w.conns = make(chan net.Conn, 1)
 	} else {
 		w.conns = make(chan net.Conn, candidates)
@@ -61,16 +67,16 @@ func (p *passivePort) add(from netip.Addr, first bool) *passiveWait {
 	if len(p.waits) == 0 {
 		p.pool.spare--
 	}
-	p.waits[from] = w
-	p.pool.awaited[from]++
+	p.waits[r.from] = w
+	p.pool.awaited[r.from]++
 	p.pool.stats.Granted++
 	return w
 }
 
-// serve accepts connections until nobody awaits one.
-func (p *passivePort) serve() {
+// serve accepts connections until the listener is closed.
+func (p *passivePort) serve(ln net.Listener) {
 	for {
-		conn, err := p.ln.Accept()
+		conn, err := ln.Accept()
 		switch {
 		case err == nil && p.wrapped:
 			go p.deliver(conn)
@@ -86,29 +92,127 @@ func (p *passivePort) serve() {
 	}
 }
 
+// poll looks after the connections that have come to a port that is not served.
+// With pool.mu held.
+func (p *passivePort) poll() {
+	if p.waiting > 0 {
+		return
+	}
+	for p.raw != nil {
+		conn, from := p.raw.accept()
+		if conn == nil {
+			return
+		}
+		p.handOver(conn, from)
+	}
+}
+
+// take returns the connection that w awaits, as it is, if it has come to a port
+// that is not served.
+func (w *passiveWait) take() *rawConn {
+	p, pool := w.port, w.port.pool
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	if w.over || p.raw == nil || p.waiting > 0 {
+		return nil
+	}
+	for {
+		conn, from := p.raw.accept()
+		if conn == nil {
+			return nil
+		}
+		if p.awaiting(from) == w {
+			pool.stats.Arrived++
+			w.release()
+			return conn
+		}
+		p.handOver(conn, from)
+	}
+}
+
+// handOver gives a raw connection to who awaits it. With pool.mu held.
+func (p *passivePort) handOver(raw *rawConn, from netip.Addr) {
+	w := p.awaiting(from)
+	if w == nil {
+		p.pool.stats.Strays++
+		raw.close()
+		return
+	}
+	if conn, err := raw.conn(); err == nil {
+		w.give(conn)
+	}
+}
+
+// startWaiting has the port served while somebody waits, unless what w waits for
+// has come. Then, or if it fails, it returns false.
+func (w *passiveWait) startWaiting() (bool, error) {
+	p := w.port
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	if !w.over {
+		p.poll()
+	}
+	switch {
+	case len(w.conns) > 0:
+		return false, nil
+	case w.over: // nothing will come
+		return false, errNoConnection
+	case p.raw == nil:
+		return false, nil
+	}
+	if p.waiting == 0 {
+		ln, err := p.raw.listener()
+		if err != nil {
+			return false, err
+		}
+		p.ln = ln
+		go p.serve(ln)
+	}
+	p.waiting++
+	return true, nil
+}
+
+func (p *passivePort) stopWaiting() {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	if p.waiting--; p.waiting == 0 {
+		p.ln.Close()
+	}
+}
+
 // deliver hands a connection to who awaits it. Anything else is a stray, and
 // is closed while the wait goes on.
 func (p *passivePort) deliver(conn net.Conn) {
 	from := addrPort(conn.RemoteAddr()).Addr()
 	p.pool.mu.Lock()
 	defer p.pool.mu.Unlock()
-	w := p.waits[from]
-	if w == nil {
-		w = p.waits[netip.Addr{}]
-	}
-	if w == nil {
-		p.pool.stats.Strays++
-		conn.Close()
+	if w := p.awaiting(from); w != nil {
+		w.give(conn)
 		return
 	}
+	p.pool.stats.Strays++
+	conn.Close()
+}
+
+// awaiting returns who awaits a connection from an address, or nil. With pool.mu
+// held.
+func (p *passivePort) awaiting(from netip.Addr) *passiveWait {
+	if w := p.waits[from]; w != nil {
+		return w
+	}
+	return p.waits[netip.Addr{}]
+}
+
+// give hands a connection over. With pool.mu held.
+func (w *passiveWait) give(conn net.Conn) {
 	select {
 	case w.conns <- conn:
 		if w.first {
-			p.pool.stats.Arrived++
+			w.port.pool.stats.Arrived++
 			w.release()
 		}
 	default:
-		p.pool.stats.Strays++
+		w.port.pool.stats.Strays++
 		conn.Close()
 	}
 }
@@ -143,31 +247,28 @@ func (w *passiveWait) release() {
 func (p *passivePort) close() {
 	delete(p.pool.ports, p.num)
 	p.pool.spare--
-	p.ln.Close()
-}
-
-// start starts the time within which the connection has to come.
-func (w *passiveWait) start(timeout time.Duration) *passiveWait {
-	if w != nil {
-		w.timer = time.AfterFunc(orForever(timeout), w.expire)
+	if p.ln != nil {
+		p.ln.Close()
 	}
-	return w
+	if p.raw != nil {
+		p.raw.close()
+		p.raw = nil
+	}
 }
 
+// begin begins the time within which the connection has to come. A sweep of the
+// pool ends it: a timer for each wait would wake a thread for each file.
+func (w *passiveWait) begin(timeout time.Duration) {
+	w.port.pool.mu.Lock()
+	defer w.port.pool.mu.Unlock()
+	w.deadline = time.Now().Add(orForever(timeout))
+}
+
+// expire ends a wait whose time is over. With pool.mu held.
 func (w *passiveWait) expire() {
-	pool := w.port.pool
-	pool.mu.Lock()
-	defer pool.mu.Unlock()
-	select {
-	case <-w.expired:
-		return
-	default:
-		close(w.expired)
-	}
-	if !w.over {
-		pool.stats.Expired++
-		w.release()
-	}
+	close(w.expired)
+	w.port.pool.stats.Expired++
+	w.release()
 }
 
 func (w *passiveWait) passive() bool { return true }
@@ -175,8 +276,12 @@ func (w *passiveWait) passive() bool { return true }
 // next returns the next connection that comes. The time begins anew with each
 // call: a client may well have taken some of it between PASV and the transfer.
 func (w *passiveWait) next(ctx context.Context, timeout time.Duration) (net.Conn, error) {
-	w.timer.Reset(orForever(timeout))
-	defer w.timer.Stop()
+	w.begin(timeout)
+	if waits, err := w.startWaiting(); err != nil {
+		return nil, err
+	} else if waits {
+		defer w.port.stopWaiting()
+	}
 	select {
 	case conn := <-w.conns:
 		return conn, nil
@@ -206,7 +311,6 @@ func (w *passiveWait) arrived() {
 
 // close gives the port back and drops connections that were not taken.
 func (w *passiveWait) close() {
-	w.timer.Stop()
 	pool := w.port.pool
 	pool.mu.Lock()
 	w.release()

@@ -154,6 +154,37 @@ func TestAStrayConnectionIsClosedAndTheWaitGoesOn(t *testing.T) {
 	}
 }
 
+func TestAConnectionIsOnlyForTheCommandThatItWasMadeFor(t *testing.T) {
+	t.Parallel()
+	opts := tenPorts()
+	opts.Last = opts.First
+	ts, pool := servePool(t, plain, opts, nil)
+	ts.write("/f", "data")
+	c := ts.login()
+	get := func(conn net.Conn) {
+		t.Helper()
+		c.command("RETR f", "150 ...")
+		if data, err := io.ReadAll(conn); string(data) != "data" {
+			t.Errorf("got %q, %v", data, err)
+		}
+		c.expect("226 ...")
+	}
+	abandoned := c.data(c.epsv())
+	addr := c.epsv()
+	conn, extra := c.data(addr), c.data(addr)
+	get(conn)
+	get(c.data(c.epsv()))
+	for _, conn := range []net.Conn{abandoned, extra} {
+		conn.SetDeadline(time.Now().Add(patience))
+		if n, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+			t.Errorf("one too many: %d, %v", n, err)
+		}
+	}
+	if s := pool.Stats(); s.Arrived != 2 || s.Strays != 2 || s.Awaited != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestARangeOfOnePortWorks(t *testing.T) {
 	t.Parallel()
 	ts, _ := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40000}, nil)

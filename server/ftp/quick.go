@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// A transfer of a small file whose data connection is there already is done by
-// the control goroutine itself, which costs much less than a goroutine for it;
-// both replies to a download are one packet then. Should the client not take or
-// give the data at once, after all, or give a lot, the rest is done as for any
-// other transfer.
+// A transfer of a small file whose data connection has come already is done by
+// the control goroutine itself, and Go's runtime never learns of that connection:
+// most of what a small file costs is the waking of threads. Should the client not
+// take or give the data at once, after all, or give a lot, the rest is done as for
+// any other transfer.
 const (
 	quickSize = 64 << 10
 	quickTime = 20 * time.Millisecond
@@ -18,38 +18,79 @@ const (
 // errSlow ends a quick attempt.
 var errSlow = errors.New("ftp: not so quick")
 
-func (r *running) isQuick() bool {
+// quickTurns bound how many threads wait for clients at a time.
+var quickTurns = make(chan struct{}, 4)
+
+// tryQuick does the transfer, or returns false without having done anything.
+func (r *running) tryQuick() bool {
 	w, passive := r.src.(*passiveWait)
 	s := r.stream
-	return r.quick && passive && w.first && len(w.conns) > 0 && r.size-r.offset <= quickSize &&
-		!r.protected && !s.ascii && !s.deflate && len(s.limiters) == 0
+	if !passive || !w.first || r.protected || r.file == nil || osFile(r.file) == nil ||
+		r.direction == Download && (r.size < 0 || r.size-r.offset > quickSize) ||
+		s.ascii || s.deflate || len(s.limiters) > 0 || r.conn.server.WrapData != nil {
+		return false
+	}
+	select {
+	case quickTurns <- struct{}{}:
+	default:
+		return false
+	}
+	defer func() { <-quickTurns }()
+	raw := w.take()
+	if raw == nil {
+		return false
+	}
+	r.conn.beginJob(s.job)
+	if r.direction == Upload {
+		r.quickUpload(raw)
+	} else {
+		r.quickDownload(raw)
+	}
+	return true
 }
 
-func (r *running) runQuick() {
-	c, s := r.conn, r.stream
-	c.beginJob(s.job)
-	upload := r.direction == Upload
-	if upload { // the client waits for it
-		c.reply(150, r.opening)
-	}
-	err := r.connect()
-	if err == nil {
-		s.quick = true
-		err = r.move(s)
-		s.quick = false
-	}
+// quickDownload sends both replies at once.
+func (r *running) quickDownload(raw *rawConn) {
+	c, j := r.conn, r.stream.job
+	n, err := raw.send(osFile(r.file))
+	j.bytes.Add(n)
 	if errors.Is(err, errSlow) {
-		if !upload {
-			c.reply(150, r.opening)
-		}
-		go c.runJob(s.job, func(*job) *Error { return r.complete(r.move(s)) })
+		c.reply(150, r.opening)
+		r.goOn(raw)
 		return
 	}
+	raw.close()
 	final := r.complete(err)
-	if upload {
-		c.endJob(s.job, func() { c.send(final.Code, final.Text) })
+	c.state.code = 150
+	c.endJob(j, func() { c.sendTwo(&Error{150, r.opening}, final) })
+}
+
+func (r *running) quickUpload(raw *rawConn) {
+	c, j := r.conn, r.stream.job
+	c.reply(150, r.opening) // the client waits for it
+	n, err := raw.receive(r.file)
+	j.bytes.Add(n)
+	if errors.Is(err, errSlow) {
+		r.goOn(raw)
 		return
 	}
-	c.state.code = 150
-	c.endJob(s.job, func() { c.sendTwo(&Error{150, r.opening}, final) })
+	raw.close()
+	final := r.complete(err)
+	c.endJob(j, func() { c.send(final.Code, final.Text) })
+}
+
+// goOn does what is left as for any other transfer.
+func (r *running) goOn(raw *rawConn) {
+	c, j := r.conn, r.stream.job
+	conn, err := raw.conn()
+	if err == nil {
+		err = j.attach(conn)
+		r.stream.data = &dataConn{Conn: conn, raw: conn}
+	}
+	go c.runJob(j, func(*job) *Error {
+		if err == nil {
+			err = r.move(r.stream)
+		}
+		return r.complete(err)
+	})
 }

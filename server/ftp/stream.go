@@ -21,7 +21,6 @@ type stream struct {
 	ascii    bool
 	deflate  bool
 	level    int
-	quick    bool // see quick.go
 }
 
 const (
@@ -42,9 +41,9 @@ func putBlock(b *[blockSize]byte) { blocks.Put(b) }
 
 // download sends a file.
 func (s *stream) download(f File) error {
-	if conn, ok := s.data.raw.(*net.TCPConn); ok && !s.quick {
+	if conn, ok := s.data.raw.(*net.TCPConn); ok {
 		// Full segments only, until the end: that saves a fifth of the
-		// processor time. A file of one packet has its end at once.
+		// processor time.
 		_ = conn.SetNoDelay(false)
 	}
 	plain := !s.ascii && !s.deflate
@@ -100,13 +99,9 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 		}
 	}
 	for {
-		chunk, patience := chunkSize, tick
-		if s.quick {
-			chunk, patience = quickSize+1, quickTime
-		}
-		lr.N = int64(s.allowance(chunk))
+		lr.N = int64(s.allowance(chunkSize))
 		want := lr.N
-		s.data.raw.SetDeadline(time.Now().Add(patience))
+		s.data.raw.SetDeadline(time.Now().Add(tick))
 		n, err := readFrom(lr)
 		s.job.bytes.Add(n)
 		at += n
@@ -124,8 +119,6 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 			moved = time.Now()
 		}
 		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded) && s.quick:
-			return errSlow
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if s.job.ctx.Err() != nil || s.stalled(moved) {
 				return &dataError{err}
@@ -134,8 +127,6 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 			return zeroCopyError(err)
 		case n < want:
 			return nil
-		case s.quick:
-			return errSlow
 		}
 	}
 }

@@ -13,7 +13,7 @@ type transfer struct {
 	offset    int64
 	size      int64  // or -1
 	opening   string // text of the 150 reply
-	quick     bool   // it may be quick, if it is small (see quick.go)
+	file      File   // or nil, for listings and the like
 	// move moves the data. finish, which may be nil, is always called, with
 	// the error so far, and returns the error that counts.
 	move   func(s *stream) error
@@ -55,8 +55,7 @@ func (c *Conn) startTransfer(t transfer) error {
 	if hook := c.server.Hooks.TransferStart; hook != nil {
 		hook(c, r.record)
 	}
-	if r.isQuick() {
-		r.runQuick()
+	if r.tryQuick() {
 		return nil
 	}
 	// If this fails the client has gone, which the control goroutine notices
@@ -105,7 +104,7 @@ func (r *running) complete(err error) *Error {
 	}
 	r.record.Bytes, r.record.Duration = j.bytes.Load(), time.Since(r.record.Start)
 	r.record.Code, r.record.Err = reply.Code, err
-	c.transferEnded(r.record)
+	j.record = func() { c.transferEnded(r.record) }
 	return reply
 }
 

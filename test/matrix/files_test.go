@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -25,28 +24,17 @@ const (
 
 // fixtures are files that clients upload, or that are put on the server for
 // them to download.
-type fixtures struct{ dir, small, empty string }
-
-// long are the fixtures of one size.
-type long struct {
-	size  int64
-	large string // sparse
-	head  string // as long as large less resumed, with other content
+type fixtures struct {
+	small, empty string
+	large        string // sparse
+	head         string // as long as large less resumed, with other content
 }
 
-func (f fixtures) long(size int64) long {
-	name := filepath.Join(f.dir, strconv.FormatInt(size, 10))
-	return long{size, name + ".large", name + ".head"}
-}
-
-func makeFixtures(dir string, sizes []int64) (fixtures, error) {
-	f := fixtures{dir, filepath.Join(dir, "small"), filepath.Join(dir, "empty")}
-	err := errors.Join(os.MkdirAll(dir, 0o755), makeSmall(f.small), os.WriteFile(f.empty, nil, 0o644))
-	for _, size := range sizes {
-		l := f.long(size)
-		err = errors.Join(err, makeSparse(l.large, size, 1), makeSparse(l.head, size-resumed, 2))
-	}
-	return f, err
+func makeFixtures(dir string) (fixtures, error) {
+	file := func(name string) string { return filepath.Join(dir, name) }
+	f := fixtures{file("small"), file("empty"), file("large"), file("head")}
+	return f, errors.Join(os.MkdirAll(dir, 0o755), makeSmall(f.small), os.WriteFile(f.empty, nil, 0o644),
+		makeSparse(f.large, largeSize, 1), makeSparse(f.head, largeSize-resumed, 2))
 }
 
 // makeSmall writes random bytes, line ends of both kinds among them: a

@@ -6,8 +6,7 @@
 // each client, a cell for each operation. A cell says ok, FAIL, or that the
 // client cannot, with the reason below the table; none is left out.
 //
-// The large file is of 5 GiB, or of 64 MiB in rows that differ from others in
-// the mode alone; MATRIX_LARGE sets its bytes for all rows.
+// The large file is of 5 GiB; MATRIX_LARGE sets its bytes.
 package matrix
 
 import (
@@ -15,7 +14,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -26,11 +24,11 @@ const startDeadline = 10 * time.Minute
 
 // The parts that all rows share.
 var (
-	base    string // a folder for all files
-	sizeSet int64  // of the large file in all rows; 0 if each has its own
-	sources fixtures
-	modern  *server // as it comes
-	legacy  *server // with old algorithms of SSH
+	base      string // a folder for all files
+	largeSize int64  = 5 << 30
+	sources   fixtures
+	modern    *server // as it comes
+	legacy    *server // with old algorithms of SSH
 )
 
 func TestMain(m *testing.M) {
@@ -46,7 +44,7 @@ func run(m *testing.M) (code int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startDeadline)
 	defer cancel()
 	if s := os.Getenv("MATRIX_LARGE"); s != "" {
-		if sizeSet, err = strconv.ParseInt(s, 10, 64); err != nil || sizeSet < 2*resumed {
+		if largeSize, err = strconv.ParseInt(s, 10, 64); err != nil || largeSize < 2*resumed {
 			return 1, fmt.Errorf("MATRIX_LARGE is %q; it is a number of bytes, %d at least", s, 2*resumed)
 		}
 	}
@@ -57,7 +55,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(base)
-	if sources, err = makeFixtures(filepath.Join(base, "sources"), sizes()); err != nil {
+	if sources, err = makeFixtures(filepath.Join(base, "sources")); err != nil {
 		return 1, err
 	}
 	binary, err := build(ctx)
@@ -78,7 +76,7 @@ func run(m *testing.M) (code int, err error) {
 // scratch makes the folder for all files, in memory where that has room. Its
 // name is short: old clients take no long ones.
 func scratch() (string, error) {
-	need := max(rekeySize, int64(cap(turns))*slices.Max(sizes()))
+	need := max(rekeySize, int64(cap(turns))*largeSize)
 	dir := os.TempDir()
 	if os.Getenv("TMPDIR") == "" && min(free("/dev/shm"), freeMemory()) > need*3/2 {
 		dir = "/dev/shm"

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,26 +47,6 @@ func rows() []row {
 	return all
 }
 
-// largeSize is how many bytes the row's large file has.
-func (r row) largeSize() int64 {
-	switch {
-	case sizeSet > 0:
-		return sizeSet
-	case r.mode == "active":
-		return 64 << 20
-	}
-	return 5 << 30
-}
-
-func sizes() []int64 {
-	var all []int64
-	for _, r := range rows() {
-		all = append(all, r.largeSize())
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
 // rekeyUser is the user of the test that is no row.
 const rekeyUser = "rekey"
 
@@ -84,7 +63,6 @@ func userName(i int) string { return fmt.Sprintf("user%02d", i) }
 // session is a row with the user and the files that are its own.
 type session struct {
 	row
-	long
 	server *server
 	user   string
 	home   string // the user's folder on the server
@@ -136,7 +114,7 @@ func TestMatrix(t *testing.T) {
 
 func newSession(t *testing.T, user string, r row) *session {
 	t.Helper()
-	s := &session{row: r, long: sources.long(r.largeSize()), server: modern, user: user, local: filepath.Join(base, user)}
+	s := &session{row: r, server: modern, user: user, local: filepath.Join(base, user)}
 	if r.legacy {
 		s.server = legacy
 	}
@@ -160,7 +138,7 @@ func (s *session) try(ctx context.Context, op operation) result {
 	}
 	limit := transferLimit(0)
 	if op.name == opLarge {
-		limit = transferLimit(2 * s.size)
+		limit = transferLimit(2 * largeSize)
 		turns <- struct{}{}
 		defer func() { <-turns }()
 	}

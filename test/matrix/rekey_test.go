@@ -22,7 +22,7 @@ const rekeySize = 10 << 30
 // session. The client tells of each exchange of keys. Client and server agree on
 // AES-GCM unless told otherwise, whose keys last for 64 GiB by default.
 func TestTenGiBEachWayCrossRekeys(t *testing.T) {
-	source := filepath.Join(sources.dir, "rekey")
+	source := filepath.Join(filepath.Dir(sources.large), "rekey")
 	if err := makeSparse(source, rekeySize, 1); err != nil {
 		t.Fatal(err)
 	}

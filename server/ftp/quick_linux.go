@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"time"
 )
 
 // A rawListener is a listening socket that Go's runtime does not know: it wakes
@@ -101,6 +102,7 @@ func (c *rawConn) send(from *os.File) (sent int64, err error) {
 	if err := c.patience(syscall.SO_SNDTIMEO); err != nil {
 		return 0, err
 	}
+	start := time.Now()
 	rc, err := from.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -114,7 +116,7 @@ func (c *rawConn) send(from *os.File) (sent int64, err error) {
 			case err == syscall.EINTR:
 			case n == 0 && err == nil:
 				return
-			case err == syscall.EAGAIN || sent > quickSize:
+			case err == syscall.EAGAIN || sent > quickSize || time.Since(start) > quickTime:
 				err = errSlow
 				return
 			case err != nil:
@@ -126,15 +128,15 @@ func (c *rawConn) send(from *os.File) (sent int64, err error) {
 	return sent, errors.Join(cerr, err)
 }
 
-// receive writes to a file what comes, until that is more than quickSize or
-// nothing comes for a while, with errSlow. It returns how much it has written.
+// receive writes to a file what comes, all of it, or a part and errSlow. It
+// returns how much it has written.
 func (c *rawConn) receive(to File) (got int64, err error) {
 	if err := c.patience(syscall.SO_RCVTIMEO); err != nil {
 		return 0, err
 	}
 	block := getBlock()
 	defer putBlock(block)
-	for got <= quickSize {
+	for start := time.Now(); got <= quickSize && time.Since(start) <= quickTime; {
 		n, err := syscall.Read(c.fd, block[:])
 		switch {
 		case err == syscall.EINTR:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 )
@@ -96,5 +97,40 @@ func TestAnUploadThatTurnsOutSlowIsFinishedAsAnyOther(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(dir, "f")); err != nil || string(got) != want {
 			t.Errorf("%s: got %d bytes, %v", test.name, len(got), err)
 		}
+	}
+}
+
+func TestAnUploadThatTricklesInLeavesTheControlConnectionFree(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = diskBackend{dir} })
+	c := ts.login()
+	conn := c.data(c.epsv())
+	c.command("STOR f", "150 ...")
+	answered, sent := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { sent <- n }()
+		beat := time.NewTicker(time.Millisecond) // never so long that it is slow
+		defer beat.Stop()
+		for ; ; n++ {
+			select {
+			case <-answered:
+				return
+			case <-beat.C:
+			}
+			if _, err := conn.Write([]byte{'x'}); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	c.command("NOOP", "200 ...")
+	close(answered)
+	n := <-sent
+	conn.Close()
+	c.expect("226 ...")
+	if got, err := os.ReadFile(filepath.Join(dir, "f")); err != nil || len(got) != n {
+		t.Errorf("got %d of %d bytes, %v", len(got), n, err)
 	}
 }

@@ -188,6 +188,12 @@ func TestAChangedUserCountsAtOnce(t *testing.T) {
 		return nil
 	})
 	t.Logf("a suspended user was refused %s after the change", time.Since(start).Round(100*time.Millisecond))
+	reason := func(want string) {
+		n.kubectl("wait", "fileserveruser/alice", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=`+want, "--timeout=2m")
+	}
+	reason("Suspended")
 	n.kubectl("patch", "fileserveruser", "alice", "--type=merge", "-p", `{"spec":{"suspended":false}}`)
+	// Who tries again and again meanwhile is banned in the end.
+	reason("Loaded")
 	n.works(target, "kept", "content")
 }

@@ -100,8 +100,8 @@ func (o *PassiveOptions) toldPort(port uint16) uint16 {
 type portRequest struct {
 	from    netip.Addr // see passiveWait
 	first   bool
-	timeout time.Duration // for the connection
-	granted chan *passiveWait
+	timeout time.Duration     // for the connection
+	granted chan *passiveWait // once it is queued
 }
 
 // await reserves a port for a data connection from the given address, or from
@@ -110,7 +110,7 @@ type portRequest struct {
 // free it waits for one, which is what lets 200 clients behind one address
 // share ten ports.
 func (p *PassivePool) await(ctx context.Context, from netip.Addr, first bool, patience, timeout time.Duration) (*passiveWait, error) {
-	request := &portRequest{from: from, first: first, timeout: timeout, granted: make(chan *passiveWait, 1)}
+	request := &portRequest{from: from, first: first, timeout: timeout}
 	p.mu.Lock()
 	w, err := p.grant(request)
 	if w == nil && err == nil {
@@ -123,6 +123,7 @@ func (p *PassivePool) await(ctx context.Context, from netip.Addr, first bool, pa
 		p.mu.Unlock()
 		return w, err
 	}
+	request.granted = make(chan *passiveWait, 1)
 	element := p.queue.PushBack(request)
 	p.mu.Unlock()
 

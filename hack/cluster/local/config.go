@@ -41,7 +41,7 @@ imports = []
 `, root, socket, pauseImage, cniBin[0], cniBin[1], cniConfig)
 }
 
-// noDAD is a CNI plugin of our own; what it does and why is said in it.
+// noDAD is a CNI plugin of our own: see no-dad.sh.
 const noDAD = "no-dad"
 
 //go:embed no-dad.sh

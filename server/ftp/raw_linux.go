@@ -78,11 +78,17 @@ func (l *rawListener) close() { syscall.Close(l.fd) }
 // A rawConn is a connection that Go's runtime does not know. Its calls block.
 type rawConn struct{ fd int }
 
-// conn returns the connection as one that the runtime knows, in place of c.
+// conn returns the connection as one that the runtime knows, in place of c. It
+// is as a listener of package net would return it: with the TLS handshake's small
+// packets, Nagle's algorithm would wait for the client.
 func (c *rawConn) conn() (net.Conn, error) {
 	f := os.NewFile(uintptr(c.fd), "data connection")
 	defer f.Close()
-	return net.FileConn(f)
+	conn, err := net.FileConn(f)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		err = tcp.SetNoDelay(true)
+	}
+	return conn, err
 }
 
 func (c *rawConn) close() { syscall.Close(c.fd) }

@@ -38,10 +38,11 @@ func (t activeTarget) next(ctx context.Context, timeout time.Duration) (net.Conn
 	d := net.Dialer{
 		LocalAddr: &t.local, Timeout: timeout, KeepAlive: -1,
 		Control: func(_, _ string, rc syscall.RawConn) (err error) {
-			if cerr := rc.Control(func(fd uintptr) { err = reuseAddr(fd) }); cerr != nil {
-				return cerr
-			}
-			return err
+			cerr := rc.Control(func(fd uintptr) {
+				unpace(fd)
+				err = reuseAddr(fd)
+			})
+			return errors.Join(cerr, err)
 		},
 	}
 	deadline := time.Now().Add(timeout)

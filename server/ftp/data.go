@@ -170,6 +170,7 @@ func (c *Conn) dataTLS(ctx context.Context, conn net.Conn) (*dataConn, lineage, 
 }
 
 func (c *Conn) wrapData(conn net.Conn) net.Conn {
+	pace(conn)
 	if wrap := c.server.WrapData; wrap != nil {
 		return wrap(c, conn)
 	}

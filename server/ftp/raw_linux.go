@@ -30,6 +30,7 @@ func unmanaged(l net.Listener) *rawListener {
 		return nil
 	}
 	l.Close()
+	unpace(uintptr(fd))
 	return &rawListener{fd}
 }
 

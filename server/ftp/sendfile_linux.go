@@ -18,8 +18,8 @@ var turns = sync.OnceValue(func() chan struct{} {
 	return make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))
 })
 
-// turnSize is how much is sent in a turn: about 200 microseconds.
-const turnSize = 1 << 20
+// turnSize is how much is sent in a turn: about 300 microseconds.
+const turnSize = 2 << 20
 
 // A turnSender sends files over a connection with sendfile, in turns.
 type turnSender struct{ conn *net.TCPConn }

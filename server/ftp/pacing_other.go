@@ -1,0 +1,9 @@
+//go:build !linux
+
+package ftp
+
+import "net"
+
+func unpace(uintptr) {}
+
+func pace(net.Conn) {}

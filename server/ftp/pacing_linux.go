@@ -52,23 +52,29 @@ func pace(conn net.Conn) {
 }
 
 func paceBy(fd uintptr, rtt time.Duration) {
-	if rtt == 0 || rtt >= nearby {
+	if !isNearby(rtt) {
 		setCongestionControl(fd, pacing())
 	}
 }
+
+func isNearby(rtt time.Duration) bool { return rtt > 0 && rtt < nearby }
 
 func setCongestionControl(fd uintptr, name string) {
 	_ = syscall.SetsockoptString(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CONGESTION, name)
 }
 
-// roundTripTime is what the handshake took, or 0 if that is not known.
+// roundTripTime is the shortest that the kernel has seen, or 0 if it does not tell.
 func roundTripTime(fd uintptr) time.Duration {
-	var info syscall.TCPInfo
+	var info struct { // linux/tcp.h
+		syscall.TCPInfo
+		_      [11]uint32
+		MinRTT uint32 // microseconds
+	}
 	size := uint32(unsafe.Sizeof(info))
 	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
 		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // it writes no more than size
-	if errno != 0 {
+	if errno != 0 || uintptr(size) < unsafe.Sizeof(info) {
 		return 0
 	}
-	return time.Duration(info.Rtt) * time.Microsecond
+	return time.Duration(info.MinRTT) * time.Microsecond
 }

@@ -41,6 +41,7 @@ func (r *running) tryQuick() bool {
 		return false
 	}
 	r.conn.beginJob(s.job)
+	r.conn.expectMore()
 	if r.direction == Upload {
 		r.quickUpload(raw)
 	} else {
@@ -49,26 +50,20 @@ func (r *running) tryQuick() bool {
 	return true
 }
 
-// quickDownload sends both replies at once.
 func (r *running) quickDownload(raw *rawConn) {
-	c, j := r.conn, r.stream.job
+	r.conn.reply(150, r.opening) // while the client wakes up, the file is sent
 	n, err := raw.send(osFile(r.file))
-	j.bytes.Add(n)
-	if errors.Is(err, errSlow) {
-		c.reply(150, r.opening)
-		r.goOn(raw)
-		return
-	}
-	raw.close()
-	final := r.complete(err)
-	c.state.code = 150
-	c.endJob(j, func() { c.sendTwo(&Error{150, r.opening}, final) })
+	r.quickEnd(raw, n, err)
 }
 
 func (r *running) quickUpload(raw *rawConn) {
+	r.conn.reply(150, r.opening) // the client waits for it
+	n, err := raw.receive(r.file, r.conn.state.eager > 0)
+	r.quickEnd(raw, n, err)
+}
+
+func (r *running) quickEnd(raw *rawConn, n int64, err error) {
 	c, j := r.conn, r.stream.job
-	c.reply(150, r.opening) // the client waits for it
-	n, err := raw.receive(r.file)
 	j.bytes.Add(n)
 	if errors.Is(err, errSlow) {
 		r.goOn(raw)

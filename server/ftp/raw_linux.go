@@ -45,7 +45,7 @@ func duplicate(fd int) int {
 // accept returns a connection that has come already, or nil.
 func (l *rawListener) accept() (*rawConn, netip.Addr) {
 	for {
-		fd, from, err := syscall.Accept4(l.fd, syscall.SOCK_CLOEXEC)
+		fd, from, err := syscall.Accept4(l.fd, syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK)
 		switch {
 		case err == syscall.EINTR || err == syscall.ECONNABORTED:
 			continue
@@ -76,7 +76,7 @@ func (l *rawListener) listener() (net.Listener, error) {
 
 func (l *rawListener) close() { syscall.Close(l.fd) }
 
-// A rawConn is a connection that Go's runtime does not know. Its calls block.
+// A rawConn is a connection that Go's runtime does not know.
 type rawConn struct{ fd int }
 
 // conn returns the connection as one that the runtime knows, in place of c. It
@@ -94,10 +94,14 @@ func (c *rawConn) conn() (net.Conn, error) {
 
 func (c *rawConn) close() { syscall.Close(c.fd) }
 
-// patience limits for how long calls block.
+// patience makes calls of a direction block, though not for long.
 func (c *rawConn) patience(option int) error {
 	t := syscall.NsecToTimeval(quickTime.Nanoseconds())
-	if err := syscall.SetsockoptTimeval(c.fd, syscall.SOL_SOCKET, option, &t); err != nil {
+	err := syscall.SetsockoptTimeval(c.fd, syscall.SOL_SOCKET, option, &t)
+	if err == nil {
+		err = syscall.SetNonblock(c.fd, false)
+	}
+	if err != nil {
 		return &dataError{err}
 	}
 	return nil
@@ -106,10 +110,7 @@ func (c *rawConn) patience(option int) error {
 // send sends a file to its end, or a part of it and errSlow. It returns how much
 // it has sent.
 func (c *rawConn) send(from *os.File) (sent int64, err error) {
-	if err := c.patience(syscall.SO_SNDTIMEO); err != nil {
-		return 0, err
-	}
-	start := time.Now()
+	start, patient := time.Now(), false
 	rc, err := from.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -123,6 +124,11 @@ func (c *rawConn) send(from *os.File) (sent int64, err error) {
 			case err == syscall.EINTR:
 			case n == 0 && err == nil:
 				return
+			case err == syscall.EAGAIN && !patient:
+				patient = true
+				if err = c.patience(syscall.SO_SNDTIMEO); err != nil {
+					return
+				}
 			case err == syscall.EAGAIN || sent > quickSize || time.Since(start) > quickTime:
 				err = errSlow
 				return
@@ -136,16 +142,27 @@ func (c *rawConn) send(from *os.File) (sent int64, err error) {
 }
 
 // receive writes to a file what comes, all of it, or a part and errSlow. It
-// returns how much it has written.
-func (c *rawConn) receive(to File) (got int64, err error) {
-	if err := c.patience(syscall.SO_RCVTIMEO); err != nil {
-		return 0, err
-	}
+// returns how much it has written. An eager one keeps a processor at first.
+func (c *rawConn) receive(to File, eager bool) (got int64, err error) {
 	block := getBlock()
 	defer putBlock(block)
+	patient := false
 	for start := time.Now(); got <= quickSize && time.Since(start) <= quickTime; {
 		n, err := syscall.Read(c.fd, block[:])
+		if err == syscall.EAGAIN && eager {
+			spin(func() bool {
+				n, err = syscall.Read(c.fd, block[:])
+				return err != syscall.EAGAIN
+			})
+			eager = false
+		}
 		switch {
+		case err == syscall.EAGAIN && !patient:
+			patient = true
+			if err := c.patience(syscall.SO_RCVTIMEO); err != nil {
+				return got, err
+			}
+			continue
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:

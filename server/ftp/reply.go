@@ -25,19 +25,6 @@ func (c *Conn) send(code int, text string) error {
 	rb := replyBuffers.Get().(*replyBuffer)
 	defer replyBuffers.Put(rb)
 	rb.b = appendReply(rb.b[:0], code, text)
-	return c.sendBuffer(rb)
-}
-
-// sendTwo sends two replies at once.
-func (c *Conn) sendTwo(first, second *Error) error {
-	rb := replyBuffers.Get().(*replyBuffer)
-	defer replyBuffers.Put(rb)
-	rb.b = appendReply(rb.b[:0], first.Code, first.Text)
-	rb.b = appendReply(rb.b, second.Code, second.Text)
-	return c.sendBuffer(rb)
-}
-
-func (c *Conn) sendBuffer(rb *replyBuffer) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	return c.write(rb.b)

@@ -35,6 +35,8 @@ type state struct {
 	garbage     int
 	commands    int
 	code        int // of the last reply
+	eager       int // see expectMore
+	stretch     stretch
 	reason      string
 	over        bool
 }
@@ -159,7 +161,7 @@ func (c *Conn) next() ([]byte, error) {
 		if why != nil && !time.Now().Before(at) {
 			return nil, why
 		}
-		line, err := c.in.readLine(c.nc, c.limits().MaxLineLength)
+		line, err := c.in.readLine(c.reader(), c.limits().MaxLineLength)
 		switch {
 		case err == nil && c.stopped.Load() == whenQuit:
 			// What follows QUIT is ignored.

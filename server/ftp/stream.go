@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -29,10 +28,6 @@ const (
 	// looked at; tick is how long they may take for it.
 	chunkSize = 4 << 20
 	tick      = 500 * time.Millisecond
-	// yieldTime is how long they go on without a word to Go's scheduler. After
-	// 10 ms it would take the processor away in the middle of every system call, and
-	// wake another thread for it.
-	yieldTime = 5 * time.Millisecond
 	// blockSize is how much is read and written at once where they do not
 	// apply: several TLS records.
 	blockSize = 256 << 10
@@ -95,7 +90,7 @@ func osFile(f File) *os.File {
 func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader) error {
 	lr := &io.LimitedReader{R: src}
 	moved := time.Now()
-	yielded := moved
+	stretch := stretch{moved}
 	file, fromFile := src.(*os.File)
 	var at int64 // in the file, of what has been sent
 	if fromFile {
@@ -109,10 +104,7 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 		want := lr.N
 		s.data.raw.SetDeadline(time.Now().Add(tick))
 		n, err := readFrom(lr)
-		if time.Since(yielded) > yieldTime {
-			runtime.Gosched()
-			yielded = time.Now()
-		}
+		stretch.yield()
 		s.job.bytes.Add(n)
 		at += n
 		if fromFile && errors.Is(err, os.ErrDeadlineExceeded) {

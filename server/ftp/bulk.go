@@ -5,9 +5,15 @@ import (
 	"sync"
 )
 
-const bulkSize = 128 << 10
+const (
+	outSize = blockSize + blockSize/16 // a block, with what TLS adds to it
+	inSize  = 1 << 20
+)
 
-var bulkBuffers = sync.Pool{New: func() any { return new([bulkSize]byte) }}
+var (
+	outBuffers = sync.Pool{New: func() any { return new([outSize]byte) }}
+	inBuffers  = sync.Pool{New: func() any { return new([inSize]byte) }}
+)
 
 // A bulkConn lies between TLS and the network on a data connection. TLS makes a
 // system call for each record of 16 KiB; this one makes one for several, which
@@ -17,8 +23,8 @@ type bulkConn struct {
 	holding bool // writes are kept back until flush
 	eager   bool // reads take as much as there is
 	out, in []byte
-	outBuf  *[bulkSize]byte
-	inBuf   *[bulkSize]byte
+	outBuf  *[outSize]byte
+	inBuf   *[inSize]byte
 }
 
 func (b *bulkConn) Write(p []byte) (int, error) {
@@ -26,10 +32,10 @@ func (b *bulkConn) Write(p []byte) (int, error) {
 		return b.Conn.Write(p)
 	}
 	if b.outBuf == nil {
-		b.outBuf = bulkBuffers.Get().(*[bulkSize]byte)
+		b.outBuf = outBuffers.Get().(*[outSize]byte)
 		b.out = b.outBuf[:0]
 	}
-	if len(b.out)+len(p) > bulkSize {
+	if len(b.out)+len(p) > outSize {
 		if err := b.flush(); err != nil {
 			return 0, err
 		}
@@ -52,27 +58,33 @@ func (b *bulkConn) Read(p []byte) (int, error) {
 		if !b.eager {
 			return b.Conn.Read(p)
 		}
-		if b.inBuf == nil {
-			b.inBuf = bulkBuffers.Get().(*[bulkSize]byte)
-		}
+		b.inBuf = inBuffers.Get().(*[inSize]byte)
 		n, err := b.Conn.Read(b.inBuf[:])
 		if n == 0 {
+			b.releaseIn()
 			return 0, err
 		}
 		b.in = b.inBuf[:n]
 	}
 	n := copy(p, b.in)
-	b.in = b.in[n:]
+	if b.in = b.in[n:]; len(b.in) == 0 {
+		b.releaseIn()
+	}
 	return n, nil
+}
+
+func (b *bulkConn) releaseIn() {
+	if b.inBuf != nil {
+		inBuffers.Put(b.inBuf)
+		b.in, b.inBuf = nil, nil
+	}
 }
 
 // release gives the buffers back. Nothing may be read or written afterwards.
 func (b *bulkConn) release() {
-	for _, buf := range []**[bulkSize]byte{&b.outBuf, &b.inBuf} {
-		if *buf != nil {
-			bulkBuffers.Put(*buf)
-			*buf = nil
-		}
+	b.releaseIn()
+	if b.outBuf != nil {
+		outBuffers.Put(b.outBuf)
+		b.out, b.outBuf = nil, nil
 	}
-	b.out, b.in = nil, nil
 }

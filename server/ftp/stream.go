@@ -61,16 +61,25 @@ func (s *stream) download(f File) error {
 
 // upload receives a file.
 func (s *stream) upload(f File) error {
+	if s.data.bulk != nil {
+		if err := s.quieten(); err != nil {
+			return err
+		}
+	}
 	plain := !s.ascii && !s.deflate
 	if to := osFile(f); plain && s.data.tls == nil && to != nil {
 		if from, ok := s.data.Conn.(*net.TCPConn); ok {
 			return s.zeroCopy(to.ReadFrom, from)
 		}
 	}
-	if s.data.bulk != nil {
-		return s.copyAhead(f, s.reader())
-	}
 	return copyBlocks(f, s.reader())
+}
+
+// quieten has the runtime woken for the data connection only when it is waited for.
+func (s *stream) quieten() error {
+	conn := quiet(s.data.raw)
+	s.data.raw, s.data.bulk.Conn = conn, conn
+	return s.job.attach(conn)
 }
 
 // osFile returns the file of the operating system behind f, or nil.
@@ -153,7 +162,9 @@ func zeroCopyError(err error) error {
 func copyBlocks(dst io.Writer, src io.Reader) error {
 	block := getBlock()
 	defer putBlock(block)
+	stretch := stretch{time.Now()}
 	for {
+		stretch.yield()
 		n, err := src.Read(block[:])
 		if n > 0 {
 			if _, werr := dst.Write(block[:n]); werr != nil {
@@ -167,61 +178,6 @@ func copyBlocks(dst io.Writer, src io.Reader) error {
 			return err
 		}
 	}
-}
-
-// A filled block goes from who received it to who writes it.
-type filled struct {
-	block *[blockSize]byte
-	n     int
-}
-
-// copyAhead is copyBlocks for what comes over TLS: while one block is written,
-// the next one is received and decrypted. Another may be ready by then, so that
-// neither side waits until the other one has been woken.
-func (s *stream) copyAhead(dst io.Writer, src io.Reader) error {
-	blocks, written := make(chan filled, 1), make(chan error, 1)
-	go func() { written <- writeBlocks(dst, blocks) }()
-	for {
-		b, err := s.fill(src)
-		select {
-		case blocks <- b:
-		case werr := <-written:
-			putBlock(b.block)
-			return werr
-		}
-		if err == nil {
-			continue
-		}
-		close(blocks)
-		if werr := <-written; err == io.EOF || werr != nil {
-			return werr
-		}
-		return err
-	}
-}
-
-// fill receives until a block is full, or has all that has come.
-func (s *stream) fill(src io.Reader) (filled, error) {
-	b := filled{block: getBlock()}
-	for {
-		n, err := src.Read(b.block[b.n:])
-		b.n += n
-		if err != nil || b.n == blockSize || len(s.data.bulk.in) == 0 {
-			return b, err
-		}
-	}
-}
-
-// writeBlocks writes until there are no more blocks, or one cannot be written.
-func writeBlocks(dst io.Writer, blocks <-chan filled) error {
-	for b := range blocks {
-		_, err := dst.Write(b.block[:b.n])
-		putBlock(b.block)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // writer returns where to write what the client is to get, and a function that
@@ -241,10 +197,11 @@ func (s *stream) writer() (io.Writer, func() error) {
 
 // reader returns where to read what the client sends.
 func (s *stream) reader() io.Reader {
+	var r io.Reader = wire{s}
 	if s.data.bulk != nil {
 		s.data.bulk.eager = true
+		r = records{wire{s}}
 	}
-	var r io.Reader = wire{s}
 	if s.deflate {
 		r = &inflater{r: r}
 	}
@@ -295,6 +252,19 @@ func (w wire) Read(p []byte) (int, error) {
 		return n, io.EOF
 	}
 	return n, &dataError{err}
+}
+
+// records reads as many TLS records at once as have come.
+type records struct{ wire }
+
+func (r records) Read(p []byte) (n int, err error) {
+	for {
+		m, err := r.wire.Read(p[n:])
+		n += m
+		if err != nil || n == len(p) || len(r.data.bulk.in) == 0 {
+			return n, err
+		}
+	}
 }
 
 // send writes p, with TLS in few system calls.

@@ -31,12 +31,8 @@ func quiet(conn net.Conn) net.Conn {
 	if !ok {
 		return conn
 	}
-	rc, err := tcp.SyscallConn()
-	if err != nil {
-		return conn
-	}
-	fd := -1
-	if err := rc.Control(func(of uintptr) { fd = duplicate(int(of)) }); err != nil || fd < 0 {
+	fd := unmanagedCopy(tcp)
+	if fd < 0 {
 		return conn
 	}
 	c := &quietConn{fd: fd, local: tcp.LocalAddr(), remote: tcp.RemoteAddr()}

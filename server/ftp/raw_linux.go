@@ -20,18 +20,23 @@ func unmanaged(l net.Listener) *rawListener {
 	if !ok {
 		return nil
 	}
-	rc, err := tl.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	fd := -1
-	err = rc.Control(func(of uintptr) { fd = duplicate(int(of)) })
-	if err != nil || fd < 0 {
+	fd := unmanagedCopy(tl)
+	if fd < 0 {
 		return nil
 	}
 	l.Close()
 	unpace(uintptr(fd))
 	return &rawListener{fd}
+}
+
+// unmanagedCopy is a descriptor of the same socket that the runtime does not know,
+// or -1. The original has to be closed, or the runtime goes on to watch the socket.
+func unmanagedCopy(of syscall.Conn) int {
+	fd := -1
+	if rc, err := of.SyscallConn(); err == nil {
+		_ = rc.Control(func(original uintptr) { fd = duplicate(int(original)) })
+	}
+	return fd
 }
 
 func duplicate(fd int) int {

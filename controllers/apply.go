@@ -39,13 +39,17 @@ type applier struct {
 }
 
 // apply makes an object as desired. The owner is a FileServer or a
-// FileServerUser.
+// FileServerUser. The error is a conflict if the desired object has a UID and a
+// resource version, and the object has others by now.
 func (a applier) apply(ctx context.Context, owner client.Object, desired runtime.ApplyConfiguration) error {
 	want, err := fieldsOf(desired)
 	if err != nil {
 		return err
 	}
 	name := fmt.Sprintf("%s %s", want.GetKind(), want.GetName())
+	uid, version := want.GetUID(), want.GetResourceVersion()
+	want.SetUID("")
+	want.SetResourceVersion("")
 	want.SetAnnotations(with(want.GetAnnotations(), v1alpha1.AnnotationFields, fieldSet(want)))
 	have, err := a.find(ctx, want)
 	if err != nil {
@@ -59,6 +63,8 @@ func (a applier) apply(ctx context.Context, owner client.Object, desired runtime
 			return nil
 		}
 	}
+	want.SetUID(uid)
+	want.SetResourceVersion(version)
 	if err := a.cached.Apply(ctx, client.ApplyConfigurationFromUnstructured(want), FieldOwner, client.ForceOwnership); err != nil {
 		return fmt.Errorf("applying %s: %w", name, redact(err, want.GetKind()))
 	}

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -114,29 +115,31 @@ func (p *pass) requestCertificate(ctx context.Context) error {
 // issueCertificate has the server's own authority issue the certificate.
 func (p *pass) issueCertificate(ctx context.Context) error {
 	now := p.Clock.Now()
-	ca, err := p.ownPair(ctx, resources.CAName(p.server.Name))
+	caSecret, err := p.ownSecret(ctx, resources.CAName(p.server.Name))
 	if err != nil {
 		return err
 	}
+	ca := resources.KeyPairFrom(caSecret.Data)
 	if resources.CANeedsIssue(ca, now) {
 		if ca, err = resources.IssueCA(p.server.Namespace, p.server.Name, now); err != nil {
 			return err
 		}
 	}
-	if err := p.put(ctx, p.server.CASecret(ca)); err != nil {
+	if err := p.put(ctx, replacing(caSecret, p.server.CASecret(ca))); err != nil {
 		return err
 	}
-	cert, err := p.ownPair(ctx, resources.TLSName(p.server.Name))
+	secret, err := p.ownSecret(ctx, resources.TLSName(p.server.Name))
 	if err != nil {
 		return err
 	}
+	cert := resources.KeyPairFrom(secret.Data)
 	names := p.server.CertificateNames()
 	if resources.CertificateNeedsIssue(cert, ca, names, now) {
 		if cert, err = resources.IssueCertificate(ca, names, now); err != nil {
 			return err
 		}
 	}
-	if err := p.put(ctx, p.server.CertificateSecret(cert, ca.Certificate)); err != nil {
+	if err := p.put(ctx, replacing(secret, p.server.CertificateSecret(cert, ca.Certificate))); err != nil {
 		return err
 	}
 	leaf, err := cert.Leaf()
@@ -148,27 +151,30 @@ func (p *pass) issueCertificate(ctx context.Context) error {
 	return nil
 }
 
-// ownPair reads a certificate of the operator's own; an empty one if there is
-// none yet.
-func (p *pass) ownPair(ctx context.Context, name string) (resources.KeyPair, error) {
-	entries, err := p.ownSecret(ctx, name)
-	return resources.KeyPairFrom(entries), err
-}
-
-// ownSecret reads the entries of a Secret of the operator's own; none if it
-// does not exist. What it holds was made once, so the cache's word that there
-// is none is not enough.
-func (p *pass) ownSecret(ctx context.Context, name string) (map[string][]byte, error) {
+// ownSecret reads a Secret of the operator's own; an empty one if it does not
+// exist. What it holds was made once, so the cache's word that there is none is
+// not enough.
+func (p *pass) ownSecret(ctx context.Context, name string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: p.server.Namespace, Name: name}
 	err := p.Get(ctx, key, secret)
 	if apierrors.IsNotFound(err) {
 		err = p.Direct.Get(ctx, key, secret)
 	}
-	if err != nil {
-		return nil, client.IgnoreNotFound(err)
+	if apierrors.IsNotFound(err) {
+		return &corev1.Secret{}, nil
 	}
-	return secret.Data, nil
+	return secret, err
+}
+
+// replacing returns the desired Secret as one that goes in the place of what was
+// read, and of nothing else: an entry that somebody deletes meanwhile, to have it made
+// anew, must not come back. The API server answers with a conflict then.
+func replacing(read *corev1.Secret, desired *corev1ac.SecretApplyConfiguration) *corev1ac.SecretApplyConfiguration {
+	if read.UID == "" {
+		return desired
+	}
+	return desired.WithUID(read.UID).WithResourceVersion(read.ResourceVersion)
 }
 
 func (p *pass) removeUncached(ctx context.Context, u *unstructured.Unstructured) error {

@@ -69,8 +69,11 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	}
 	p := r.begin(fs)
 	err := p.run(ctx)
-	if errors.Is(err, errLeftover) {
+	switch {
+	case errors.Is(err, errLeftover):
 		return ctrl.Result{RequeueAfter: time.Second}, nil
+	case apierrors.IsConflict(err): // the cache will know in a moment
+		return ctrl.Result{RequeueAfter: 100 * time.Millisecond}, nil
 	}
 	if problem := refused(err); problem != nil {
 		p.report(problem)

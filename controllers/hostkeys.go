@@ -43,14 +43,15 @@ func (p *pass) readHostKeys(ctx context.Context) error {
 
 func (p *pass) makeHostKeys(ctx context.Context) error {
 	name := resources.HostKeysName(p.server.Name)
-	entries, err := p.ownSecret(ctx, name)
+	secret, err := p.ownSecret(ctx, name)
 	if err != nil {
 		return fmt.Errorf("reading Secret %s: %w", name, err)
 	}
-	if entries, err = resources.GenerateHostKeys(entries); err != nil {
+	entries, err := resources.GenerateHostKeys(secret.Data)
+	if err != nil {
 		return err
 	}
-	if err := p.put(ctx, p.server.HostKeysSecretWith(entries)); err != nil {
+	if err := p.put(ctx, replacing(secret, p.server.HostKeysSecretWith(entries))); err != nil {
 		return err
 	}
 	if p.hostKeys, err = resources.ReadHostKeys(entries); err != nil {

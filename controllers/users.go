@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,7 +30,9 @@ type userState struct {
 	entry string
 	// password is the plain one, if it is known.
 	password string
-	problem  *problem
+	// credentials are the Secret that a generated password was read from.
+	credentials corev1.Secret
+	problem     *problem
 }
 
 // reconcileUsers sees to the users' file and to what each user's applications
@@ -137,11 +140,12 @@ func (p *pass) password(ctx context.Context, u *userState) (string, error) {
 	spec := &u.user.Spec
 	switch {
 	case spec.GeneratesPassword():
-		entries, err := p.ownSecret(ctx, resources.CredentialsName(u.user.Name))
+		secret, err := p.ownSecret(ctx, resources.CredentialsName(u.user.Name))
 		if err != nil {
 			return "", fmt.Errorf("reading the credentials: %w", err)
 		}
-		if u.password = string(entries[resources.KeyPassword]); u.password == "" {
+		u.credentials = *secret
+		if u.password = string(secret.Data[resources.KeyPassword]); u.password == "" {
 			if u.password, err = resources.GeneratePassword(); err != nil {
 				return "", err
 			}
@@ -256,7 +260,7 @@ func (p *pass) putCredentials(ctx context.Context) error {
 		}
 		mine := login
 		mine.Password = u.password
-		err := p.apply(ctx, u.user, resources.Credentials(u.user, mine))
+		err := p.apply(ctx, u.user, replacing(&u.credentials, resources.Credentials(u.user, mine)))
 		if problem := refused(err); problem != nil {
 			// A password that is nowhere to be read is of no use.
 			u.problem, u.entry = problem, ""

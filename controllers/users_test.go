@@ -3,16 +3,20 @@ package controllers_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-crypt/crypt"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -88,6 +92,69 @@ func TestAGeneratedPasswordWorksAndIsInTheCredentials(t *testing.T) {
 		return nil
 	})
 	account(t, c.ns, "alice", hasPassword(string(secret.Data["password"])))
+}
+
+// Between the operator's reading of the credentials and its writing, others may
+// change them.
+func TestAPasswordThatIsDeletedMeanwhileStaysDeleted(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*testing.T, *corev1.Secret){
+		"the entry": func(t *testing.T, s *corev1.Secret) { update(t, s, func() { delete(s.Data, "password") }) },
+		"the Secret": func(t *testing.T, s *corev1.Secret) {
+			if err := api.Delete(t.Context(), s); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := cluster{t, bareNamespace(t)}
+			var meanwhile atomic.Pointer[func()]
+			cfg := rest.CopyConfig(operatorConfig)
+			cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(r *http.Request) (*http.Response, error) {
+					if r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, "/alice-credentials") {
+						if f := meanwhile.Swap(nil); f != nil {
+							(*f)()
+						}
+					}
+					return next.RoundTrip(r)
+				})
+			})
+			stop, err := startOperator(cfg, controllers.Options{Image: serverImage, Pods: pods, Namespaces: []string{c.ns}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(stop)
+			fs, alice := fileServer(c.ns, "files"), user(c.ns, "alice", "files")
+			create(t, fs, alice)
+			c.start("files-0", "")
+			c.address("files", "198.51.100.21")
+			ready(t, alice, v1alpha1.ReasonLoaded)
+			secret := get(t, c.ns, "alice-credentials", &corev1.Secret{})
+			password := string(secret.Data["password"])
+
+			f := func() { change(t, secret) }
+			meanwhile.Store(&f)
+			c.address("files", "198.51.100.22") // the credentials name it
+			eventually(t, func() error {
+				if err := api.Get(t.Context(), client.ObjectKeyFromObject(secret), secret); err != nil {
+					return err
+				}
+				if host := string(secret.Data["host"]); host != "198.51.100.22" {
+					return fmt.Errorf("the host is %q", host)
+				}
+				return nil
+			})
+			if meanwhile.Load() != nil {
+				t.Fatal("nothing was changed meanwhile")
+			}
+			if got := string(secret.Data["password"]); got == "" || got == password {
+				t.Errorf("the password is %q, and was %q", got, password)
+			}
+			account(t, c.ns, "alice", hasPassword(string(secret.Data["password"])))
+		})
+	}
 }
 
 func TestAChosenPassword(t *testing.T) {

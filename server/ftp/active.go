@@ -23,7 +23,7 @@ func (t activeTarget) close()        {}
 // host, because a proxy told it, the system chooses the address.
 func (c *Conn) activeTo(addr netip.AddrPort) activeTarget {
 	t := activeTarget{addr: addr, local: net.TCPAddr{Port: int(c.listener.DataPort)}}
-	if _, ok := c.raw.(*net.TCPConn); ok {
+	if c.direct {
 		t.local.IP = c.local.Addr().AsSlice()
 	}
 	return t

@@ -16,8 +16,9 @@ type Conn struct {
 	server   *Server
 	listener ListenerOptions
 	id       uint64
-	raw      net.Conn // as accepted
+	raw      net.Conn // as accepted, though it may be quiet
 	nc       net.Conn // raw, or TLS over it
+	direct   bool     // no proxy told the addresses
 	remote   netip.AddrPort
 	local    netip.AddrPort
 	started  time.Time
@@ -64,7 +65,8 @@ func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
 // Listener returns the options of the listener that accepted the connection.
 func (c *Conn) Listener() ListenerOptions { return c.listener }
 
-// NetConn returns the connection as the listener accepted it, below any TLS.
+// NetConn returns the connection below any TLS: the one that the listener accepted,
+// or another one in its place.
 func (c *Conn) NetConn() net.Conn { return c.raw }
 
 // Context ends when the connection does.

@@ -18,9 +18,6 @@ const (
 // errSlow ends a quick attempt.
 var errSlow = errors.New("ftp: not so quick")
 
-// quickTurns bound how many threads wait for clients at a time.
-var quickTurns = make(chan struct{}, 4)
-
 // tryQuick does the transfer, or returns false without having done anything.
 func (r *running) tryQuick() bool {
 	w, passive := r.src.(*passiveWait)
@@ -30,12 +27,6 @@ func (r *running) tryQuick() bool {
 		s.ascii || s.deflate || len(s.limiters) > 0 || r.conn.server.WrapData != nil {
 		return false
 	}
-	select {
-	case quickTurns <- struct{}{}:
-	default:
-		return false
-	}
-	defer func() { <-quickTurns }()
 	raw := w.take()
 	if raw == nil {
 		return false
@@ -58,7 +49,7 @@ func (r *running) quickDownload(raw *rawConn) {
 
 func (r *running) quickUpload(raw *rawConn) {
 	r.conn.reply(150, r.opening) // the client waits for it
-	n, err := raw.receive(r.file, r.conn.state.eager > 0)
+	n, err := raw.receive(r.file)
 	r.quickEnd(raw, n, err)
 }
 

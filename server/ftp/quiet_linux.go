@@ -6,23 +6,26 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// A quietConn is a connection to receive from that wakes Go's runtime only while
-// somebody waits for it. The runtime has the kernel wake a thread for whatever comes on
-// any connection, also where the receiver has not yet dealt with what came before: at
+// A quietConn is a connection that wakes Go's runtime only while somebody waits for
+// it. The runtime has the kernel wake a thread for whatever comes on any
+// connection, also where the receiver has not yet dealt with what came before: at
 // full speed that is twenty thousand times per gigabyte.
 type quietConn struct {
 	fd            int
 	local, remote net.Addr
 
 	// poll is an epoll instance with fd in it, which the runtime watches.
-	poll  *os.File
-	rc    syscall.RawConn // of poll
-	armed bool            // the runtime will be woken, or has been
-	close sync.Once
+	poll     *os.File
+	rc       syscall.RawConn // of poll
+	armed    bool            // the runtime will be woken, or has been
+	patience patience
+	writeBy  atomic.Int64 // deadline, Unix nanoseconds; 0 for none
+	close    sync.Once
 }
 
 // quiet returns a connection to use in place of conn, or conn itself if that fails.
@@ -57,7 +60,7 @@ func (c *quietConn) watch() error {
 		syscall.Close(epoll)
 		return err
 	}
-	c.poll = os.NewFile(uintptr(epoll), "data connection")
+	c.poll = os.NewFile(uintptr(epoll), "connection")
 	c.rc, err = c.poll.SyscallConn()
 	if err == nil {
 		err = c.poll.SetReadDeadline(time.Time{}) // fails if it is not watched
@@ -83,6 +86,9 @@ func (c *quietConn) Read(p []byte) (n int, err error) {
 			}
 		}
 		n, err = c.try(syscall.Read, p)
+		if err == syscall.EAGAIN && c.patience.await(c.fd) {
+			n, err = c.try(syscall.Read, p)
+		}
 		if err != syscall.EAGAIN {
 			return true
 		}
@@ -106,18 +112,29 @@ func (c *quietConn) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Write does not wait: who receives only has little to say.
-func (c *quietConn) Write(p []byte) (n int, err error) {
-	cerr := c.rc.Control(func(uintptr) { n, err = c.try(syscall.Write, p) })
-	switch {
-	case cerr != nil:
-		return 0, net.ErrClosed
-	case err != nil:
-		return 0, os.NewSyscallError("write", err)
-	case n < len(p):
-		return n, io.ErrShortWrite
+// Write looks again and again whether the socket takes more, and ever more seldom
+// while it does not. It rarely has to: what is sent are replies.
+func (c *quietConn) Write(p []byte) (written int, err error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
+		var n int
+		cerr := c.rc.Control(func(uintptr) { n, err = c.try(syscall.Write, p[written:]) })
+		written += n
+		switch {
+		case cerr != nil:
+			return written, net.ErrClosed
+		case err == nil && written == len(p):
+			return written, nil
+		case err != nil && err != syscall.EAGAIN:
+			return written, os.NewSyscallError("write", err)
+		}
+		if n > 0 {
+			pause = time.Millisecond
+		}
+		if by := c.writeBy.Load(); by != 0 && time.Now().UnixNano() >= by {
+			return written, os.ErrDeadlineExceeded
+		}
+		time.Sleep(pause)
 	}
-	return n, nil
 }
 
 func (c *quietConn) try(f func(int, []byte) (int, error), p []byte) (int, error) {
@@ -141,8 +158,20 @@ func (c *quietConn) Close() error {
 	return nil
 }
 
-func (c *quietConn) LocalAddr() net.Addr                { return c.local }
-func (c *quietConn) RemoteAddr() net.Addr               { return c.remote }
-func (c *quietConn) SetDeadline(t time.Time) error      { return c.poll.SetReadDeadline(t) }
-func (c *quietConn) SetReadDeadline(t time.Time) error  { return c.poll.SetReadDeadline(t) }
-func (c *quietConn) SetWriteDeadline(t time.Time) error { return nil }
+func (c *quietConn) LocalAddr() net.Addr  { return c.local }
+func (c *quietConn) RemoteAddr() net.Addr { return c.remote }
+
+func (c *quietConn) SetReadDeadline(t time.Time) error { return c.poll.SetReadDeadline(t) }
+
+func (c *quietConn) SetWriteDeadline(t time.Time) error {
+	by := int64(0)
+	if !t.IsZero() {
+		by = t.UnixNano()
+	}
+	c.writeBy.Store(by)
+	return nil
+}
+
+func (c *quietConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}

@@ -139,3 +139,27 @@ func TestClosingAQuietConnectionEndsAWaitForIt(t *testing.T) {
 		t.Errorf("the peer read %d bytes", n)
 	}
 }
+
+func TestAQuietConnectionWaitsUntilItsPeerReads(t *testing.T) {
+	t.Parallel()
+	q, peer := quietPair(t)
+	data := make([]byte, 64<<20)
+	q.SetDeadline(time.Now().Add(20 * time.Millisecond))
+	sent, err := q.Write(data)
+	if !errors.Is(err, os.ErrDeadlineExceeded) || sent == 0 || sent == len(data) {
+		t.Fatalf("%d bytes were sent, %v", sent, err)
+	}
+	q.SetDeadline(time.Time{})
+	got := make(chan int64)
+	go func() {
+		n, _ := io.Copy(io.Discard, peer)
+		got <- n
+	}()
+	if n, err := q.Write(data[sent:]); n != len(data)-sent || err != nil {
+		t.Errorf("%d bytes more were sent, %v", n, err)
+	}
+	q.Close()
+	if n := <-got; n != int64(len(data)) {
+		t.Errorf("%d bytes came", n)
+	}
+}

@@ -99,23 +99,10 @@ func (c *rawConn) conn() (net.Conn, error) {
 
 func (c *rawConn) close() { syscall.Close(c.fd) }
 
-// patience makes calls of a direction block, though not for long.
-func (c *rawConn) patience(option int) error {
-	t := syscall.NsecToTimeval(quickTime.Nanoseconds())
-	err := syscall.SetsockoptTimeval(c.fd, syscall.SOL_SOCKET, option, &t)
-	if err == nil {
-		err = syscall.SetNonblock(c.fd, false)
-	}
-	if err != nil {
-		return &dataError{err}
-	}
-	return nil
-}
-
 // send sends a file to its end, or a part of it and errSlow. It returns how much
 // it has sent.
 func (c *rawConn) send(from *os.File) (sent int64, err error) {
-	start, patient := time.Now(), false
+	start := time.Now()
 	rc, err := from.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -129,11 +116,7 @@ func (c *rawConn) send(from *os.File) (sent int64, err error) {
 			case err == syscall.EINTR:
 			case n == 0 && err == nil:
 				return
-			case err == syscall.EAGAIN && !patient:
-				patient = true
-				if err = c.patience(syscall.SO_SNDTIMEO); err != nil {
-					return
-				}
+			case err == syscall.EAGAIN && await(c.fd, pollOut):
 			case err == syscall.EAGAIN || sent > quickSize || time.Since(start) > quickTime:
 				err = errSlow
 				return
@@ -147,28 +130,14 @@ func (c *rawConn) send(from *os.File) (sent int64, err error) {
 }
 
 // receive writes to a file what comes, all of it, or a part and errSlow. It
-// returns how much it has written. An eager one keeps a processor at first.
-func (c *rawConn) receive(to File, eager bool) (got int64, err error) {
+// returns how much it has written.
+func (c *rawConn) receive(to File) (got int64, err error) {
 	block := getBlock()
 	defer putBlock(block)
-	patient := false
 	for start := time.Now(); got <= quickSize && time.Since(start) <= quickTime; {
 		n, err := syscall.Read(c.fd, block[:])
-		if err == syscall.EAGAIN && eager {
-			spin(func() bool {
-				n, err = syscall.Read(c.fd, block[:])
-				return err != syscall.EAGAIN
-			})
-			eager = false
-		}
 		switch {
-		case err == syscall.EAGAIN && !patient:
-			patient = true
-			if err := c.patience(syscall.SO_RCVTIMEO); err != nil {
-				return got, err
-			}
-			continue
-		case err == syscall.EINTR:
+		case err == syscall.EINTR || err == syscall.EAGAIN && await(c.fd, pollIn):
 			continue
 		case err == syscall.EAGAIN:
 			return got, errSlow

@@ -17,10 +17,10 @@ type (
 
 func unmanaged(net.Listener) *rawListener { return nil }
 
-func (l *rawListener) accept() (*rawConn, netip.Addr)        { return nil, netip.Addr{} }
-func (l *rawListener) listener() (net.Listener, error)       { return nil, errors.ErrUnsupported }
-func (l *rawListener) close()                                {}
-func (c *rawConn) conn() (net.Conn, error)                   { return nil, errors.ErrUnsupported }
-func (c *rawConn) close()                                    {}
-func (c *rawConn) send(*os.File) (sent int64, err error)     { return 0, errors.ErrUnsupported }
-func (c *rawConn) receive(File, bool) (got int64, err error) { return 0, errors.ErrUnsupported }
+func (l *rawListener) accept() (*rawConn, netip.Addr)    { return nil, netip.Addr{} }
+func (l *rawListener) listener() (net.Listener, error)   { return nil, errors.ErrUnsupported }
+func (l *rawListener) close()                            {}
+func (c *rawConn) conn() (net.Conn, error)               { return nil, errors.ErrUnsupported }
+func (c *rawConn) close()                                {}
+func (c *rawConn) send(*os.File) (sent int64, err error) { return 0, errors.ErrUnsupported }
+func (c *rawConn) receive(File) (got int64, err error)   { return 0, errors.ErrUnsupported }

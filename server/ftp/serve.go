@@ -35,8 +35,6 @@ type state struct {
 	garbage     int
 	commands    int
 	code        int // of the last reply
-	eager       int // see expectMore
-	stretch     stretch
 	reason      string
 	over        bool
 }
@@ -82,8 +80,12 @@ func (c *Conn) wake() { c.raw.SetReadDeadline(time.Unix(1, 0)) }
 // serveConn serves one control connection.
 func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 	setKeepAlive(nc)
+	_, direct := nc.(*net.TCPConn)
+	if !opts.Implicit {
+		nc = quietNearby(nc)
+	}
 	c := &Conn{
-		server: s, listener: opts, raw: nc, nc: nc, started: time.Now(),
+		server: s, listener: opts, raw: nc, nc: nc, direct: direct, started: time.Now(),
 		remote: addrPort(nc.RemoteAddr()),
 		local:  addrPort(nc.LocalAddr()),
 	}
@@ -161,7 +163,7 @@ func (c *Conn) next() ([]byte, error) {
 		if why != nil && !time.Now().Before(at) {
 			return nil, why
 		}
-		line, err := c.in.readLine(c.reader(), c.limits().MaxLineLength)
+		line, err := c.in.readLine(c.nc, c.limits().MaxLineLength)
 		switch {
 		case err == nil && c.stopped.Load() == whenQuit:
 			// What follows QUIT is ignored.
@@ -269,6 +271,7 @@ func (c *Conn) leave(err error) {
 
 // finish releases what the session holds.
 func (c *Conn) finish() {
+	c.expectNoMore()
 	if j := c.current.Load(); j != nil {
 		j.abort(errLost)
 	}
@@ -295,13 +298,13 @@ func (c *Conn) finish() {
 // drain reads what a client goes on sending after it was told to go, for a
 // moment: a close with unread data would be a reset, and take the reply along.
 func (c *Conn) drain() {
-	tc, ok := c.raw.(*net.TCPConn)
+	half, ok := c.raw.(interface{ CloseWrite() error })
 	if !ok {
 		return
 	}
-	tc.CloseWrite()
-	tc.SetReadDeadline(time.Now().Add(time.Second))
-	io.CopyN(io.Discard, tc, 1<<20)
+	half.CloseWrite()
+	c.raw.SetReadDeadline(time.Now().Add(time.Second))
+	io.CopyN(io.Discard, c.raw, 1<<20)
 }
 
 func (c *Conn) sessionRecord(user string) SessionRecord {

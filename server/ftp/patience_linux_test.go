@@ -61,6 +61,28 @@ func TestWhatFollowsSmallFilesIsServedAsEver(t *testing.T) {
 
 	c = ts.login()
 	small()
+	eventually(t, "all threads may run everywhere again", func() bool { return len(affinities(t)) == 1 })
+	c.command("NOOP", "200 ...")
+	small()
 	c.conn.Close()
 	eventually(t, "the session is gone", func() bool { return len(ts.Sessions()) == 0 })
+}
+
+// affinities are the sets of processors that threads of this process may run on.
+func affinities(t *testing.T) map[string]bool {
+	t.Helper()
+	sets := map[string]bool{}
+	files, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		b, _ := os.ReadFile(name) // or the thread has ended
+		for line := range strings.Lines(string(b)) {
+			if set, ok := strings.CutPrefix(line, "Cpus_allowed:"); ok {
+				sets[set] = true
+			}
+		}
+	}
+	return sets
 }

@@ -31,8 +31,8 @@ test: ## unit tests and envtest; needs no root
 	@go test -C hack -count=1 ./... # it looks at files outside of its module, which go test would not see change
 
 e2e: images ## the whole product on a cluster of two nodes, and every client over every protocol and mode; needs root
-	@HELM=$$($(TOOL) helm) && export HELM && \
-		go test -tags e2e -count=1 -p 1 -timeout 60m -v ./test/e2e/... ./test/matrix/...
+	@HELM=$$($(TOOL) helm) && GOTESTSUM=$$($(TOOL) gotestsum) && export HELM && \
+		$$GOTESTSUM --format standard-verbose -- -tags e2e -count=1 -p 1 -timeout 60m ./test/e2e/... ./test/matrix/...
 
 verify: ## generated code, format, vet, lint, API, charts, import rules
 	@hack/verify.sh

@@ -32,6 +32,7 @@ var tools = map[string]tool{
 	"helm":           {".", "helm.sh/helm/v4/cmd/helm"},
 	"helm-docs":      {".", "github.com/norwoodj/helm-docs/cmd/helm-docs"},
 	"helm-unittest":  {"../unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
+	"gotestsum":      {".", "gotest.tools/gotestsum"},
 	"golangci-lint":  {"../lint", "github.com/fileserver-dev/fileserver-operator/hack/lint"},
 }
 

@@ -2,18 +2,39 @@ package ftp
 
 import (
 	"net"
+	"runtime"
 	"sync"
 )
 
 const (
 	outSize = blockSize + blockSize/16 // a block, with what TLS adds to it
-	inSize  = 1 << 20
+	// inSize is as much as a socket commonly holds. Many sessions that take all that
+	// has come at once need a tenth less processor time than with 1 MiB.
+	inSize = 4 << 20
 )
 
 var (
 	outBuffers = sync.Pool{New: func() any { return new([outSize]byte) }}
 	inBuffers  = sync.Pool{New: func() any { return new([inSize]byte) }}
+	// inTurns bound how many of the latter are in use, as sessions that wait for a
+	// slow disk hold on to them.
+	inTurns = sync.OnceValue(func() chan struct{} { return make(chan struct{}, 4*runtime.GOMAXPROCS(0)) })
 )
+
+// getIn returns nil if there are enough in use.
+func getIn() *[inSize]byte {
+	select {
+	case inTurns() <- struct{}{}:
+		return inBuffers.Get().(*[inSize]byte)
+	default:
+		return nil
+	}
+}
+
+func putIn(b *[inSize]byte) {
+	inBuffers.Put(b)
+	<-inTurns()
+}
 
 // A bulkConn lies between TLS and the network on a data connection. TLS makes a
 // system call for each record of 16 KiB; this one makes one for several, which
@@ -25,6 +46,12 @@ type bulkConn struct {
 	out, in []byte
 	outBuf  *[outSize]byte
 	inBuf   *[inSize]byte
+}
+
+// A lateReader takes a buffer when there is something to read, and not while it
+// waits. It gives back one into which nothing was read.
+type lateReader interface {
+	readLate(take func() []byte, giveBack func()) (int, error)
 }
 
 func (b *bulkConn) Write(p []byte) (int, error) {
@@ -55,14 +82,18 @@ func (b *bulkConn) flush() error {
 
 func (b *bulkConn) Read(p []byte) (int, error) {
 	if len(b.in) == 0 {
-		if !b.eager {
+		conn, ok := b.Conn.(lateReader)
+		if !ok || !b.eager {
 			return b.Conn.Read(p)
 		}
-		b.inBuf = inBuffers.Get().(*[inSize]byte)
-		n, err := b.Conn.Read(b.inBuf[:])
-		if n == 0 {
-			b.releaseIn()
-			return 0, err
+		n, err := conn.readLate(func() []byte {
+			if b.inBuf = getIn(); b.inBuf == nil {
+				return p
+			}
+			return b.inBuf[:]
+		}, b.releaseIn)
+		if b.inBuf == nil {
+			return n, err
 		}
 		b.in = b.inBuf[:n]
 	}
@@ -75,7 +106,7 @@ func (b *bulkConn) Read(p []byte) (int, error) {
 
 func (b *bulkConn) releaseIn() {
 	if b.inBuf != nil {
-		inBuffers.Put(b.inBuf)
+		putIn(b.inBuf)
 		b.in, b.inBuf = nil, nil
 	}
 }

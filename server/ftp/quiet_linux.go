@@ -76,7 +76,30 @@ func (c *quietConn) control(epoll, op int, events uint32) error {
 }
 
 // Read is for one goroutine at a time.
-func (c *quietConn) Read(p []byte) (n int, err error) {
+func (c *quietConn) Read(p []byte) (int, error) {
+	n, err := c.receive("read", func(fd int) (int, error) { return syscall.Read(fd, p) })
+	if err == nil && n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func (c *quietConn) readLate(take func() []byte, giveBack func()) (int, error) {
+	n, err := c.receive("read", func(fd int) (int, error) {
+		n, err := syscall.Read(fd, take())
+		if n <= 0 {
+			giveBack()
+		}
+		return n, err
+	})
+	if err == nil && n == 0 {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// receive makes a system call that takes what has come, once there is something.
+func (c *quietConn) receive(name string, call func(fd int) (int, error)) (n int, err error) {
 	var event [1]syscall.EpollEvent
 	rerr := c.rc.Read(func(epoll uintptr) (done bool) {
 		if c.armed {
@@ -85,9 +108,9 @@ func (c *quietConn) Read(p []byte) (n int, err error) {
 				c.armed = false
 			}
 		}
-		n, err = c.try(syscall.Read, p)
+		n, err = c.try(call)
 		if err == syscall.EAGAIN && c.patience.await(c.fd) {
-			n, err = c.try(syscall.Read, p)
+			n, err = c.try(call)
 		}
 		if err != syscall.EAGAIN {
 			return true
@@ -104,12 +127,8 @@ func (c *quietConn) Read(p []byte) (n int, err error) {
 		return 0, rerr
 	case rerr != nil:
 		return 0, net.ErrClosed
-	case err != nil:
-		return 0, os.NewSyscallError("read", err)
-	case n == 0 && len(p) > 0:
-		return 0, io.EOF
 	}
-	return n, nil
+	return n, os.NewSyscallError(name, err)
 }
 
 // Write looks again and again whether the socket takes more, and ever more seldom
@@ -117,7 +136,9 @@ func (c *quietConn) Read(p []byte) (n int, err error) {
 func (c *quietConn) Write(p []byte) (written int, err error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
 		var n int
-		cerr := c.rc.Control(func(uintptr) { n, err = c.try(syscall.Write, p[written:]) })
+		cerr := c.rc.Control(func(uintptr) {
+			n, err = c.try(func(fd int) (int, error) { return syscall.Write(fd, p[written:]) })
+		})
 		written += n
 		switch {
 		case cerr != nil:
@@ -137,9 +158,14 @@ func (c *quietConn) Write(p []byte) (written int, err error) {
 	}
 }
 
-func (c *quietConn) try(f func(int, []byte) (int, error), p []byte) (int, error) {
+// lowWater sets how much has to come until receive is woken. The end wakes it always.
+func (c *quietConn) lowWater(bytes int) {
+	_ = c.rc.Control(func(uintptr) { _ = syscall.SetsockoptInt(c.fd, syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, bytes) })
+}
+
+func (c *quietConn) try(call func(fd int) (int, error)) (int, error) {
 	for {
-		if n, err := f(c.fd, p); err != syscall.EINTR {
+		if n, err := call(c.fd); err != syscall.EINTR {
 			return max(n, 0), err
 		}
 	}
@@ -174,4 +200,26 @@ func (c *quietConn) SetWriteDeadline(t time.Time) error {
 
 func (c *quietConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+const (
+	// narrowWindow is how much is on its way over a narrow connection: enough for
+	// 1.3 GB/s where the round trip takes narrowTime.
+	narrowWindow = 128 << 10
+	narrowTime   = 100 * time.Microsecond
+)
+
+// narrow has a client on the same node send in batches. With a wide window, each
+// segment is acknowledged as it comes, which takes a tenth of the processor time of an
+// upload with TLS.
+func narrow(conn net.Conn) {
+	q, ok := conn.(*quietConn)
+	if !ok {
+		return
+	}
+	_ = q.rc.Control(func(uintptr) {
+		if rtt := roundTripTime(uintptr(q.fd)); rtt > 0 && rtt < narrowTime {
+			_ = syscall.SetsockoptInt(q.fd, syscall.IPPROTO_TCP, syscall.TCP_WINDOW_CLAMP, narrowWindow)
+		}
+	})
 }

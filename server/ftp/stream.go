@@ -49,7 +49,11 @@ func (s *stream) download(f File) error {
 	plain := !s.ascii && !s.deflate
 	if from := osFile(f); plain && s.data.tls == nil && from != nil {
 		if to, ok := s.data.Conn.(io.ReaderFrom); ok {
-			return s.zeroCopy(fileSender(to).ReadFrom, from)
+			sender := fileSender(to)
+			return s.zeroCopy(func(size int64) (int64, error) {
+				n, err := sender.ReadFrom(io.LimitReader(from, size))
+				return n, zeroCopyError(err)
+			}, from)
 		}
 	}
 	w, done := s.writer()
@@ -61,15 +65,23 @@ func (s *stream) download(f File) error {
 
 // upload receives a file.
 func (s *stream) upload(f File) error {
-	if s.data.bulk != nil {
-		if err := s.quieten(); err != nil {
-			return err
-		}
+	if err := s.quieten(); err != nil {
+		return err
+	}
+	if s.data.tls != nil {
+		narrow(s.data.raw)
 	}
 	plain := !s.ascii && !s.deflate
 	if to := osFile(f); plain && s.data.tls == nil && to != nil {
-		if from, ok := s.data.Conn.(*net.TCPConn); ok {
-			return s.zeroCopy(to.ReadFrom, from)
+		if sp := splice(s.data.raw, to); sp != nil {
+			defer sp.close()
+			return s.zeroCopy(sp.move, nil)
+		}
+		if from, ok := s.data.raw.(*net.TCPConn); ok {
+			return s.zeroCopy(func(size int64) (int64, error) {
+				n, err := to.ReadFrom(io.LimitReader(from, size))
+				return n, zeroCopyError(err)
+			}, nil)
 		}
 	}
 	return copyBlocks(f, s.reader())
@@ -78,7 +90,11 @@ func (s *stream) upload(f File) error {
 // quieten has the runtime woken for the data connection only when it is waited for.
 func (s *stream) quieten() error {
 	conn := quiet(s.data.raw)
-	s.data.raw, s.data.bulk.Conn = conn, conn
+	if s.data.raw = conn; s.data.bulk != nil {
+		s.data.bulk.Conn = conn
+	} else {
+		s.data.Conn = conn
+	}
 	return s.job.attach(conn)
 }
 
@@ -93,33 +109,31 @@ func osFile(f File) *os.File {
 	return nil
 }
 
-// zeroCopy moves everything from src with readFrom, which the kernel does
-// without the data being seen here. It goes in chunks, and a deadline that
-// passes in the middle of one is only a reason to look at what has moved.
-func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader) error {
-	lr := &io.LimitedReader{R: src}
+// zeroCopy moves everything with move, which the kernel does without the data
+// being seen here. It goes in chunks, and a deadline that passes in the middle of
+// one is only a reason to look at what has moved. Other errors of the connection are
+// dataErrors. A file that is sent is told.
+func (s *stream) zeroCopy(move func(size int64) (int64, error), from *os.File) error {
 	moved := time.Now()
 	stretch := stretch{moved}
-	file, fromFile := src.(*os.File)
 	var at int64 // in the file, of what has been sent
-	if fromFile {
+	if from != nil {
 		var err error
-		if at, err = file.Seek(0, io.SeekCurrent); err != nil {
+		if at, err = from.Seek(0, io.SeekCurrent); err != nil {
 			return err
 		}
 	}
 	for {
-		lr.N = int64(s.allowance(chunkSize))
-		want := lr.N
+		want := int64(s.allowance(chunkSize))
 		s.data.raw.SetDeadline(time.Now().Add(tick))
-		n, err := readFrom(lr)
+		n, err := move(want)
 		stretch.yield()
 		s.job.bytes.Add(n)
 		at += n
-		if fromFile && errors.Is(err, os.ErrDeadlineExceeded) {
+		if from != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 			// Where the deadline had passed before the system call, a block was
 			// read from the file that could not be sent.
-			if _, err := file.Seek(at, io.SeekStart); err != nil {
+			if _, err := from.Seek(at, io.SeekStart); err != nil {
 				return err
 			}
 		}
@@ -135,7 +149,7 @@ func (s *stream) zeroCopy(readFrom func(io.Reader) (int64, error), src io.Reader
 				return &dataError{err}
 			}
 		case err != nil:
-			return zeroCopyError(err)
+			return err
 		case n < want:
 			return nil
 		}
@@ -153,6 +167,14 @@ func zeroCopyError(err error) error {
 		if errors.Is(err, file) {
 			return err
 		}
+	}
+	return atConn(err)
+}
+
+// atConn makes an error one of the connection, unless a deadline has passed.
+func atConn(err error) error {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
 	}
 	return &dataError{err}
 }
@@ -235,8 +257,12 @@ func (w wire) Write(p []byte) (int, error) {
 }
 
 func (w wire) Read(p []byte) (int, error) {
-	p = p[:w.allowance(len(p))]
 	w.data.raw.SetReadDeadline(w.stallDeadline())
+	return w.read(p)
+}
+
+func (w wire) read(p []byte) (int, error) {
+	p = p[:w.allowance(len(p))]
 	n, err := w.data.Read(p)
 	w.job.bytes.Add(int64(n))
 	if n > 0 {
@@ -259,7 +285,10 @@ type records struct{ wire }
 
 func (r records) Read(p []byte) (n int, err error) {
 	for {
-		m, err := r.wire.Read(p[n:])
+		if n == 0 || len(r.limiters) > 0 { // what has come already needs none, but limiters take time
+			r.data.raw.SetReadDeadline(r.stallDeadline())
+		}
+		m, err := r.read(p[n:])
 		n += m
 		if err != nil || n == len(p) || len(r.data.bulk.in) == 0 {
 			return n, err

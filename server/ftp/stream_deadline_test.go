@@ -61,7 +61,7 @@ func TestADeadlineThatPassesBeforeSendfileLosesNothing(t *testing.T) {
 	}
 	sent := make(chan error, 1)
 	go func() {
-		err := s.zeroCopy(func(r io.Reader) (int64, error) { return conn.ReadFrom(r) }, f)
+		err := s.zeroCopy(func(n int64) (int64, error) { return conn.ReadFrom(io.LimitReader(f, n)) }, f)
 		conn.Close()
 		sent <- err
 	}()

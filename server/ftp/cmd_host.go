@@ -44,12 +44,13 @@ func (c *Conn) cmdHost(arg string) error {
 	return c.reply(220, text)
 }
 
-// parseHost checks a host name or address in brackets.
+// parseHost checks a host name or address in brackets. A zone of an address could be
+// any text, and means something on the client's side only.
 func parseHost(arg string) (string, error) {
 	host := strings.ToLower(strings.TrimSuffix(arg, "."))
 	if addr, ok := strings.CutPrefix(host, "["); ok {
 		addr, ok = strings.CutSuffix(addr, "]")
-		if _, err := netip.ParseAddr(addr); !ok || err != nil {
+		if ip, err := netip.ParseAddr(addr); !ok || err != nil || ip.Zone() != "" {
 			return "", errSyntax
 		}
 		return host, nil

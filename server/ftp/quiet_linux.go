@@ -201,25 +201,3 @@ func (c *quietConn) SetWriteDeadline(t time.Time) error {
 func (c *quietConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
-
-const (
-	// narrowWindow is how much is on its way over a narrow connection: enough for
-	// 1.3 GB/s where the round trip takes narrowTime.
-	narrowWindow = 128 << 10
-	narrowTime   = 100 * time.Microsecond
-)
-
-// narrow has a client on the same node send in batches. With a wide window, each
-// segment is acknowledged as it comes, which takes a tenth of the processor time of an
-// upload with TLS.
-func narrow(conn net.Conn) {
-	q, ok := conn.(*quietConn)
-	if !ok {
-		return
-	}
-	_ = q.rc.Control(func(uintptr) {
-		if rtt := roundTripTime(uintptr(q.fd)); rtt > 0 && rtt < narrowTime {
-			_ = syscall.SetsockoptInt(q.fd, syscall.IPPROTO_TCP, syscall.TCP_WINDOW_CLAMP, narrowWindow)
-		}
-	})
-}

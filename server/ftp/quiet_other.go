@@ -6,8 +6,6 @@ import "net"
 
 func quiet(conn net.Conn) net.Conn { return conn }
 
-func narrow(net.Conn) {}
-
 // There are no quick transfers here, and so no patience.
 func quietNearby(conn net.Conn) net.Conn { return conn }
 

@@ -68,9 +68,6 @@ func (s *stream) upload(f File) error {
 	if err := s.quieten(); err != nil {
 		return err
 	}
-	if s.data.tls != nil {
-		narrow(s.data.raw)
-	}
 	plain := !s.ascii && !s.deflate
 	if to := osFile(f); plain && s.data.tls == nil && to != nil {
 		if sp := splice(s.data.raw, to); sp != nil {

@@ -77,11 +77,7 @@ func TestASplicerMovesWhatItIsAskedFor(t *testing.T) {
 func TestASplicerKeepsNothingBackThatComesSlowly(t *testing.T) {
 	t.Parallel()
 	sp, send, _, content := splicePair(t, 0)
-	go send(make([]byte, 4<<20))
-	if n, err := sp.move(4 << 20); n != 4<<20 || err != nil {
-		t.Fatalf("%d bytes were moved, %v", n, err)
-	}
-	go send([]byte("slow"))
+	send([]byte("slow"))
 	var moved int64
 	for range 2 { // after the first deadline, it does not wait for more
 		sp.conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
@@ -91,7 +87,7 @@ func TestASplicerKeepsNothingBackThatComesSlowly(t *testing.T) {
 		}
 		moved += n
 	}
-	if moved != 4 || !bytes.HasSuffix(content(), []byte("\x00slow")) {
+	if moved != 4 || string(content()) != "slow" {
 		t.Errorf("%d bytes were moved", moved)
 	}
 }

@@ -134,7 +134,8 @@ func TestAPasswordThatIsDeletedMeanwhileStaysDeleted(t *testing.T) {
 			secret := get(t, c.ns, "alice-credentials", &corev1.Secret{})
 			password := string(secret.Data["password"])
 
-			f := func() { change(t, secret) }
+			changed := secret.DeepCopy()
+			f := func() { change(t, changed) }
 			meanwhile.Store(&f)
 			c.address("files", "198.51.100.22") // the credentials name it
 			eventually(t, func() error {

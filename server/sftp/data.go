@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"math"
+	"strings"
+	"time"
 )
 
 // read serves SSH_FXP_READ (draft-ietf-secsh-filexfer-02 section 6.4). The
@@ -25,7 +27,7 @@ func (s *subsystem) read(r *request) error {
 	if err != nil {
 		return s.out.send(statusPacket(r.id, reply(err, s.log)))
 	}
-	h.transfer.begin(s.conn, TransferRecord{Verb: "GET", Via: "sftp", Path: h.path, Direction: Download, Offset: int64(offset)})
+	first := h.transfer.begin(s.conn, TransferRecord{Verb: "GET", Via: "sftp", Path: h.path, Direction: Download, Offset: int64(offset)})
 	length = min(length, maxData)
 	p, err := s.out.reserve(int(length))
 	if err != nil {
@@ -35,9 +37,26 @@ func (s *subsystem) read(r *request) error {
 	s.reads.Go(func() {
 		defer close(p.ready)
 		s.readFile(p, h, id, int64(offset), length)
+		if first && p.data == int(length) && s.prefetches {
+			time.Sleep(prefetchLead)
+		}
 	})
 	return nil
 }
+
+// prefetchLead is how long paramiko has to send requests before the first READ
+// of a file is answered. Its get asks for the whole file ahead, in one thread,
+// and takes the replies in another. Once these have caught up with the
+// requests, it takes the file for read and asks for each block as it comes to
+// it: from then on it is twenty times as slow, and with more than some 2 GiB
+// left, the requests of both threads fill the channel's window and get mixed
+// (https://github.com/paramiko/paramiko/issues/2418). They catch up within the
+// first blocks or never. Twice the time that Python lets a thread run for
+// suffices on a busy machine too.
+const prefetchLead = 10 * time.Millisecond
+
+// prefetches tells whether a client, by what it calls itself, needs the lead.
+func prefetches(client string) bool { return strings.HasPrefix(client, "paramiko_") }
 
 // dataHead is how long an SSH_FXP_DATA reply is before its data.
 const dataHead = 4 + 1 + 4 + 4

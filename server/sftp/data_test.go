@@ -5,6 +5,9 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 func TestWritesMayComeInAnyOrder(t *testing.T) {
@@ -47,6 +50,34 @@ func TestAppendGoesToTheEndWhateverTheOffset(t *testing.T) {
 	r.want(statusOK, fxpWrite, h, uint64(0), "9")
 	if got := f.content("f"); got != "123456789" {
 		t.Errorf("the file is %q", got)
+	}
+}
+
+// The time is a bound from below: a slow machine does not fail it.
+func TestTheFirstReadOfParamikoWaitsForMoreToCome(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	f.put("f", random(3*32<<10))
+	client, err := f.dialConfig(&ssh.ClientConfig{
+		User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(f.key)}, ClientVersion: "SSH-2.0-paramiko_3.5.0",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := f.rawSession(client)
+	for range 2 {
+		h := r.open("/f", openRead)
+		start := time.Now()
+		if got := r.read(h, 0, 32<<10); len(got) != 32<<10 {
+			t.Errorf("the first block has %d bytes", len(got))
+		}
+		if took := time.Since(start); took < 10*time.Millisecond {
+			t.Errorf("the first block came after %v", took)
+		}
+		if got := r.read(h, 32<<10, 128<<10); got != f.content("f")[32<<10:] {
+			t.Errorf("what follows differs: %d bytes", len(got))
+		}
+		r.want(statusOK, fxpClose, h)
 	}
 }
 

@@ -28,12 +28,12 @@ type transfer struct {
 	record  TransferRecord
 }
 
-// begin tells that a transfer starts, if it has not yet.
-func (t *transfer) begin(c *Conn, r TransferRecord) {
+// begin tells that a transfer starts, and returns true, if it has not yet.
+func (t *transfer) begin(c *Conn, r TransferRecord) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.started {
-		return
+		return false
 	}
 	t.started = true
 	r.Start = time.Now()
@@ -42,6 +42,7 @@ func (t *transfer) begin(c *Conn, r TransferRecord) {
 	if c.server.Hooks.TransferStart != nil {
 		c.server.Hooks.TransferStart(c, r)
 	}
+	return true
 }
 
 // add counts n bytes, and remembers the first error.

@@ -34,7 +34,12 @@ type raw struct {
 // raw opens the subsystem without a client library.
 func (f *fixture) raw() *raw {
 	f.t.Helper()
-	r := f.rawChannel(f.ssh())
+	return f.rawSession(f.ssh())
+}
+
+func (f *fixture) rawSession(client *ssh.Client) *raw {
+	f.t.Helper()
+	r := f.rawChannel(client)
 	r.send(packet(fxpInit, uint32(3)))
 	kind, body := r.receive()
 	if kind != fxpVersion || binary.BigEndian.Uint32(body) != 3 {

@@ -33,6 +33,8 @@ type subsystem struct {
 	home    string // where relative names start
 	setStat SetStatMode
 
+	prefetches bool // see prefetchLead
+
 	in    *bufio.Reader
 	small [smallPacket]byte
 
@@ -76,7 +78,7 @@ func (ch *channel) serveSFTP() int {
 	s := &subsystem{
 		ch: ch, conn: ch.conn, ctx: ch.ctx, session: ch.session, log: ch.conn.log.With("user", ch.conn.User()),
 		home: startDirectory(ch.session), setStat: ch.conn.server.SetStat,
-		in: bufio.NewReader(ch.ssh), handles: map[uint32]*handle{},
+		in: bufio.NewReader(ch.ssh), handles: map[uint32]*handle{}, prefetches: prefetches(ch.conn.ClientVersion()),
 	}
 	s.out.start(ch)
 	err := s.serve()

@@ -1,57 +1,30 @@
 package ftp
 
 import (
+	"encoding/binary"
 	"net"
-	"runtime"
 	"sync"
 )
 
-const (
-	outSize = blockSize + blockSize/16 // a block, with what TLS adds to it
-	// inSize is as much as a socket commonly holds. Many sessions that take all that
-	// has come at once need a tenth less processor time than with 1 MiB.
-	inSize = 4 << 20
-)
+// outSize is a block, with what TLS adds to it.
+const outSize = blockSize + blockSize/16
 
-var (
-	outBuffers = sync.Pool{New: func() any { return new([outSize]byte) }}
-	inBuffers  = sync.Pool{New: func() any { return new([inSize]byte) }}
-	// inTurns bound how many of the latter are in use, as sessions that wait for a
-	// slow disk hold on to them.
-	inTurns = sync.OnceValue(func() chan struct{} { return make(chan struct{}, 4*runtime.GOMAXPROCS(0)) })
-)
-
-// getIn returns nil if there are enough in use.
-func getIn() *[inSize]byte {
-	select {
-	case inTurns() <- struct{}{}:
-		return inBuffers.Get().(*[inSize]byte)
-	default:
-		return nil
-	}
-}
-
-func putIn(b *[inSize]byte) {
-	inBuffers.Put(b)
-	<-inTurns()
-}
+var outBuffers = sync.Pool{New: func() any { return new([outSize]byte) }}
 
 // A bulkConn lies between TLS and the network on a data connection. TLS makes a
-// system call for each record of 16 KiB; this one makes one for several, which
-// saves a third of the processor time of a download.
+// system call for each record of 16 KiB that it sends; this one makes one for
+// several, which saves a third of the processor time of a download.
 type bulkConn struct {
 	net.Conn
 	holding bool // writes are kept back until flush
-	eager   bool // reads take as much as there is
-	out, in []byte
+	out     []byte
 	outBuf  *[outSize]byte
-	inBuf   *[inSize]byte
-}
 
-// A lateReader takes a buffer when there is something to read, and not while it
-// waits. It gives back one into which nothing was read.
-type lateReader interface {
-	readLate(take func() []byte, giveBack func()) (int, error)
+	// Until the handshake is over, nothing behind the record that is due is read:
+	// it may not be for crypto/tls.
+	handshaken bool
+	head       []byte // what has come of the header of a record
+	due        int    // what has not come of the rest
 }
 
 func (b *bulkConn) Write(p []byte) (int, error) {
@@ -81,39 +54,25 @@ func (b *bulkConn) flush() error {
 }
 
 func (b *bulkConn) Read(p []byte) (int, error) {
-	if len(b.in) == 0 {
-		conn, ok := b.Conn.(lateReader)
-		if !ok || !b.eager {
-			return b.Conn.Read(p)
-		}
-		n, err := conn.readLate(func() []byte {
-			if b.inBuf = getIn(); b.inBuf == nil {
-				return p
-			}
-			return b.inBuf[:]
-		}, b.releaseIn)
-		if b.inBuf == nil {
-			return n, err
-		}
-		b.in = b.inBuf[:n]
+	const headerSize = 5 // the last two bytes are the length of the rest (RFC 8446 section 5.1)
+	switch {
+	case b.handshaken:
+		return b.Conn.Read(p)
+	case b.due > 0:
+		n, err := b.Conn.Read(p[:min(len(p), b.due)])
+		b.due -= n
+		return n, err
 	}
-	n := copy(p, b.in)
-	if b.in = b.in[n:]; len(b.in) == 0 {
-		b.releaseIn()
+	n, err := b.Conn.Read(p[:min(len(p), headerSize-len(b.head))])
+	if b.head = append(b.head, p[:n]...); len(b.head) == headerSize {
+		b.due = int(binary.BigEndian.Uint16(b.head[headerSize-2:]))
+		b.head = b.head[:0]
 	}
-	return n, nil
+	return n, err
 }
 
-func (b *bulkConn) releaseIn() {
-	if b.inBuf != nil {
-		putIn(b.inBuf)
-		b.in, b.inBuf = nil, nil
-	}
-}
-
-// release gives the buffers back. Nothing may be read or written afterwards.
+// release gives the buffer back. Nothing may be written afterwards.
 func (b *bulkConn) release() {
-	b.releaseIn()
 	if b.outBuf != nil {
 		outBuffers.Put(b.outBuf)
 		b.out, b.outBuf = nil, nil

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"net"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/tlsrecord"
 )
 
 // A dataSource is where the next data connection comes from: a passive wait or
@@ -47,6 +49,25 @@ type dataConn struct {
 	raw      net.Conn // without
 	bulk     *bulkConn
 	tls      *tls.ConnectionState
+	secret   *tlsrecord.ClientSecret // of TLS
+	records  *recordReader           // reads in place of Conn, if not nil
+}
+
+func (d *dataConn) Read(p []byte) (int, error) {
+	if d.records != nil {
+		return d.records.Read(p)
+	}
+	return d.Conn.Read(p)
+}
+
+// openRecords has records read without crypto/tls, if that is possible.
+func (d *dataConn) openRecords() {
+	if d.tls == nil {
+		return
+	}
+	if opener := tlsrecord.NewOpener(d.tls, d.secret); opener != nil {
+		d.records = newRecordReader(d.raw, opener)
+	}
 }
 
 // openData makes the data connection of a transfer.
@@ -159,14 +180,15 @@ func (c *Conn) dataTLS(ctx context.Context, conn net.Conn) (*dataConn, lineage, 
 	c.mu.Lock()
 	t := &tickets{own: c.lineage}
 	c.mu.Unlock()
-	bulk := &bulkConn{Conn: raw}
-	tc := c.tlsServer(bulk, t)
+	bulk, secret := &bulkConn{Conn: raw}, &tlsrecord.ClientSecret{}
+	tc := c.tlsServer(bulk, t, secret)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		c.server.logger().Debug("TLS handshake on data connection failed", "remote", c.remote, "user", c.User(), "error", err)
 		return nil, t.offered, &Error{522, "TLS negotiation failed on the data connection"}
 	}
+	bulk.handshaken = true
 	state := tc.ConnectionState()
-	return &dataConn{Conn: tc, raw: raw, bulk: bulk, tls: &state}, t.offered, nil
+	return &dataConn{Conn: tc, raw: raw, bulk: bulk, tls: &state, secret: secret}, t.offered, nil
 }
 
 func (c *Conn) wrapData(conn net.Conn) net.Conn {

@@ -176,14 +176,22 @@ func atConn(err error) error {
 	return &dataError{err}
 }
 
+// A holder is a reader that may hold a buffer of which there are few. While it does
+// it keeps the processor: if it let the others have a turn, each of them would
+// soon hold one too, or find none left.
+type holder interface{ holding() bool }
+
 // copyBlocks copies with a buffer from the pool. src and dst have to tell
 // their own errors apart.
 func copyBlocks(dst io.Writer, src io.Reader) error {
 	block := getBlock()
 	defer putBlock(block)
+	holder, _ := src.(holder)
 	stretch := stretch{time.Now()}
 	for {
-		stretch.yield()
+		if holder == nil || !holder.holding() {
+			stretch.yield()
+		}
 		n, err := src.Read(block[:])
 		if n > 0 {
 			if _, werr := dst.Write(block[:n]); werr != nil {
@@ -216,11 +224,8 @@ func (s *stream) writer() (io.Writer, func() error) {
 
 // reader returns where to read what the client sends.
 func (s *stream) reader() io.Reader {
+	s.data.openRecords()
 	var r io.Reader = wire{s}
-	if s.data.bulk != nil {
-		s.data.bulk.eager = true
-		r = records{wire{s}}
-	}
 	if s.deflate {
 		r = &inflater{r: r}
 	}
@@ -253,12 +258,10 @@ func (w wire) Write(p []byte) (int, error) {
 	return written, nil
 }
 
+func (w wire) holding() bool { return w.data.records != nil && w.data.records.holding() }
+
 func (w wire) Read(p []byte) (int, error) {
 	w.data.raw.SetReadDeadline(w.stallDeadline())
-	return w.read(p)
-}
-
-func (w wire) read(p []byte) (int, error) {
 	p = p[:w.allowance(len(p))]
 	n, err := w.data.Read(p)
 	w.job.bytes.Add(int64(n))
@@ -275,22 +278,6 @@ func (w wire) read(p []byte) (int, error) {
 		return n, io.EOF
 	}
 	return n, &dataError{err}
-}
-
-// records reads as many TLS records at once as have come.
-type records struct{ wire }
-
-func (r records) Read(p []byte) (n int, err error) {
-	for {
-		if n == 0 || len(r.limiters) > 0 { // what has come already needs none, but limiters take time
-			r.data.raw.SetReadDeadline(r.stallDeadline())
-		}
-		m, err := r.read(p[n:])
-		n += m
-		if err != nil || n == len(p) || len(r.data.bulk.in) == 0 {
-			return n, err
-		}
-	}
 }
 
 // send writes p, with TLS in few system calls.
@@ -324,5 +311,8 @@ func (s *stream) close(err error) {
 	}
 	if s.data.bulk != nil {
 		s.data.bulk.release()
+	}
+	if s.data.records != nil {
+		s.data.records.release()
 	}
 }

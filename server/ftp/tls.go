@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -63,8 +64,20 @@ type tickets struct {
 	adopt   bool    // if the client resumes a session, own becomes its lineage
 }
 
-// tlsServer returns a TLS connection over nc for this session.
-func (c *Conn) tlsServer(nc net.Conn, t *tickets) *tls.Conn {
+// keyLog is w and what a configuration has already, which may be nil.
+func keyLog(w, has io.Writer) io.Writer {
+	switch {
+	case w == nil:
+		return has
+	case has == nil:
+		return w
+	}
+	return io.MultiWriter(w, has)
+}
+
+// tlsServer returns a TLS connection over nc for this session. Its secrets are
+// written to secrets, if that is not nil.
+func (c *Conn) tlsServer(nc net.Conn, t *tickets, secrets io.Writer) *tls.Conn {
 	return tls.Server(nc, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if c.server.TLSConfig == nil {
 			return nil, errors.New("ftp: Server.TLSConfig is not set")
@@ -85,6 +98,7 @@ func (c *Conn) tlsServer(nc net.Conn, t *tickets) *tls.Conn {
 		config = config.Clone()
 		config.SessionTicketsDisabled = false
 		config.DynamicRecordSizingDisabled = true
+		config.KeyLogWriter = keyLog(secrets, config.KeyLogWriter)
 		config.SetSessionTicketKeys(c.server.tickets.current())
 		config.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
 			if t.adopt && cs.DidResume {
@@ -118,7 +132,7 @@ func (c *Conn) startTLS() error {
 	// A resumed control connection stays in the lineage of its ticket, because
 	// its client may go on using that ticket for data connections.
 	t := &tickets{own: newLineage(), adopt: true}
-	tc := c.tlsServer(c.raw, t)
+	tc := c.tlsServer(c.raw, t, nil)
 	ctx, cancel := context.WithTimeout(c.ctx, orForever(c.limits().WriteTimeout))
 	defer cancel()
 	c.raw.SetDeadline(time.Time{})

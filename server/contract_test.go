@@ -1,6 +1,8 @@
 package server
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -156,4 +158,41 @@ func TestSessionsOfAllProtocolsCountTogether(t *testing.T) {
 			t.Error("sessions.max is 1 in this pod, and there are two (SFTP and FTP)")
 		}
 	}
+}
+
+// TestAProbeIsNeitherLoggedNorCountedNorBanned connects to both FTP ports as the
+// health checks of balancers do, that leave without a word.
+func TestAProbeIsNeitherLoggedNorCountedNorBanned(t *testing.T) {
+	t.Parallel()
+	i := start(t, func(i *instance) { i.config.Sessions.Ban = config.Ban{Failures: 1} })
+	for _, port := range []string{"21", "990"} {
+		for range 3 {
+			conn, err := net.Dial("tcp", i.addrs[port])
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+		}
+	}
+	i.eventually("six probes have ended", func() error {
+		if n := strings.Count(i.logs.String(), `"msg":"session"`); n != 6 {
+			return fmt.Errorf("%d have", n)
+		}
+		return nil
+	})
+	for line := range strings.Lines(i.logs.String()) {
+		if strings.Contains(line, "remote") && !strings.Contains(line, `"level":"DEBUG"`) {
+			t.Errorf("logged: %s", line)
+		}
+	}
+	metrics, err := i.get("/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(metrics) {
+		if (strings.Contains(line, "sessions_total") || strings.Contains(line, "logins_total")) && !strings.HasPrefix(line, "#") && !strings.HasSuffix(line, " 0\n") {
+			t.Errorf("counted: %s", line)
+		}
+	}
+	i.login()
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
@@ -24,6 +25,20 @@ type brokenSession struct{ ftp.Session }
 
 func (brokenSession) Stat(context.Context, string) (fs.FileInfo, error) {
 	return nil, errors.New("input/output error on /host/path")
+}
+
+// bornBackend logs everybody in to a file system that keeps times of creation.
+type bornBackend struct{ fs *memfs.FS }
+
+func (b bornBackend) Login(context.Context, *ftp.Conn, string, string) (ftp.Session, error) {
+	return bornSession{b.fs.Session()}, nil
+}
+
+type bornSession struct{ ftp.Session }
+
+// SetCreateTime tells what it was given by a name, as there is no fact for it.
+func (s bornSession) SetCreateTime(ctx context.Context, name string, t time.Time) error {
+	return s.Mkdir(ctx, name+" of "+t.UTC().Format(time.DateTime))
 }
 
 // diskBackend logs everybody in to a directory of the host. It is for tests of

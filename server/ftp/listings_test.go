@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
 )
 
 func TestFlagsOfLISTAreNotAFileAndAMissingPathIsAnError(t *testing.T) {
@@ -78,6 +79,30 @@ func TestMLSTIsIndentedByOneSpaceMLSDOfAFileIs501AndTimesAreUTC(t *testing.T) {
 		t.Errorf("MLSD: %q, want %q", got, want)
 	}
 	if got := lines(t, c.get("LIST")); !strings.HasSuffix(got[0], " Mar 10  2024 f") {
+		t.Errorf("LIST: %q", got)
+	}
+}
+
+func TestTimesAreUTCWhateverTheZoneOfTheFileSystem(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ts.write("/f", "data")
+	at := time.Date(2024, 3, 11, 1, 30, 0, 0, time.FixedZone("", 5*60*60)) // 20:30 on the day before
+	if err := ts.fs.Session().(ftp.ModTimeSetter).SetModTime(t.Context(), "/f", at); err != nil {
+		t.Fatal(err)
+	}
+	c := ts.login()
+	c.talk(`
+		> MDTM f
+		< 213 20240310203000
+		> MLST f
+		< 250-Listing
+		<  ...modify=20240310203000;...
+		< 250 End`)
+	if got := string(c.get("MLSD")); !strings.Contains(got, "modify=20240310203000;") {
+		t.Errorf("MLSD: %q", got)
+	}
+	if got := string(c.get("LIST")); !strings.Contains(got, " Mar 10  2024 f") {
 		t.Errorf("LIST: %q", got)
 	}
 }
@@ -192,6 +217,21 @@ func TestMFMTAndMDTMAndMLSDTogetherKeepTimes(t *testing.T) {
 	ts.write("/20030405060708 f", "other")
 	year := time.Now().UTC().Format("2006")
 	c.command("MDTM 20030405060708 f", "213 "+year+"...")
+}
+
+func TestMFCTAndMFFSetTheTimeOfCreationWhereThereIsOne(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = bornBackend{memfs.NewFS()} })
+	c := ts.login()
+	c.put("STOR f", []byte("data"))
+	c.talk(`
+		> MFCT 20010203040506 f
+		< 213 Create=20010203040506; f
+		> MFF Create=20020304050607; f
+		< 213 Create=20020304050607; f`)
+	if got, want := lines(t, c.get("NLST")), []string{"f", "f of 2001-02-03 04:05:06", "f of 2002-03-04 05:06:07"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestLinksAreShownWithTheirTargets(t *testing.T) {

@@ -49,6 +49,54 @@ func TestANewPASVDropsThePreviousOne(t *testing.T) {
 	expectNobodyAt(t, c, addr)
 }
 
+func TestAPassiveConnectionIsInPlaceOfAnActiveOne(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ts.write("/f", "data")
+	c := ts.login()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	at := ln.Addr().(*net.TCPAddr)
+	for _, command := range []string{"PORT " + portArgument(at.IP, at.Port), fmt.Sprintf("EPRT |1|127.0.0.1|%d|", at.Port)} {
+		c.command(command, "200 ...")
+		if got := string(c.get("RETR f")); got != "data" {
+			t.Errorf("got %q", got)
+		}
+	}
+	ln.(*net.TCPListener).SetDeadline(time.Now())
+	if conn, err := ln.Accept(); err == nil {
+		conn.Close()
+		t.Error("the server connected to the client as well")
+	}
+}
+
+func TestEPSVTakesTheFamiliesThatThereAre(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ts.login().talk(`
+		> EPSV 1
+		< 229 ...
+		> EPSV 2
+		< 229 ...
+		> EPSV ALL
+		< 200 ...
+		> EPSV
+		< 229 ...
+		> EPSV 1
+		< 229 ...
+		> PASV
+		< 5...`)
+	ts, _ = servePool(t, plain, tenPorts(), nil) // which listens on one address
+	ts.login().talk(`
+		> EPSV 1
+		< 229 ...
+		> EPSV 2
+		< 522 Network protocol not supported, use (1)`)
+}
+
 // expectNobodyAt wants a connection to a port to be refused or closed.
 func expectNobodyAt(t *testing.T, c *client, addr string) {
 	t.Helper()

@@ -2,6 +2,7 @@ package ftp_test
 
 import (
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,36 @@ func TestThereIsExactlyOneFinalReplyAnd226OnlyOnSuccess(t *testing.T) {
 
 	c.put("STOR small", make([]byte, 500))
 	c.command("NOOP", "200 ...")
+}
+
+func TestAClientThatBreaksItsDataConnectionGets426AndGoesOn(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ts.write("/f", strings.Repeat("0123456789abcdef", 1<<20)) // more than lies in buffers
+	config := clientTLS(0)
+	for name, c := range map[string]*client{
+		"plain": ts.login(), "TLS": ts.connect().startTLS(config).login().protectData(config),
+	} {
+		for _, command := range []string{"RETR f", "STOR new"} {
+			conn := c.data(c.epsv())
+			c.command(command, "150 ...")
+			tc := c.protect(conn)
+			if command == "RETR f" {
+				io.ReadFull(tc, make([]byte, 1000))
+			} else {
+				tc.Write(make([]byte, 1000))
+				eventually(t, "something is stored", func() bool {
+					return slices.ContainsFunc(ts.Sessions(), func(i ftp.SessionInfo) bool { return i.Transfer != nil && i.Transfer.Bytes > 0 })
+				})
+			}
+			conn.(*net.TCPConn).SetLinger(0) // a reset
+			conn.Close()
+			if got := c.line(); got != "426 Data connection closed; transfer aborted" {
+				t.Errorf("%s, %s: %q", name, command, got)
+			}
+			c.command("NOOP", "200 ...")
+		}
+	}
 }
 
 func TestPASVRepliesOnOneLineWithParentheses(t *testing.T) {
@@ -117,6 +148,23 @@ func TestSTATStaysInsideTLSAndDoesNotMixWithTransferReplies(t *testing.T) {
 			t.Fatalf("unexpected %q", line)
 		}
 	}
+}
+
+func TestSTATOfADirectoryListsIt(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ts.write("/a", "data")
+	ts.login().talk(`
+		> MKD docs
+		< 257 ...
+		> RNFR a
+		< 350 ...
+		> RNTO docs/a
+		< 250 ...
+		> STAT docs
+		< 212-...
+		<  -rw-...4...a
+		< 212 End`)
 }
 
 func TestFEATListsWhatClientsLookFor(t *testing.T) {

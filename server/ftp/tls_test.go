@@ -96,6 +96,42 @@ func TestWhereTLSIsRequiredNothingGoesWithoutIt(t *testing.T) {
 	c.get("RETR f")
 }
 
+func TestTheOlderNamesOfAUTHAreKnownAndTwoOfThemProtectData(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ts.write("/f", "data")
+	for mechanism, protects := range map[string]bool{"tls": false, "TLS-C": false, "SSL": true, "TLS-P": true} {
+		config := clientTLS(0)
+		c := ts.connect()
+		c.command("AUTH "+mechanism, "234 ...")
+		c.handshake(config).login()
+		if protects {
+			c.tls = config
+		}
+		if got := string(c.get("RETR f")); got != "data" {
+			t.Errorf("AUTH %s: got %q", mechanism, got)
+		}
+	}
+}
+
+func TestWhereTLSIsOptionalDataMayGoWithoutItButControlStaysProtected(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ts.write("/f", "data")
+	config := clientTLS(0)
+	c := ts.connect().startTLS(config).login().protectData(config)
+	c.get("RETR f")
+	c.talk(`
+		> PROT C
+		< 200 ...
+		> CCC
+		< 534 ...`)
+	c.tls = nil
+	if got := string(c.get("RETR f")); got != "data" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAUTHForgetsALoginInPlaintext(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, plain, nil)
@@ -165,6 +201,28 @@ func TestATicketMayBeUsedAgainAndAgain(t *testing.T) {
 			if c.get("RETR f"); !c.resumed {
 				t.Fatalf("data connection %d did not resume", i)
 			}
+		}
+	})
+}
+
+func TestCloseNotifyIsSentAfterAnUploadToo(t *testing.T) {
+	t.Parallel()
+	tlsVersions(t, func(t *testing.T, version uint16) {
+		ts := serve(t, ftp.ListenerOptions{}, nil)
+		config := clientTLS(version)
+		c := ts.connect().startTLS(config).login().protectData(config)
+		conn := c.data(c.epsv())
+		c.command("STOR f", "150 ...")
+		tc := c.protect(conn).(*tls.Conn)
+		io.WriteString(tc, "data")
+		tc.CloseWrite()
+		// Without close_notify this would be io.ErrUnexpectedEOF.
+		if n, err := tc.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+			t.Errorf("got %d bytes, %v", n, err)
+		}
+		c.expect("226 ...")
+		if got := ts.read("/f"); got != "data" {
+			t.Errorf("stored %q", got)
 		}
 	})
 }

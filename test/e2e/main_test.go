@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,6 +51,11 @@ func run(m *testing.M) (code int, err error) {
 	}
 	if err := clients.Install(ctx, os.Stderr); err != nil {
 		return 1, err
+	}
+	if _, err := exec.LookPath("conntrack"); err != nil && kube.Local() {
+		if err := clients.InstallPackages(ctx, os.Stderr, []string{"conntrack"}); err != nil {
+			return 1, err
+		}
 	}
 	if err := operator.Install(ctx, kube); err != nil {
 		return 1, err

@@ -207,7 +207,7 @@ func (c *client) protect(conn net.Conn) net.Conn {
 	if c.tls == nil {
 		return conn
 	}
-	tc := tls.Client(conn, c.tls)
+	tc := tls.Client(&endConn{Conn: conn}, c.tls)
 	if err := tc.Handshake(); err != nil {
 		c.t.Fatalf("TLS handshake of the data connection: %v", err)
 	}
@@ -215,16 +215,48 @@ func (c *client) protect(conn net.Conn) net.Conn {
 	return tc
 }
 
+// An endConn tells an end without close_notify, which is io.EOF for crypto/tls
+// too: that one is read here, and close_notify comes before it.
+type endConn struct {
+	net.Conn
+	ended bool
+}
+
+func (e *endConn) Read(p []byte) (int, error) {
+	n, err := e.Conn.Read(p)
+	if err == io.EOF {
+		e.ended = true
+	}
+	return n, err
+}
+
+// readAll reads a data connection, which with TLS has to end in close_notify.
+func (c *client) readAll(conn net.Conn) []byte {
+	c.t.Helper()
+	data, err := io.ReadAll(conn)
+	if err != nil {
+		c.t.Fatalf("reading a data connection: %v", err)
+	}
+	if tc, ok := conn.(*tls.Conn); ok && tc.NetConn().(*endConn).ended {
+		c.t.Fatal("a data connection ends without close_notify")
+	}
+	return data
+}
+
+// start starts a transfer, and returns its data connection: with TLS if it has
+// that, and without.
+func (c *client) start(command string) (tc, raw net.Conn) {
+	c.t.Helper()
+	raw = c.data(c.epsv())
+	c.command(command, "150 ...")
+	return c.protect(raw), raw
+}
+
 // get sends a command that downloads, and returns what comes.
 func (c *client) get(command string) []byte {
 	c.t.Helper()
-	conn := c.data(c.epsv())
-	c.command(command, "150 ...")
-	tc := c.protect(conn)
-	data, err := io.ReadAll(tc)
-	if err != nil {
-		c.t.Fatalf("%s: %v", command, err)
-	}
+	tc, _ := c.start(command)
+	data := c.readAll(tc)
 	c.expect("226 ...")
 	tc.Close()
 	return data
@@ -233,9 +265,7 @@ func (c *client) get(command string) []byte {
 // put sends a command that uploads.
 func (c *client) put(command string, data []byte) {
 	c.t.Helper()
-	conn := c.data(c.epsv())
-	c.command(command, "150 ...")
-	tc := c.protect(conn)
+	tc, _ := c.start(command)
 	if _, err := io.Copy(tc, bytes.NewReader(data)); err != nil {
 		c.t.Fatalf("%s: %v", command, err)
 	}

@@ -49,9 +49,7 @@ func TestAClientThatBreaksItsDataConnectionGets426AndGoesOn(t *testing.T) {
 		"plain": ts.login(), "TLS": ts.connect().startTLS(config).login().protectData(config),
 	} {
 		for _, command := range []string{"RETR f", "STOR new"} {
-			conn := c.data(c.epsv())
-			c.command(command, "150 ...")
-			tc := c.protect(conn)
+			tc, conn := c.start(command)
 			if command == "RETR f" {
 				io.ReadFull(tc, make([]byte, 1000))
 			} else {

@@ -97,6 +97,7 @@ func TestAPortThatWasTriedInVainWorks(t *testing.T) {
 	insideOnly(t)
 	n := newSpace(t)
 	target := n.serve("{}")
+	// The router's mark of the other node (NodeMark of hack/cluster/network).
 	mark := map[string]string{"node0": "0x101", "node1": "0x100"}[n.kubectl("get", "pods", "-o", "jsonpath={.items[*].spec.nodeName}")]
 	const from, port = "203.0.113.10", "20021"
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

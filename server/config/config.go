@@ -36,6 +36,28 @@ const (
 	PeerAny PeerCheck = "Any"
 )
 
+// ActiveMode says whether the server opens data connections to clients (PORT, EPRT).
+type ActiveMode string
+
+const (
+	// ActiveAllowed opens them to the address of the control connection.
+	ActiveAllowed ActiveMode = "Allowed"
+	// ActiveRefused opens none: for exposures that hide the addresses of
+	// clients, where they would go to the node or the balancer.
+	ActiveRefused ActiveMode = "Refused"
+)
+
+// ASCII says what TYPE A (RFC 959 section 3.1.1.1) does to a file.
+type ASCII string
+
+const (
+	// ASCIIConvert converts line ends: LF on the volume, CR LF on the wire.
+	ASCIIConvert ASCII = "Convert"
+	// ASCIIKeep transfers the bytes as they are, as TYPE I does: for devices
+	// that send no TYPE and mean binary.
+	ASCIIKeep ASCII = "Keep"
+)
+
 // NodeAddress stands, as the address of a rule, for the address of the node on
 // which the server runs ([FlagNodeAddress]).
 const NodeAddress = "node"
@@ -53,6 +75,13 @@ type Config struct {
 	UsersFile string    `json:"usersFile"` // absolute path of the Users file
 	Sessions  Sessions  `json:"sessions"`
 	Drain     Drain     `json:"drain"`
+
+	// ActiveMode says whether clients may ask for active data connections;
+	// default Allowed.
+	ActiveMode ActiveMode `json:"activeMode,omitempty"`
+	// ASCII says what TYPE A, with which every FTP session begins, does to a
+	// file; default Convert.
+	ASCII ASCII `json:"ascii,omitempty"`
 
 	// ProxyProtocolFrom lists the balancers whose PROXY protocol header
 	// (versions 1 and 2) is believed. Empty: none is expected.
@@ -139,6 +168,10 @@ type TLS struct {
 	// ClientCAFile has the authorities whose client certificates are
 	// accepted. Empty: none is asked for.
 	ClientCAFile string `json:"clientCAFile,omitempty"`
+	// MinVersion is the oldest version that is served: "1.0", "1.1", "1.2" or
+	// "1.3"; default "1.2". With one below 1.2, the cipher suites that those
+	// versions need are offered too.
+	MinVersion string `json:"minVersion,omitempty"`
 }
 
 // SSH has the files of the host keys and the algorithms that are offered.
@@ -170,17 +203,35 @@ type Storage struct {
 	Root string `json:"root"`
 	// AtomicUploads keeps an upload hidden until it is complete.
 	AtomicUploads bool `json:"atomicUploads,omitempty"`
+	// KeepIncomplete is how long an upload that was cut is kept hidden, for its
+	// user to go on with; default 7 days.
+	KeepIncomplete Duration `json:"keepIncomplete,omitzero"`
+	// Umask is taken from the modes of new files and folders; default 0007.
+	Umask Mode `json:"umask,omitempty"`
+	// FileMode and FolderMode are the modes of all new files and folders, in
+	// place of what the client asks for and the umask leaves; default none.
+	FileMode   Mode `json:"fileMode,omitempty"`
+	FolderMode Mode `json:"folderMode,omitempty"`
 }
 
 // Sessions limits sessions. Zero is no limit for numbers and the default for
 // durations.
 type Sessions struct {
-	Max           int `json:"max,omitempty"`           // at once, in this pod
+	Max           int `json:"max,omitempty"`           // logged in at once, in this pod
 	MaxPerUser    int `json:"maxPerUser,omitempty"`    // at once, in this pod
 	MaxPerAddress int `json:"maxPerAddress,omitempty"` // at once, in this pod
 
 	IdleTimeout Duration `json:"idleTimeout,omitzero"` // default 15m; a transfer is not idle
 	LoginGrace  Duration `json:"loginGrace,omitzero"`  // default 1m; from connect to logged in
+	// StallTimeout ends a transfer on which no byte has moved; default 2m.
+	StallTimeout Duration `json:"stallTimeout,omitzero"`
+	// CountKeepAlives has the keepalives of an SSH client count as activity,
+	// so that IdleTimeout does not end a mounted folder.
+	CountKeepAlives bool `json:"countKeepAlives,omitempty"`
+	// MaxBeforeLogin is how many connections without a login there are at once
+	// in this pod, besides Max. Beyond it, the oldest of the address that has
+	// the most makes room; default 256.
+	MaxBeforeLogin int `json:"maxBeforeLogin,omitempty"`
 
 	Bandwidth Bandwidth `json:"bandwidth,omitzero"`
 	Ban       Ban       `json:"ban,omitzero"`
@@ -197,6 +248,8 @@ type Ban struct {
 	Failures int      `json:"failures,omitempty"` // within Window; zero: no ban
 	Window   Duration `json:"window,omitzero"`    // default 10m
 	Duration Duration `json:"duration,omitzero"`  // default 10m
+	// Exempt are networks whose addresses are never banned.
+	Exempt []netip.Prefix `json:"exempt,omitempty"`
 }
 
 // Drain says how the server ends after SIGTERM.

@@ -20,6 +20,7 @@ func (c *Config) Validate() error {
 	c.validatePassive(&p)
 	c.validateFiles(&p)
 	c.Sessions.validate(&p)
+	c.validateChoices(&p)
 	if c.Drain.AcceptFor < 0 || c.Drain.Timeout < 0 {
 		p.add("drain", "has a negative duration")
 	}
@@ -94,6 +95,28 @@ func (c *Config) validatePassive(p *problems) {
 	}
 }
 
+func (c *Config) validateChoices(p *problems) {
+	if !slices.Contains([]ActiveMode{"", ActiveAllowed, ActiveRefused}, c.ActiveMode) {
+		p.add("activeMode", "is %q; it is Allowed or Refused", c.ActiveMode)
+	}
+	if !slices.Contains([]ASCII{"", ASCIIConvert, ASCIIKeep}, c.ASCII) {
+		p.add("ascii", "is %q; it is Convert or Keep", c.ASCII)
+	}
+	if t := c.TLS; t != nil && !slices.Contains([]string{"", "1.0", "1.1", "1.2", "1.3"}, t.MinVersion) {
+		p.add("tls.minVersion", "is %q; it is 1.0, 1.1, 1.2 or 1.3", t.MinVersion)
+	}
+	if c.Storage.KeepIncomplete < 0 {
+		p.add("storage.keepIncomplete", "is negative; zero is the default")
+	}
+	for field, m := range map[string]Mode{
+		"storage.umask": c.Storage.Umask, "storage.fileMode": c.Storage.FileMode, "storage.folderMode": c.Storage.FolderMode,
+	} {
+		if _, ok := m.Bits(); !ok && m != "" {
+			p.add(field, "is %q; it is a mode in octal from 0000 to 0777, such as 0640", m)
+		}
+	}
+}
+
 // Validate says what is wrong with a range of ports.
 func (r PortRange) Validate() error {
 	switch {
@@ -144,6 +167,8 @@ func (s *Sessions) validate(p *problems) {
 		"sessions.maxPerAddress":      int64(s.MaxPerAddress),
 		"sessions.idleTimeout":        int64(s.IdleTimeout),
 		"sessions.loginGrace":         int64(s.LoginGrace),
+		"sessions.stallTimeout":       int64(s.StallTimeout),
+		"sessions.maxBeforeLogin":     int64(s.MaxBeforeLogin),
 		"sessions.bandwidth.upload":   s.Bandwidth.Upload,
 		"sessions.bandwidth.download": s.Bandwidth.Download,
 		"sessions.ban.failures":       int64(s.Ban.Failures),

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"iter"
 	"time"
@@ -22,7 +21,7 @@ const (
 // ftpBackend lets the FTP engine work with users and storage.
 type ftpBackend struct {
 	users *users.Directory
-	root  func() string                  // of the storage
+	trees trees
 	end   func(c *ftp.Conn, text string) // ends a session at once
 }
 
@@ -40,10 +39,10 @@ func (b *ftpBackend) Login(_ context.Context, c *ftp.Conn, name, password string
 	if err != nil {
 		return nil, &ftp.Error{Code: 421, Text: "Too many sessions of this user; end one first"}
 	}
-	tree, err := storage.OpenLocal(b.root(), user.Home())
+	tree, err := b.trees.open(user, false)
 	if err != nil {
 		session.End()
-		return nil, fmt.Errorf("opening the home of user %q: %w", name, err)
+		return nil, err
 	}
 	go func() {
 		select {
@@ -52,7 +51,7 @@ func (b *ftpBackend) Login(_ context.Context, c *ftp.Conn, name, password string
 		case <-c.Context().Done():
 		}
 	}()
-	return &ftpSession{FS: user.Restrict(tree), session: session}, nil
+	return &ftpSession{FS: tree, session: session}, nil
 }
 
 // loginFailed keeps the reason for the audit log. For the protocols it is their

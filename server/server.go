@@ -90,20 +90,18 @@ func New(opts Options) (*Server, error) {
 	registerRuntime(reg)
 	s.use(f)
 	if f.config.Protocols.FTP != nil || f.config.Protocols.FTPS != nil {
-		backend := &ftpBackend{users: s.users, root: s.storageRoot}
+		backend := &ftpBackend{users: s.users, trees: trees{s.storage}}
 		s.ftp = newFTPService(f, opts, s.files.Load, backend, s.audit, s.log)
 		registerPassive(reg, s.ftp.pool.Stats)
 	}
 	if f.config.Protocols.SFTP != nil {
-		backend := &sftpBackend{users: s.users, storage: s.storage}
+		backend := &sftpBackend{users: s.users, trees: trees{s.storage}}
 		s.sftp = newSFTPService(f, s.files.Load, backend, s.audit, s.log)
 	}
 	return s, nil
 }
 
 func (s *Server) storage() config.Storage { return s.files.Load().config.Storage }
-
-func (s *Server) storageRoot() string { return s.storage().Root }
 
 // use puts files in force.
 func (s *Server) use(f *files) {

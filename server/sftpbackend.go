@@ -2,14 +2,12 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"iter"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
@@ -17,8 +15,8 @@ import (
 
 // sftpBackend lets the SFTP server work with users and storage.
 type sftpBackend struct {
-	users   *users.Directory
-	storage func() config.Storage
+	users *users.Directory
+	trees trees
 }
 
 func (b *sftpBackend) attempt(c *sftp.Conn, user string) users.Attempt {
@@ -69,17 +67,12 @@ func (a *sftpAccount) Login(context.Context, *sftp.Conn) (sftp.Session, error) {
 	if err != nil {
 		return nil, &sftp.Error{Text: "Too many sessions of this user; end one first"}
 	}
-	c := a.backend.storage()
-	local, err := storage.OpenLocal(c.Root, a.user.Home())
+	tree, err := a.backend.trees.open(a.user, a.backend.trees.storage().AtomicUploads)
 	if err != nil {
 		session.End()
-		return nil, fmt.Errorf("opening the home of user %q: %w", a.user.Name(), err)
+		return nil, err
 	}
-	tree := storage.FS(local)
-	if c.AtomicUploads {
-		tree = storage.Atomic(tree)
-	}
-	return &sftpSession{a.user.Restrict(tree), session}, nil
+	return &sftpSession{tree, session}, nil
 }
 
 // sftpSession is a user's tree as the SFTP server wants it.

@@ -1,0 +1,29 @@
+package server
+
+import (
+	"fmt"
+
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/server/storage"
+	"github.com/fileserver-dev/fileserver-operator/server/users"
+)
+
+// trees opens the files of users, alike for all protocols.
+type trees struct {
+	storage func() config.Storage // that is in force
+}
+
+// open returns what a user who has logged in may do with the files. Permissions
+// are asked first, under the names that the user knows; below them, uploads are
+// hidden until they are complete; the volume is at the bottom.
+func (t trees) open(user *users.User, atomic bool) (storage.FS, error) {
+	local, err := storage.OpenLocal(t.storage().Root, user.Home())
+	if err != nil {
+		return nil, fmt.Errorf("opening the home of user %q: %w", user.Name(), err)
+	}
+	tree := storage.FS(local)
+	if atomic {
+		tree = storage.Atomic(tree)
+	}
+	return user.Restrict(tree), nil
+}

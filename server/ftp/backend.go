@@ -54,7 +54,8 @@ var (
 // never sent, except that of an *Error.
 //
 // A Session may also implement Chmodder, ModTimeSetter, CreateTimeSetter,
-// Symlinker, LinkStater, SpaceReporter, FactReporter, StartDirectory and LimitedSession.
+// Symlinker, LinkStater, SpaceReporter, FactReporter, StartDirectory, LimitedSession
+// and EndingSession.
 type Session interface {
 	// Stat describes a file or directory, following symbolic links.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
@@ -150,6 +151,14 @@ type StartDirectory interface {
 // the server, zero is a default and negative is none.
 type LimitedSession interface {
 	Limits(server Limits) Limits
+}
+
+// EndingSession is a session that the host may end: its user was removed or
+// suspended, say, or has expired. When the channel is closed, a transfer is cut and
+// the connection ends with 421, as with [Server.EndSessions]. Done is called once,
+// after login; it may return nil.
+type EndingSession interface {
+	Done() <-chan struct{}
 }
 
 // Owned is implemented by entries that know their owner and group, shown by

@@ -73,6 +73,7 @@ func (c *Conn) begin(session Session, user string) error {
 		return c.close(&Error{421, "Too many sessions of this user"}, "limit")
 	}
 	c.state.session, c.state.dir = session, "/"
+	c.endWith(session)
 	if start, ok := session.(StartDirectory); ok {
 		if dir, err := resolvePath("/", start.StartDirectory()); err == nil {
 			c.state.dir = dir
@@ -92,6 +93,7 @@ func (c *Conn) logout() {
 	if c.state.session == nil {
 		return
 	}
+	c.state.logout() // whoever ends the session from here on means no other one
 	if err := c.state.session.Close(); err != nil {
 		c.server.logger().Error("closing a session failed", "user", c.User(), "session", c.id, "error", err)
 	}

@@ -73,14 +73,19 @@ func (s *Server) EndSessions(match func(SessionInfo) bool, text string) int {
 	n := 0
 	for _, c := range s.snapshot() {
 		if match(c.info()) {
-			c.mu.Lock()
-			c.endText = text
-			c.mu.Unlock()
-			c.stop(atOnce)
+			c.endSession(text)
 			n++
 		}
 	}
 	return n
+}
+
+// endSession ends the connection with 421 and text.
+func (c *Conn) endSession(text string) {
+	c.mu.Lock()
+	c.endText = text
+	c.mu.Unlock()
+	c.stop(atOnce)
 }
 
 func (s *Server) snapshot() []*Conn {

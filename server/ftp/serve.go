@@ -15,6 +15,7 @@ import (
 // state is what the control goroutine knows about the dialogue.
 type state struct {
 	session     Session
+	logout      func() // ends what endWith began for session
 	dir         string // working directory
 	user        string // given with USER, while PASS is awaited
 	renameFrom  string
@@ -242,6 +243,37 @@ func (c *Conn) mustStop() error {
 // something was refused then would be no idle one.
 func (c *Conn) midway() bool {
 	return c.state.data != nil || c.state.renameFrom != "" || c.state.offset > 0
+}
+
+// endWith ends the connection when session does, until c.state.logout is called.
+func (c *Conn) endWith(session Session) {
+	c.state.logout = func() {}
+	ending, ok := session.(EndingSession)
+	if !ok {
+		return
+	}
+	done := ending.Done()
+	if done == nil {
+		return
+	}
+	over, cancel := context.WithCancel(c.ctx)
+	c.state.logout = func() {
+		c.mu.Lock() // the next session is not the one that ends
+		defer c.mu.Unlock()
+		cancel()
+	}
+	go func() {
+		select {
+		case <-done:
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if over.Err() == nil {
+				c.endText = "This account may not be used here any more"
+				c.stop(atOnce)
+			}
+		case <-over.Done():
+		}
+	}()
 }
 
 // leave ends the dialogue because of err.

@@ -1,0 +1,72 @@
+package ftp_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+)
+
+// endingBackend has sessions that end when their channel is closed.
+type endingBackend struct {
+	ftp.Backend
+	done chan struct{}
+}
+
+type endingSession struct {
+	ftp.Session
+	done chan struct{}
+}
+
+func (s endingSession) Done() <-chan struct{} { return s.done }
+
+func (b endingBackend) Login(ctx context.Context, c *ftp.Conn, user, password string) (ftp.Session, error) {
+	session, err := b.Backend.Login(ctx, c, user, password)
+	if err != nil {
+		return nil, err
+	}
+	return endingSession{session, b.done}, nil
+}
+
+func TestASessionThatEndsTakesItsConnectionAlong(t *testing.T) {
+	t.Parallel()
+	backend := endingBackend{done: make(chan struct{})}
+	ts := serve(t, plain, func(s *ftp.Server) {
+		backend.Backend = s.Backend
+		s.Backend = backend
+	})
+	idle, busy, left := ts.login(), ts.login(), ts.login()
+	busy.epsv() // nobody connects
+	busy.command("RETR f", "550 ...")
+	ts.write("/f", "data")
+	busy.command("RETR f", "150 ...")
+	left.command("USER alice", "331 ...") // has left the session
+	left.command("NOOP", "200 ...")
+	close(backend.done)
+	idle.expect("421 This account ...")
+	busy.expect("426 ...")
+	busy.expect("421 This account ...")
+	left.command("NOOP", "200 ...")
+}
+
+func TestLoginsOfOneConnectionLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	backend := endingBackend{done: make(chan struct{})}
+	ts := serve(t, plain, func(s *ftp.Server) {
+		backend.Backend = s.Backend
+		s.Backend = backend
+	})
+	c := ts.login()
+	before := runtime.NumGoroutine()
+	const logins = 300
+	for range logins {
+		c.talk(`
+			> USER alice
+			< 331 ...
+			> PASS secret
+			< 230 ...`)
+	}
+	// Other tests run goroutines too, though not as many.
+	eventually(t, "the goroutines of earlier logins end", func() bool { return runtime.NumGoroutine() < before+logins/2 })
+}

@@ -21,9 +21,10 @@ const (
 // and survives a read that times out in the middle of a line.
 type lineReader struct {
 	buf     []byte
-	start   int // of what is not consumed yet, in buf
-	scanned int // no newline before this, in buf
-	dropped int // bytes of a too long line thrown away so far
+	start   int  // of what is not consumed yet, in buf
+	scanned int  // no newline before this, in buf
+	dropped int  // bytes of a too long line thrown away so far
+	noLF    bool // the last line was taken without its LF, which may still come
 }
 
 // readLine returns the next line without its end, which is CR LF or a bare LF,
@@ -35,6 +36,12 @@ func (l *lineReader) readLine(r io.Reader, limit int) ([]byte, error) {
 		limit = floodLimit
 	}
 	for {
+		if l.noLF && l.start < len(l.buf) {
+			if l.noLF = false; l.buf[l.start] == '\n' {
+				l.start++
+				l.scanned = l.start
+			}
+		}
 		if i := bytes.IndexByte(l.buf[l.scanned:], '\n'); i >= 0 {
 			line := bytes.TrimSuffix(l.buf[l.start:l.scanned+i], []byte("\r"))
 			l.start = l.scanned + i + 1
@@ -46,6 +53,10 @@ func (l *lineReader) readLine(r io.Reader, limit int) ([]byte, error) {
 			return stripTelnet(line), nil
 		}
 		l.scanned = len(l.buf)
+		if abort := unfinishedAbort(l.buf[l.start:]); abort != nil && l.dropped == 0 {
+			l.start, l.noLF = l.scanned, true
+			return abort, nil
+		}
 		if n := len(l.buf) - l.start; n > limit+1 {
 			l.dropped += n
 			l.reset()
@@ -57,6 +68,21 @@ func (l *lineReader) readLine(r io.Reader, limit int) ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// unfinishedAbort returns ABOR if that has come with CR and without LF, and nil for
+// anything else. Clients send the LF, or what comes before ABOR, as urgent data,
+// and a proxy on the way may lose the byte that is marked as such.
+func unfinishedAbort(pending []byte) []byte {
+	const most = 16 // ABOR, CR and what Telnet may put before them
+	if len(pending) > most || !bytes.HasSuffix(pending, []byte("\r")) {
+		return nil
+	}
+	line := stripTelnet(bytes.Clone(pending[:len(pending)-1]))
+	if !bytes.EqualFold(line, []byte("ABOR")) {
+		return nil
+	}
+	return line
 }
 
 // fill reads once, making room first.
@@ -92,21 +118,30 @@ func (l *lineReader) reset() {
 // 4.1.3); of the rest of Telnet FTP needs nothing (RFC 1123 section 4.1.2.12).
 const (
 	telnetSE   = 240
+	telnetSB   = 250
 	telnetWILL = 251
 	telnetDONT = 254
 	telnetIAC  = 255
 )
 
-// stripTelnet removes Telnet commands from line, in place. IAC IAC is one byte
-// 255. An IAC before something that is no command was followed by urgent data
-// that the kernel has taken out of the stream, and is dropped alone.
+// stripTelnet removes Telnet commands from line, in place, wherever they are. IAC
+// IAC is one byte 255. Of a command one byte may be missing, which was marked as
+// urgent and got lost on the way: so an IAC before something that is no command is
+// dropped alone, and so are bytes of Telnet at the start, where a verb is to be.
 func stripTelnet(line []byte) []byte {
-	first := bytes.IndexByte(line, telnetIAC)
-	if first < 0 {
-		return line
+	if first := bytes.IndexByte(line, telnetIAC); first >= 0 {
+		line = append(line[:first], withoutCommands(line[first:])...)
 	}
-	out := line[:first]
-	for i := first; i < len(line); i++ {
+	for len(line) > 0 && line[0] >= telnetSE {
+		line = line[1:]
+	}
+	return line
+}
+
+// withoutCommands does so in place.
+func withoutCommands(line []byte) []byte {
+	out := line[:0]
+	for i := 0; i < len(line); i++ {
 		if line[i] != telnetIAC {
 			out = append(out, line[i])
 			continue
@@ -118,6 +153,12 @@ func stripTelnet(line []byte) []byte {
 		case next == telnetIAC:
 			out = append(out, telnetIAC)
 			i++
+		case next == telnetSB:
+			end := bytes.Index(line[i:], []byte{telnetIAC, telnetSE})
+			if end < 0 {
+				end = 0
+			}
+			i += end + 1
 		case next >= telnetWILL && next <= telnetDONT:
 			i += 2 // and the option that it is about
 		case next >= telnetSE:

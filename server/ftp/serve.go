@@ -81,6 +81,7 @@ func (c *Conn) wake() { c.raw.SetReadDeadline(time.Unix(1, 0)) }
 // serveConn serves one control connection.
 func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 	setKeepAlive(nc)
+	keepUrgent(nc)
 	_, direct := nc.(*net.TCPConn)
 	if !opts.Implicit {
 		nc = quietNearby(nc)
@@ -356,10 +357,21 @@ func (c *Conn) sessionRecord(user string) SessionRecord {
 // setKeepAlive makes the kernel probe an idle control connection more often
 // than balancers on the way forget it (240 s and more).
 func setKeepAlive(nc net.Conn) {
-	if tc, ok := nc.(interface {
+	if tc, ok := socketOf(nc).(interface {
 		SetKeepAliveConfig(net.KeepAliveConfig) error
 	}); ok {
 		tc.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4})
+	}
+}
+
+// socketOf returns the connection below all wrappers that tell what they wrap.
+func socketOf(nc net.Conn) net.Conn {
+	for {
+		wrapper, ok := nc.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nc
+		}
+		nc = wrapper.NetConn()
 	}
 }
 

@@ -142,7 +142,9 @@ func StaticTLS(config *tls.Config) func(*Conn, *tls.ClientHelloInfo) (*tls.Confi
 //
 // Connections may be of any type; if ln is wrapped, for example to read a
 // PROXY protocol header, RemoteAddr of its connections is only called on a
-// goroutine of their own, so it may block.
+// goroutine of their own, so it may block. A wrapped connection should have a
+// method NetConn() net.Conn that returns what it wraps: options of the socket,
+// such as those for keepalives and for urgent data, are set there.
 func (s *Server) Serve(ln net.Listener, opts ListenerOptions) error {
 	defer ln.Close()
 	if err := s.start(ln); err != nil {

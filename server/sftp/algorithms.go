@@ -9,8 +9,9 @@ import (
 )
 
 // Algorithms are lists of names as in RFC 4253, the most wanted first. An empty
-// list is the default one, of [DefaultAlgorithms]. Names of legacy algorithms
-// work when they are listed; they are never offered by default.
+// list is the default one, of [DefaultAlgorithms], to which those of
+// [CompatibleAlgorithms] are added for a client that needs them. Names of legacy
+// algorithms work when they are listed; they are never offered by default.
 type Algorithms struct {
 	KeyExchanges []string
 	Ciphers      []string
@@ -20,14 +21,15 @@ type Algorithms struct {
 }
 
 // DefaultAlgorithms returns what is offered unless something else is asked
-// for: nothing that auditors warn of. AES-GCM is preferred, being the fastest by far.
+// for: nothing that auditors warn of, and nothing that costs the server much more
+// than the client (Diffie-Hellman over large groups does). AES-GCM is preferred,
+// being the fastest by far.
 func DefaultAlgorithms() Algorithms {
 	return Algorithms{
 		KeyExchanges: []string{
 			ssh.KeyExchangeMLKEM768X25519,
 			ssh.KeyExchangeCurve25519,
 			"curve25519-sha256@libssh.org", // the name before RFC 8731
-			ssh.KeyExchangeDH16SHA512,
 		},
 		Ciphers: []string{
 			ssh.CipherAES128GCM,
@@ -52,20 +54,61 @@ func DefaultAlgorithms() Algorithms {
 	}
 }
 
-// withDefaults fills in the lists that are empty.
-func (a Algorithms) withDefaults() Algorithms {
-	d := DefaultAlgorithms()
+// CompatibleAlgorithms returns what is offered besides the default ones to
+// clients that could not connect otherwise: nobody calls these broken, and
+// libraries of a few years ago have nothing better. Auditors would rather not see
+// them, so clients that have better ones do not.
+func CompatibleAlgorithms() Algorithms {
+	return Algorithms{
+		KeyExchanges: []string{ssh.KeyExchangeECDHP256, ssh.KeyExchangeECDHP384, ssh.KeyExchangeECDHP521},
+		MACs:         []string{ssh.HMACSHA256, ssh.HMACSHA512},
+		HostKeys:     []string{ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521},
+	}
+}
+
+// forClient fills in the lists that are empty, for a client with these offers
+// and a server with these host keys.
+func (a Algorithms) forClient(o offers, keys []ssh.Signer) Algorithms {
+	d, more := DefaultAlgorithms(), CompatibleAlgorithms()
 	fill := func(list *[]string, byDefault []string) {
 		if len(*list) == 0 {
 			*list = byDefault
 		}
 	}
-	fill(&a.KeyExchanges, d.KeyExchanges)
+	fill(&a.KeyExchanges, widened(d.KeyExchanges, more.KeyExchanges, o.keyExchanges))
 	fill(&a.Ciphers, d.Ciphers)
-	fill(&a.MACs, d.MACs)
-	fill(&a.HostKeys, d.HostKeys)
+	fill(&a.MACs, widened(d.MACs, more.MACs, o.macs))
+	fill(&a.HostKeys, wantedHostKeys(d.HostKeys, more.HostKeys, o.hostKeys, keys))
 	fill(&a.PublicKeys, d.PublicKeys)
 	return a
+}
+
+// widened adds more to list if a client has nothing of list, or has not said
+// what it has.
+func widened(list, more, clients []string) []string {
+	if len(inBoth(list, clients)) > 0 {
+		return list
+	}
+	return slices.Concat(list, more)
+}
+
+// wantedHostKeys adds more to list unless the client would rather see a key for
+// list. A client that has pinned a key asks for its kind first, and takes any
+// other for that of an attacker.
+func wantedHostKeys(list, more, clients []string, keys []ssh.Signer) []string {
+	var held []string
+	for _, key := range keys {
+		held = append(held, hostKeyAlgorithms(key)...)
+	}
+	for _, name := range inBoth(clients, held) {
+		switch {
+		case slices.Contains(list, name):
+			return list
+		case slices.Contains(more, name):
+			return slices.Concat(more, list)
+		}
+	}
+	return slices.Concat(list, more)
 }
 
 // Validate returns an error if a name is not one that the server knows.

@@ -203,7 +203,7 @@ func FuzzPrelude(f *testing.F) {
 	f.Add(plainPacket(disconnectPayload(11, "bye")))
 	f.Fuzz(func(t *testing.T, input []byte) {
 		if packet, complete := firstPacket(input); complete {
-			kexInitCiphers(packet)
+			kexInitOffers(packet)
 		}
 	})
 }

@@ -48,7 +48,7 @@ type SessionRecord struct {
 	Commands     int
 	Downloaded   int64 // bytes of files
 	Uploaded     int64
-	Reason       string // why it ended: "quit", "lost", "idle", "login timeout", "login failed", "drain", "ended", "limit", "stalled", "protocol", "error"
+	Reason       string // why it ended: "quit", "lost", "idle", "login timeout", "login failed", "drain", "ended", "limit", "stalled", "algorithms" (none in common), "protocol", "error"
 	FailedLogins int
 	Client       string // the client's identification, without "SSH-2.0-"
 	KeyExchange  string // algorithms; empty if there was no key exchange

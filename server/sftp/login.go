@@ -30,7 +30,7 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 		return fail(err)
 	}
 	c.hostKeys = config.HostKeys
-	a := &authenticator{c: c, config: config, algorithms: config.Algorithms.withDefaults()}
+	a := &authenticator{c: c, config: config, algorithms: config.Algorithms.forClient(p.offers, config.HostKeys)}
 	sc, err := a.serverConfig(p)
 	if err != nil {
 		c.log.Error("configuring a connection failed", "error", err)
@@ -38,6 +38,7 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 	}
 	conn, chans, reqs, err := ssh.NewServerConn(c.wire, sc)
 	if err != nil {
+		c.explain(err)
 		a.ended(err)
 		return fail(err)
 	}
@@ -74,7 +75,7 @@ func (a *authenticator) serverConfig(p prelude) (*ssh.ServerConfig, error) {
 		sc.MaxAuthTries = -1
 	}
 	sc.KeyExchanges = a.algorithms.KeyExchanges
-	sc.Ciphers = preferFast(a.algorithms.Ciphers, p.ciphers)
+	sc.Ciphers = preferFast(a.algorithms.Ciphers, p.offers.ciphers)
 	sc.MACs = a.algorithms.MACs
 	if banner := a.config.Banner; banner != "" {
 		banner = strings.TrimRight(banner, "\r\n") + "\r\n"

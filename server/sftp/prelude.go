@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 )
@@ -25,8 +24,14 @@ var errNotSSH = errors.New("sftp: the client does not speak SSH 2")
 
 // A prelude is what a client has said before any state of SSH is made.
 type prelude struct {
-	client  string   // identification, without "SSH-2.0-"
-	ciphers []string // of its first packet, those in both directions; nil if it waits for ours
+	client string // identification, without "SSH-2.0-"
+	offers offers // of its first packet; empty if it waits for ours
+}
+
+// offers are the algorithms that a client names in its SSH_MSG_KEXINIT, the most
+// wanted first. Of those that each direction has, they are what both have.
+type offers struct {
+	keyExchanges, hostKeys, ciphers, macs []string
 }
 
 // readPrelude sends the server's identification and reads the client's, and
@@ -68,7 +73,7 @@ func (w *wire) peekKexInit(p *prelude, buf []byte, at int) error {
 		packet, complete := firstPacket(buf[at:])
 		if complete {
 			w.in, w.packet = buf, true
-			p.ciphers = kexInitCiphers(packet)
+			p.offers = kexInitOffers(packet)
 			return nil
 		}
 		var err error
@@ -111,24 +116,34 @@ func firstPacket(b []byte) (payload []byte, complete bool) {
 	return b[5 : 4+length-padding], true
 }
 
-// kexInitCiphers returns the ciphers that a client names for both directions
-// in its SSH_MSG_KEXINIT (RFC 4253 section 7.1).
-func kexInitCiphers(payload []byte) []string {
+// kexInitOffers returns what a client names in its SSH_MSG_KEXINIT (RFC 4253
+// section 7.1). Of a packet that cannot be right it returns nothing, and leaves
+// it to SSH to refuse it.
+func kexInitOffers(payload []byte) offers {
 	const cookie = 16
 	if len(payload) < 1+cookie || payload[0] != msgKexInit {
-		return nil
+		return offers{}
 	}
 	d := decoder{b: payload[1+cookie:]}
-	d.string() // key exchanges
-	d.string() // host keys
-	toServer, toClient := d.string(), d.string()
+	list := func() []string { return strings.Split(d.string(), ",") }
+	o := offers{keyExchanges: list(), hostKeys: list()}
+	o.ciphers = inBoth(list(), list())
+	o.macs = inBoth(list(), list())
 	if d.failed {
-		return nil
+		return offers{}
+	}
+	return o
+}
+
+// inBoth returns those of a that are in b. Both may be as long as a packet holds.
+func inBoth(a, b []string) []string {
+	in := make(map[string]bool, len(b))
+	for _, name := range b {
+		in[name] = true
 	}
 	var both []string
-	other := strings.Split(toClient, ",")
-	for name := range strings.SplitSeq(toServer, ",") {
-		if slices.Contains(other, name) {
+	for _, name := range a {
+		if in[name] {
 			both = append(both, name)
 		}
 	}

@@ -184,8 +184,11 @@ func (c *Conn) reason(err error) string {
 		return e.reason
 	}
 	var failed *ssh.ServerAuthError
+	var noAlgorithm *ssh.AlgorithmNegotiationError
 	var netErr net.Error
 	switch {
+	case errors.As(err, &noAlgorithm):
+		return "algorithms"
 	case errors.As(err, &failed):
 		return "login failed"
 	case err == nil, errors.Is(err, io.EOF), isDisconnect(err):

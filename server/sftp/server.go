@@ -37,7 +37,8 @@ type Server struct {
 
 	// Logger receives what an operator of the server should know. Sessions and
 	// transfers are not logged, they go to Hooks; what single clients do
-	// wrong is logged at debug level. When nil, nothing is logged.
+	// wrong is logged at debug level, but at info why one cannot even try to
+	// log in. When nil, nothing is logged.
 	Logger *slog.Logger
 
 	// Version is what the server calls itself in its identification, after

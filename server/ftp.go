@@ -83,7 +83,7 @@ func (s *ftpService) passiveOptions(c *config.Config) ftp.PassiveOptions {
 		},
 	}
 	if len(c.ProxyProtocolFrom) > 0 {
-		opts.WrapListener = proxyListener(c.ProxyProtocolFrom)
+		opts.WrapListener = proxyDataListener(c.ProxyProtocolFrom)
 	}
 	return opts
 }

@@ -267,7 +267,7 @@ func (s *Server) listen() ([]listener, error) {
 			return fmt.Errorf("listening for %s (protocols.%s.port): %w", name, name, err)
 		}
 		if len(c.ProxyProtocolFrom) > 0 {
-			l = proxyListener(c.ProxyProtocolFrom)(l)
+			l = proxyListener(c.ProxyProtocolFrom, l)
 		}
 		all = append(all, listener{l, name, serve})
 		return nil

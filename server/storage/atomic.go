@@ -35,13 +35,16 @@ const maxName = 255
 //
 // It is for one session. Two uploads to one name at once, by whomever, are
 // refused with EBUSY.
-func Atomic(tree FS) FS { return &atomic{FS: tree, open: map[string]string{}} }
+func Atomic(tree FS) FS { return &atomic{FS: tree, mu: new(sync.Mutex), open: map[string]string{}} }
 
 type atomic struct {
 	FS
-	mu   sync.Mutex
+	mu   *sync.Mutex
 	open map[string]string // hidden files being written, by the name they will have
 }
+
+// NoLinks implements [FS]. It is the same tree, with the same uploads.
+func (a *atomic) NoLinks() FS { return &atomic{FS: a.FS.NoLinks(), mu: a.mu, open: a.open} }
 
 // partialName is where the upload to name is hidden. It is always the same, so
 // that a later session finds it again.

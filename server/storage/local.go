@@ -3,11 +3,12 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,66 +20,61 @@ import (
 // makes that of every pod, may write.
 const homeMode = 0o770
 
-// listBatch is how many entries of a folder are read at once.
-const listBatch = 256
-
 // Local is a folder on a disk.
-type Local struct{ root *os.Root }
+type Local struct {
+	top     *folder
+	modes   Modes
+	paths   []string // of the folder on the host, see fromTop
+	openat2 bool     // the kernel has it
+	noLinks bool     // see NoLinks
+}
 
 var _ FS = (*Local)(nil)
 
 // OpenLocal opens home, a relative path below the folder root, and makes what
-// is missing of it. Symbolic links in home may not lead out of root.
-func OpenLocal(root, home string) (*Local, error) {
-	top, err := os.OpenRoot(root)
-	if err != nil {
-		return nil, fmt.Errorf("opening the storage: %w", withoutPath(err))
+// is missing of it. No part of home may be a symbolic link. Modes, of which
+// one may be given, are of all that is made.
+func OpenLocal(root, home string, modes ...Modes) (*Local, error) {
+	l := &Local{}
+	if len(modes) > 0 {
+		l.modes = modes[0]
 	}
-	defer top.Close()
-	if err := top.MkdirAll(home, homeMode); err != nil {
-		return nil, fmt.Errorf("making the home folder: %w", withoutPath(err))
-	}
-	dir, err := top.OpenRoot(home)
+	fd, err := openHome(root, home, bits(l.modes.folder(homeMode)))
 	if err != nil {
 		return nil, fmt.Errorf("opening the home folder: %w", withoutPath(err))
 	}
-	return &Local{dir}, nil
+	l.top = &folder{fd: fd}
+	l.openat2 = hasOpenat2(fd)
+	l.paths = []string{filepath.Join(root, home)}
+	if real, err := os.Readlink(procPath(fd)); err == nil && !slices.Contains(l.paths, real) {
+		l.paths = append(l.paths, real)
+	}
+	l.paths = slices.DeleteFunc(l.paths, func(p string) bool { return p == "/" || !path.IsAbs(p) })
+	return l, nil
 }
 
 // Close releases the folder.
-func (l *Local) Close() error { return l.root.Close() }
-
-// relative turns a name into a path for os.Root.
-func relative(name string) (string, error) {
-	if strings.ContainsAny(name, "\x00\r\n") {
-		return "", ErrName
-	}
-	rel := strings.TrimPrefix(path.Clean("/"+name), "/")
-	if rel == "" {
-		return ".", nil
-	}
-	return rel, nil
+func (l *Local) Close() error {
+	l.top.close()
+	return nil
 }
 
-// on calls f with the path of name, and names the error after it.
-func on(op, name string, f func(rel string) error) error {
-	rel, err := relative(name)
-	if err == nil {
-		err = f(rel)
-	}
-	return named(op, name, err)
+// NoLinks implements [FS].
+func (l *Local) NoLinks() FS {
+	without := *l
+	without.noLinks = true
+	return &without
 }
 
-// onBoth is on for two names. The error is named after the first, as that is
-// the one that the caller wanted something done to.
-func onBoth(op, a, b string, f func(a, b string) error) error {
-	return on(op, a, func(relA string) error {
-		relB, err := relative(b)
-		if err != nil {
-			return err
-		}
-		return f(relA, relB)
-	})
+// checkName refuses what is no name.
+func checkName(name string) error {
+	if strings.IndexByte(name, 0) >= 0 {
+		return ErrName
+	}
+	if len(name) >= maxPath {
+		return unix.ENAMETOOLONG
+	}
+	return nil
 }
 
 // named puts the caller's name in place of whatever path an error has.
@@ -104,85 +100,62 @@ func withoutPath(err error) error {
 }
 
 // Stat implements [FS].
-func (l *Local) Stat(name string) (info fs.FileInfo, err error) {
-	err = on("stat", name, func(rel string) (err error) {
-		info, err = l.root.Stat(rel)
-		return err
-	})
-	return info, err
+func (l *Local) Stat(name string) (fs.FileInfo, error) {
+	info, err := l.describe(name, true)
+	return info, named("stat", name, err)
 }
 
 // Lstat implements [FS].
-func (l *Local) Lstat(name string) (info fs.FileInfo, err error) {
-	err = on("lstat", name, func(rel string) (err error) {
-		info, err = l.root.Lstat(rel)
-		return err
-	})
-	return info, err
+func (l *Local) Lstat(name string) (fs.FileInfo, error) {
+	info, err := l.describe(name, meansFolder(name))
+	return info, named("lstat", name, err)
 }
 
-// List implements [FS].
-func (l *Local) List(name string) iter.Seq2[fs.FileInfo, error] {
-	return func(yield func(fs.FileInfo, error) bool) {
-		var dir *os.File
-		err := on("list", name, func(rel string) (err error) {
-			// Without O_DIRECTORY a pipe would be waited for.
-			dir, err = l.root.OpenFile(rel, os.O_RDONLY|unix.O_DIRECTORY, 0)
-			return err
-		})
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer dir.Close()
-		for {
-			entries, err := dir.ReadDir(listBatch)
-			for _, e := range entries {
-				info, err := e.Info()
-				if errors.Is(err, fs.ErrNotExist) {
-					continue // gone since it was read
-				}
-				if err != nil {
-					err = named("list", name, err)
-				}
-				if !yield(info, err) {
-					return
-				}
-			}
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					yield(nil, named("list", name, err))
-				}
-				return
-			}
-		}
+func (l *Local) describe(name string, follow bool) (fs.FileInfo, error) {
+	fd, err := l.open(name, follow, unix.O_PATH, 0)
+	if err != nil {
+		return nil, err
 	}
+	f := os.NewFile(uintptr(fd), path.Base(path.Clean("/"+name)))
+	defer f.Close()
+	return f.Stat()
 }
+
+// meansFolder reports whether a name ends with a slash. A link there is
+// followed in any case (POSIX.1-2024, 4.16).
+func meansFolder(name string) bool { return strings.HasSuffix(name, "/") }
 
 // OpenFile implements [FS].
 func (l *Local) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	var f *os.File
-	err := on("open", name, func(rel string) (err error) {
-		// O_NONBLOCK: opening a pipe must not wait for its other end. It
-		// changes nothing for regular files.
-		f, err = l.root.OpenFile(rel, flag|unix.O_NONBLOCK, perm)
-		if err != nil {
-			return err
-		}
-		info, err := f.Stat()
-		switch {
-		case err != nil:
-		case info.IsDir():
-			err = syscall.EISDIR
-		case !info.Mode().IsRegular():
-			err = fs.ErrPermission
-		}
-		if err != nil {
-			f.Close()
-		}
-		return err
-	})
+	f, err := l.openFile(name, flag, perm)
 	if err != nil {
+		return nil, named("open", name, err)
+	}
+	return f, nil
+}
+
+func (l *Local) openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	var mode uint32
+	if flag&os.O_CREATE != 0 {
+		mode = bits(l.modes.file(perm.Perm()))
+	}
+	// O_NONBLOCK: opening a pipe must not wait for its other end. It changes
+	// nothing for regular files.
+	fd, err := l.open(name, flag&os.O_EXCL == 0, flag|unix.O_NONBLOCK, mode)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), name)
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = syscall.EISDIR
+	case !info.Mode().IsRegular():
+		err = fs.ErrPermission
+	}
+	if err != nil {
+		f.Close()
 		return nil, err
 	}
 	return f, nil
@@ -190,93 +163,134 @@ func (l *Local) OpenFile(name string, flag int, perm fs.FileMode) (File, error) 
 
 // Mkdir implements [FS].
 func (l *Local) Mkdir(name string, perm fs.FileMode) error {
-	return on("mkdir", name, func(rel string) error { return l.root.Mkdir(rel, perm) })
+	return named("mkdir", name, l.at(name, func(p place) error {
+		mode := l.modes.folder(perm)
+		if err := unix.Mkdirat(p.dir, p.base, bits(mode.Perm())); err != nil {
+			return err
+		}
+		if mode&specialBits != 0 {
+			addBits(p, bits(mode&specialBits))
+		}
+		return nil
+	}))
+}
+
+// addBits adds to the mode of a folder, if the system allows it: a folder
+// without a bit that was asked for is no failure.
+func addBits(p place, more uint32) {
+	fd, err := openat(p.dir, p.base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	var s unix.Stat_t
+	if unix.Fstat(fd, &s) == nil {
+		_ = unix.Fchmod(fd, s.Mode&0o7777|more)
+	}
 }
 
 // Remove implements [FS].
 func (l *Local) Remove(name string) error {
-	return on("remove", name, func(rel string) error {
-		return l.at(rel, func(dir int, base string) error { return unix.Unlinkat(dir, base, 0) })
-	})
+	return named("remove", name, l.at(name, func(p place) error { return unix.Unlinkat(p.dir, p.base, 0) }))
 }
 
 // RemoveDir implements [FS].
 func (l *Local) RemoveDir(name string) error {
-	return on("rmdir", name, func(rel string) error {
-		return l.at(rel, func(dir int, base string) error { return unix.Unlinkat(dir, base, unix.AT_REMOVEDIR) })
-	})
-}
-
-// Rename implements [FS].
-func (l *Local) Rename(oldName, newName string) error {
-	return onBoth("rename", oldName, newName, l.root.Rename)
-}
-
-// at calls f with the open folder of rel, which is inside the tree, and the
-// last part of rel.
-func (l *Local) at(rel string, f func(dir int, base string) error) error {
-	if rel == "." {
-		return fs.ErrPermission // the top itself is not the user's to change
-	}
-	dir, err := l.root.OpenFile(path.Dir(rel), os.O_RDONLY|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return f(int(dir.Fd()), path.Base(rel))
+	return named("rmdir", name, l.at(name, func(p place) error {
+		return unix.Unlinkat(p.dir, p.base, unix.AT_REMOVEDIR)
+	}))
 }
 
 // Link implements [FS].
 func (l *Local) Link(oldName, newName string) error {
-	return onBoth("link", oldName, newName, l.root.Link)
+	return named("link", oldName, l.atBoth(oldName, newName, func(from, to place) error {
+		if to.slash {
+			return unix.ENOENT
+		}
+		return unix.Linkat(from.dir, from.base, to.dir, to.base, 0)
+	}))
 }
 
 // Symlink implements [FS].
 func (l *Local) Symlink(target, name string) error {
-	if strings.ContainsAny(target, "\x00\r\n") || target == "" {
+	if target == "" || strings.IndexByte(target, 0) >= 0 {
 		return named("symlink", name, ErrName)
 	}
-	return on("symlink", name, func(rel string) error {
-		if path.IsAbs(target) {
-			up := strings.Repeat("../", strings.Count(rel, "/"))
-			target = path.Join(up, path.Clean(target)[1:])
-			if target == "" {
-				target = "."
-			}
+	return named("symlink", name, l.at(name, func(p place) error {
+		if p.slash {
+			return unix.ENOENT
 		}
-		return l.root.Symlink(target, rel)
-	})
+		return unix.Symlinkat(target, p.dir, p.base)
+	}))
 }
 
 // Readlink implements [FS].
 func (l *Local) Readlink(name string) (target string, err error) {
-	err = on("readlink", name, func(rel string) (err error) {
-		target, err = l.root.Readlink(rel)
+	err = l.at(name, func(p place) (err error) {
+		if p.slash {
+			return unix.EINVAL // it means a folder
+		}
+		target, err = readlinkat(p.dir, p.base)
 		return err
 	})
-	return target, err
+	return target, named("readlink", name, err)
 }
 
 // Chmod implements [FS].
 func (l *Local) Chmod(name string, mode fs.FileMode) error {
-	return on("chmod", name, func(rel string) error { return l.root.Chmod(rel, mode.Perm()) })
+	return named("chmod", name, l.with(name, true, func(fd int) error {
+		id, kind, err := identify(fd)
+		if err != nil {
+			return err
+		}
+		if top, _, err := identify(l.top.fd); err != nil || id == top {
+			return errors.Join(fs.ErrPermission, err) // the top is not the user's to change
+		}
+		if kind == unix.S_IFDIR {
+			mode |= ownersFolder
+		}
+		return unix.Chmod(procPath(fd), bits(mode))
+	}))
 }
 
 // Chtimes implements [FS].
 func (l *Local) Chtimes(name string, accessed, modified time.Time) error {
-	return on("chtimes", name, func(rel string) error { return l.root.Chtimes(rel, accessed, modified) })
+	return named("chtimes", name, l.with(name, true, func(fd int) error { return setTimes(fd, accessed, modified) }))
+}
+
+// Lchtimes implements [FS].
+func (l *Local) Lchtimes(name string, accessed, modified time.Time) error {
+	return named("lchtimes", name, l.with(name, meansFolder(name), func(fd int) error {
+		return setTimes(fd, accessed, modified)
+	}))
+}
+
+// SetTimes sets the times of an open file, as Chtimes of [FS] does.
+func SetTimes(f *os.File, accessed, modified time.Time) error {
+	return control(f, func(fd int) error { return setTimes(fd, accessed, modified) })
+}
+
+func setTimes(fd int, accessed, modified time.Time) error {
+	times := []unix.Timespec{timespec(accessed), timespec(modified)}
+	err := unix.UtimesNanoAt(fd, "", times, unix.AT_EMPTY_PATH)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) { // before Linux 5.8
+		err = unix.UtimesNanoAt(unix.AT_FDCWD, procPath(fd), times, 0)
+	}
+	return err
+}
+
+func timespec(t time.Time) unix.Timespec {
+	if t.IsZero() {
+		return unix.Timespec{Nsec: unix.UTIME_OMIT}
+	}
+	return unix.Timespec{Sec: t.Unix(), Nsec: int64(t.Nanosecond())}
 }
 
 // Space implements [FS].
 func (l *Local) Space(name string) (space Space, err error) {
-	err = on("statfs", name, func(rel string) error {
-		f, err := l.root.OpenFile(rel, os.O_RDONLY|unix.O_NONBLOCK, 0)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
+	err = l.with(name, true, func(fd int) error {
 		var s unix.Statfs_t
-		if err := unix.Fstatfs(int(f.Fd()), &s); err != nil {
+		if err := unix.Fstatfs(fd, &s); err != nil {
 			return err
 		}
 		space = Space{
@@ -287,5 +301,8 @@ func (l *Local) Space(name string) (space Space, err error) {
 		}
 		return nil
 	})
-	return space, err
+	return space, named("statfs", name, err)
 }
+
+// procPath is a path of what is open, for calls that take no descriptor.
+func procPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

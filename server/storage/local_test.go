@@ -116,7 +116,7 @@ func TestErrorsNameTheUsersPath(t *testing.T) {
 
 func TestOddNamesSurvive(t *testing.T) {
 	l, _ := open(t)
-	names := []string{" leading", "trailing ", ".hidden", "star*", "[x]", "ünïcödé", "a\\b", "-rf", "tab\there", "100%", strings.Repeat("x", 255)}
+	names := []string{" leading", "trailing ", ".hidden", "star*", "[x]", "ünïcödé", "a\\b", "-rf", "tab\there", "line\nbreak", "return\r", "100%", strings.Repeat("x", 255)}
 	for _, name := range names {
 		write(t, l, "/"+name, name)
 	}
@@ -131,15 +131,14 @@ func TestOddNamesSurvive(t *testing.T) {
 	}
 }
 
-func TestNamesWithLineBreaksAreRefused(t *testing.T) {
+func TestNamesWithNULAreRefused(t *testing.T) {
 	l, _ := open(t)
-	for _, name := range []string{"/a\nb", "/a\rb", "/a\x00b"} {
-		if _, err := l.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600); !errors.Is(err, fs.ErrInvalid) {
-			t.Errorf("%q: got %v, want fs.ErrInvalid", name, err)
-		}
-		if err := l.Symlink(name, "/link"); !errors.Is(err, fs.ErrInvalid) {
-			t.Errorf("link to %q: got %v, want fs.ErrInvalid", name, err)
-		}
+	const name = "/a\x00b"
+	if _, err := l.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("%q: got %v, want fs.ErrInvalid", name, err)
+	}
+	if err := l.Symlink(name, "/link"); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("link to %q: got %v, want fs.ErrInvalid", name, err)
 	}
 }
 
@@ -196,12 +195,12 @@ func TestAnAbsoluteLinkLeadsFromTheTopOfTheTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, l, "/target", "found")
-	for link, want := range map[string]string{"/link": "target", "/dir/link": "../target"} {
+	for _, link := range []string{"/link", "/dir/link"} {
 		if err := l.Symlink("/target", link); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := l.Readlink(link); got != want || err != nil {
-			t.Errorf("%s leads to %q, %v; want %q", link, got, err, want)
+		if got, err := l.Readlink(link); got != "/target" || err != nil {
+			t.Errorf("%s leads to %q, %v; want it as it was given", link, got, err)
 		}
 		if got, err := read(l, link); got != "found" || err != nil {
 			t.Errorf("%s holds %q, %v", link, got, err)

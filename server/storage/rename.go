@@ -8,21 +8,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RenameNew implements [FS].
-func (l *Local) RenameNew(oldName, newName string) error {
-	return onBoth("rename", oldName, newName, func(relOld, relNew string) error {
-		return l.at(relOld, func(oldDir int, oldBase string) error {
-			return l.at(relNew, func(newDir int, newBase string) error {
-				return renameNew(unix.Renameat2, place{oldDir, oldBase}, place{newDir, newBase})
-			})
-		})
+// Rename implements [FS].
+func (l *Local) Rename(oldName, newName string) error {
+	return l.rename(oldName, newName, func(from, to place) error {
+		return unix.Renameat(from.dir, from.base, to.dir, to.base)
 	})
 }
 
-// A place is a name in an open folder.
-type place struct {
-	dir  int
-	base string
+// RenameNew implements [FS].
+func (l *Local) RenameNew(oldName, newName string) error {
+	return l.rename(oldName, newName, func(from, to place) error { return renameNew(unix.Renameat2, from, to) })
+}
+
+func (l *Local) rename(oldName, newName string, move func(from, to place) error) error {
+	return named("rename", oldName, l.atBoth(oldName, newName, func(from, to place) error {
+		if to.slash {
+			if folder, err := from.isFolder(); err == nil && !folder {
+				return unix.ENOTDIR
+			}
+		}
+		return move(from, to)
+	}))
 }
 
 // renameNew moves a file or folder to where nothing is. The kernel does that in

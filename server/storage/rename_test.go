@@ -40,8 +40,8 @@ func TestRenameNewWorksWhereTheVolumeCannotDoItInOneStep(t *testing.T) {
 		{"a link, itself", "link", "newlink", nil},
 		{"a folder", "full", "newdir", nil},
 	} {
-		err := l.at(tc.from, func(dir int, from string) error {
-			return renameNew(asOnNFS, place{dir, from}, place{dir, tc.to})
+		err := l.at(tc.from, func(from place) error {
+			return renameNew(asOnNFS, from, place{dir: from.dir, base: tc.to})
 		})
 		if !errors.Is(err, tc.want) {
 			t.Errorf("%s: got %v, want %v", tc.name, err, tc.want)

@@ -1,6 +1,6 @@
 // Package storage is the files that the protocols serve: a tree for each user,
-// rooted at the user's home. No path and no symbolic link leads out of it, by
-// construction: [Local] is built on os.Root.
+// rooted at the user's home. No path and no symbolic link leads out of it:
+// [Local] walks each name itself, from one open folder to the next.
 //
 // [FS] is small enough that something other than a disk can stand behind it.
 package storage
@@ -13,7 +13,13 @@ import (
 )
 
 // FS is a tree of files. Names are absolute and slash-separated; "/" is the
-// top. A name is cleaned before use, so "/../x" is "/x".
+// top. They are resolved part by part, as the kernel does: ".." is the folder
+// that holds the one reached so far, through links too, and so "none/../f"
+// leads nowhere; a name that ends with a slash means a folder. ".." at the top
+// stays there, so "/../x" is "/x".
+//
+// A symbolic link is followed from where it is or, if it is absolute, from the
+// top of the tree. One that leads out is fs.ErrPermission.
 //
 // Errors are *fs.PathError with the name as the caller gave it, and an error
 // number of the system or one of io/fs inside; they never hold a path of the
@@ -23,9 +29,10 @@ type FS interface {
 	Stat(name string) (fs.FileInfo, error)
 	// Lstat describes name itself.
 	Lstat(name string) (fs.FileInfo, error)
-	// List yields the entries of a folder, in no particular order and as
-	// Lstat describes them. They are read as they are asked for, so the size
-	// of the folder costs no memory. A name that is no folder yields an error.
+	// List yields the entries of a folder as Lstat describes them: up to some
+	// 1,000 by name, those of a larger folder in no particular order. They are
+	// read as they are asked for, so the size of the folder costs no memory. A
+	// name that is no folder yields an error.
 	List(name string) iter.Seq2[fs.FileInfo, error]
 	// OpenFile opens a file with flags of package os. perm is that of a file
 	// that it makes.
@@ -44,24 +51,50 @@ type FS interface {
 	RenameNew(oldName, newName string) error
 	// Link makes a hard link.
 	Link(oldName, newName string) error
-	// Symlink makes a symbolic link. An absolute target is meant from the top
-	// of the tree, and stored relative to the link.
+	// Symlink makes a symbolic link. The target is stored as it is given; an
+	// absolute one is meant from the top of the tree.
 	Symlink(target, name string) error
-	// Readlink returns the target of a symbolic link.
+	// Readlink returns the target of a symbolic link, as it was given.
 	Readlink(name string) (string, error)
-	// Chmod sets the permission bits.
+	// Realpath returns the real name of what name leads to: without links, dots
+	// and doubled slashes. The last part may be missing.
+	Realpath(name string) (string, error)
+	// Chmod sets the permission bits, with setuid, setgid and sticky. A folder
+	// stays usable for its owner. The top cannot be changed (fs.ErrPermission).
 	Chmod(name string, mode fs.FileMode) error
 	// Chtimes sets the times of access and modification. A zero time is left
 	// as it is.
 	Chtimes(name string, accessed, modified time.Time) error
+	// Lchtimes is Chtimes of what name is itself, be it a link.
+	Lchtimes(name string, accessed, modified time.Time) error
 	// Space tells how full the volume is on which name is.
 	Space(name string) (Space, error)
+
+	// Resolve walks name and tells where it leads. The last part is followed if
+	// it is a link and follow says so. With an error, the place is as far as
+	// the walk came.
+	Resolve(name string, follow bool) (Place, error)
+	// NoLinks returns the same tree for real names, as [FS.Resolve] tells them:
+	// a symbolic link on the way to the last part, or in it where it would be
+	// followed, is ELOOP. What was decided about a real name is thereby done to
+	// just that place, whatever came into its way meanwhile. It is closed with
+	// the tree.
+	NoLinks() FS
+
 	// Close releases the tree. Files that are open stay so.
 	Close() error
 }
 
 // File is an open file. Those of [Local] are *os.File and nothing else, so
 // that the kernel can move their bytes (sendfile, splice).
+//
+// A file may also have these methods:
+//
+//	OSFile() *os.File                          // the file to move bytes of; nil if there is none
+//	Allowed() error                            // whether bytes may be moved of OSFile still; to be asked again and again
+//	Chmod(mode fs.FileMode) error              // of the open file, whatever its name is now
+//	Chtimes(accessed, modified time.Time) error // alike; a zero time is left as it is
+//	CloseWithError(cause error) error          // in place of Close when an upload was cut
 type File interface {
 	io.Reader
 	io.Writer
@@ -87,8 +120,8 @@ type Space struct {
 	FileSystem uint64 // identifies the volume
 }
 
-// ErrName means that a name holds something that no protocol can carry safely:
-// NUL, a newline or a carriage return. It is fs.ErrInvalid.
+// ErrName means that a name holds NUL, which no file system can carry, or is
+// empty. It is fs.ErrInvalid.
 var ErrName = &nameError{}
 
 type nameError struct{}

@@ -295,6 +295,27 @@ func (r *restricted) Chtimes(name string, accessed, modified time.Time) error {
 	return r.tree.Chtimes(name, accessed, modified)
 }
 
+func (r *restricted) Lchtimes(name string, accessed, modified time.Time) error {
+	if !r.mayMove(name) {
+		return deny("lchtimes", name)
+	}
+	return r.tree.Lchtimes(name, accessed, modified)
+}
+
+func (r *restricted) Realpath(name string) (string, error) {
+	place, err := r.Resolve(name, true)
+	return place.Name, err
+}
+
+func (r *restricted) Resolve(name string, follow bool) (storage.Place, error) {
+	if r.access(name) == config.AccessNone && !r.leadsOn(name) {
+		return storage.Place{}, deny("realpath", name)
+	}
+	return r.tree.Resolve(name, follow)
+}
+
+func (r *restricted) NoLinks() storage.FS { return r }
+
 func (r *restricted) Space(name string) (storage.Space, error) {
 	if r.access(name) == config.AccessNone {
 		return storage.Space{}, deny("statfs", name)

@@ -1,0 +1,66 @@
+package storage
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ID is the identity of a file or folder. Two are equal only for one and the
+// same: numbers of the volume are used again for new files, the time of birth
+// is not.
+type ID struct {
+	device, number uint64
+	born           int64 // nanoseconds since 1970; 0 where the volume has no such time
+}
+
+// Lasting reports whether the identity tells a file from a later one with its
+// number. Where it does not, only a file that is kept open is known to be the
+// same still.
+func (id ID) Lasting() bool { return id.born != 0 }
+
+// IDOf returns the identity of an open file.
+func IDOf(f *os.File) (id ID, err error) {
+	err = control(f, func(fd int) (err error) {
+		id, _, err = identify(fd)
+		return err
+	})
+	return id, err
+}
+
+// identify returns the identity of what is open, and its kind (S_IFMT).
+func identify(fd int) (id ID, kind uint32, err error) {
+	var x unix.Statx_t
+	err = unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_TYPE|unix.STATX_INO|unix.STATX_BTIME, &x)
+	if err == nil {
+		id = ID{device: unix.Mkdev(x.Dev_major, x.Dev_minor), number: x.Ino}
+		if x.Mask&unix.STATX_BTIME != 0 {
+			id.born = x.Btime.Sec*int64(time.Second) + int64(x.Btime.Nsec)
+		}
+		return id, uint32(x.Mode) & unix.S_IFMT, nil
+	}
+	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
+		return ID{}, 0, err
+	}
+	var s unix.Stat_t // a sandbox without statx
+	if err := unix.Fstat(fd, &s); err != nil {
+		return ID{}, 0, err
+	}
+	return ID{device: s.Dev, number: s.Ino}, s.Mode & unix.S_IFMT, nil
+}
+
+// control calls f with the descriptor of an open file, which is not closed
+// before f returns.
+func control(file *os.File, f func(fd int) error) error {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	if err := conn.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
+		return err
+	}
+	return inner
+}

@@ -140,3 +140,12 @@ func (f *files) folders(configPath string) []string {
 	slices.Sort(folders)
 	return slices.Compact(folders)
 }
+
+// marshaled returns keys in SSH's wire format.
+func marshaled(keys []ssh.PublicKey) [][]byte {
+	blobs := make([][]byte, len(keys))
+	for i, k := range keys {
+		blobs[i] = k.Marshal()
+	}
+	return blobs
+}

@@ -34,13 +34,10 @@ func newFTPService(f *files, opts Options, current func() *files, backend *ftpBa
 		TLSConfig:     s.tlsConfig,
 		Passive:       s.pool,
 		Limits:        ftpLimits(f.config.Sessions),
-		Hooks:         ftpHooks(a, backend.users),
+		Hooks:         ftpHooks(a, backend.visits),
 		Logger:        log,
 		Greeting:      "Ready",
 		AtomicUploads: f.config.Storage.AtomicUploads,
-	}
-	backend.end = func(c *ftp.Conn, text string) {
-		s.engine.EndSessions(func(i ftp.SessionInfo) bool { return i.ID == c.ID() }, text)
 	}
 	return s
 }
@@ -125,11 +122,11 @@ func ftpLimits(s config.Sessions) ftp.Limits {
 }
 
 // ftpHooks feed the audit log and the metrics, and count sessions.
-func ftpHooks(a *audit, dir *users.Directory) ftp.Hooks {
+func ftpHooks(a *audit, v *visits[*ftp.Conn]) ftp.Hooks {
 	listing := func(verb string) bool { return verb == "LIST" || verb == "NLST" || verb == "MLSD" }
 	return ftp.Hooks{
 		Connect: func(c *ftp.Conn) error {
-			if err := dir.Admit(c.RemoteAddr().Addr()); err != nil {
+			if err := v.admit(c, c.RemoteAddr().Addr(), c.Abort); err != nil {
 				return &ftp.Error{Code: 421, Text: tooMany(err)}
 			}
 			a.connected(c.Listener().Name)
@@ -157,7 +154,7 @@ func ftpHooks(a *audit, dir *users.Directory) ftp.Hooks {
 			})
 		},
 		Disconnect: func(c *ftp.Conn, r ftp.SessionRecord) {
-			dir.Leave(c.RemoteAddr().Addr())
+			v.leave(c)
 			e := sessionEvent{
 				protocol: c.Listener().Name, id: c.ID(), user: r.User, remote: c.RemoteAddr(),
 				duration: r.Duration, commands: r.Commands, download: r.Downloaded, upload: r.Uploaded, reason: r.Reason,
@@ -170,10 +167,13 @@ func ftpHooks(a *audit, dir *users.Directory) ftp.Hooks {
 	}
 }
 
-// tooMany is what somebody is told whose connection users.Directory does not admit.
+// tooMany is what somebody is told whom users.Directory has no room for.
 func tooMany(err error) string {
-	if errors.Is(err, users.ErrAddressFull) {
+	switch {
+	case errors.Is(err, users.ErrAddressFull):
 		return "Too many sessions from your address"
+	case errors.Is(err, users.ErrTooMany):
+		return "Too many sessions of this user; end one first"
 	}
 	return "Too many sessions, try again later"
 }

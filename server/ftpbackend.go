@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"iter"
 	"time"
@@ -20,37 +21,26 @@ const (
 
 // ftpBackend lets the FTP engine work with users and storage.
 type ftpBackend struct {
-	users *users.Directory
-	trees trees
-	end   func(c *ftp.Conn, text string) // ends a session at once
+	users  *users.Directory
+	trees  trees
+	visits *visits[*ftp.Conn]
 }
 
 // Login implements [ftp.Backend].
-func (b *ftpBackend) Login(_ context.Context, c *ftp.Conn, name, password string) (ftp.Session, error) {
-	attempt := users.Attempt{User: name, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr()}
-	user, err := b.users.CheckPassword(attempt, password)
-	if err == nil && user.RequireAll() {
-		err = users.ErrNeedsAll
-	}
-	if err != nil {
+func (b *ftpBackend) Login(ctx context.Context, c *ftp.Conn, name, password string) (ftp.Session, error) {
+	attempt := users.Attempt{User: name, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr(), Visit: b.visits.of(c)}
+	session, err := b.users.Begin(ctx, attempt, users.Password(password))
+	switch {
+	case errors.Is(err, users.ErrLogin):
 		return nil, loginFailed{err}
+	case err != nil:
+		return nil, &ftp.Error{Code: 421, Text: tooMany(err)}
 	}
-	session, err := b.users.Start(user, attempt)
-	if err != nil {
-		return nil, &ftp.Error{Code: 421, Text: "Too many sessions of this user; end one first"}
-	}
-	tree, err := b.trees.open(user, false)
+	tree, err := b.trees.open(session.User, false)
 	if err != nil {
 		session.End()
 		return nil, err
 	}
-	go func() {
-		select {
-		case <-session.Done():
-			b.end(c, "This account may not be used here any more")
-		case <-c.Context().Done():
-		}
-	}()
 	return &ftpSession{FS: tree, session: session}, nil
 }
 
@@ -59,7 +49,7 @@ func (b *ftpBackend) Login(_ context.Context, c *ftp.Conn, name, password string
 type loginFailed struct{ error }
 
 func (e loginFailed) Is(target error) bool {
-	return target == ftp.ErrLoginFailed || target == sftp.ErrLoginFailed
+	return target == ftp.ErrLoginFailed || target == sftp.ErrLoginFailed || target == sftp.ErrRefused && !users.WrongCredential(e.error)
 }
 func (e loginFailed) Unwrap() error { return e.error }
 
@@ -145,6 +135,9 @@ func (s *ftpSession) Limits(l ftp.Limits) ftp.Limits {
 	return l
 }
 
+// Done implements [ftp.EndingSession].
+func (s *ftpSession) Done() <-chan struct{} { return s.session.Done() }
+
 // Close ends the session and releases the tree.
 func (s *ftpSession) Close() error {
 	s.session.End()
@@ -160,4 +153,5 @@ var (
 	_ ftp.LinkStater     = (*ftpSession)(nil)
 	_ ftp.SpaceReporter  = (*ftpSession)(nil)
 	_ ftp.LimitedSession = (*ftpSession)(nil)
+	_ ftp.EndingSession  = (*ftpSession)(nil)
 )

@@ -40,6 +40,9 @@ type Options struct {
 	NodeAddress netip.Addr
 	// HTTPAddress is where probes and metrics are served; default ":9090".
 	HTTPAddress string
+	// Memory is how many bytes the process may use; default: not known. See
+	// users.NewDirectory for what follows from it.
+	Memory int64
 	// Logger gets all that is logged; default slog.Default.
 	Logger *slog.Logger
 	// Listen opens the listeners; default net.Listen. Tests give their own.
@@ -85,17 +88,17 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	reg := prometheus.NewRegistry()
-	s := &Server{opts: opts, log: opts.Logger, registry: reg, metrics: newMetrics(reg), users: users.NewDirectory()}
+	s := &Server{opts: opts, log: opts.Logger, registry: reg, metrics: newMetrics(reg), users: users.NewDirectory(opts.Memory)}
 	s.audit = &audit{log: s.log, metrics: s.metrics}
 	registerRuntime(reg)
 	s.use(f)
 	if f.config.Protocols.FTP != nil || f.config.Protocols.FTPS != nil {
-		backend := &ftpBackend{users: s.users, trees: trees{s.storage}}
+		backend := &ftpBackend{users: s.users, trees: trees{s.storage}, visits: &visits[*ftp.Conn]{users: s.users}}
 		s.ftp = newFTPService(f, opts, s.files.Load, backend, s.audit, s.log)
 		registerPassive(reg, s.ftp.pool.Stats)
 	}
 	if f.config.Protocols.SFTP != nil {
-		backend := &sftpBackend{users: s.users, trees: trees{s.storage}}
+		backend := &sftpBackend{users: s.users, trees: trees{s.storage}, visits: &visits[*sftp.Conn]{users: s.users}}
 		s.sftp = newSFTPService(f, s.files.Load, backend, s.audit, s.log)
 	}
 	return s, nil
@@ -106,6 +109,7 @@ func (s *Server) storage() config.Storage { return s.files.Load().config.Storage
 // use puts files in force.
 func (s *Server) use(f *files) {
 	s.files.Store(f)
+	s.users.SetAuthorities(marshaled(f.userCAs))
 	if err := s.users.Set(f.users, f.config.Sessions); err != nil {
 		s.log.Warn("some of the users' credentials are unusable", "error", err)
 	}

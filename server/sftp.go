@@ -24,7 +24,7 @@ func newSFTPService(f *files, current func() *files, backend *sftpBackend, a *au
 		Backend: backend,
 		Config:  s.connConfig,
 		Limits:  sftpLimits(f.config.Sessions),
-		Hooks:   sftpHooks(a, backend.users),
+		Hooks:   sftpHooks(a, backend.visits),
 		Logger:  log,
 	}
 	return s
@@ -88,20 +88,20 @@ func sftpLimits(s config.Sessions) sftp.Limits {
 
 // sftpHooks feed the audit log and the metrics, count sessions and, for the
 // bans, connections that had no right key: a wrong password counts where it is
-// checked. A refusal for another reason, such as a limit, is no failure.
-func sftpHooks(a *audit, dir *users.Directory) sftp.Hooks {
+// checked. A refusal for another reason, such as a limit or a ban, is no failure.
+func sftpHooks(a *audit, v *visits[*sftp.Conn]) sftp.Hooks {
 	name := func(c *sftp.Conn) string { return c.Listener().Name }
 	return sftp.Hooks{
 		Connect: func(c *sftp.Conn) error {
-			if err := dir.Admit(c.RemoteAddr().Addr()); err != nil {
+			if err := v.admit(c, c.RemoteAddr().Addr(), c.Abort); err != nil {
 				return &sftp.Error{Text: tooMany(err)}
 			}
 			a.connected(name(c))
 			return nil
 		},
 		Login: func(c *sftp.Conn, r sftp.LoginRecord) {
-			if r.Method == "publickey" && errors.Is(r.Err, sftp.ErrLoginFailed) {
-				dir.Failed(users.Attempt{User: r.User, Protocol: name(c), Remote: c.RemoteAddr().Addr()})
+			if r.Unverified && !errors.Is(r.Err, sftp.ErrRefused) {
+				v.users.Failed(users.Attempt{User: r.User, Protocol: name(c), Remote: c.RemoteAddr().Addr()})
 			}
 			a.login(loginEvent{
 				protocol: name(c), id: c.ID(), user: r.User, method: r.Method, key: r.Key, remote: c.RemoteAddr(), err: r.Err,
@@ -118,7 +118,7 @@ func sftpHooks(a *audit, dir *users.Directory) sftp.Hooks {
 			})
 		},
 		Disconnect: func(c *sftp.Conn, r sftp.SessionRecord) {
-			dir.Leave(c.RemoteAddr().Addr())
+			v.leave(c)
 			commands := r.Commands
 			if !r.Probe {
 				commands = max(commands, 1)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"iter"
 	"time"
@@ -15,59 +16,65 @@ import (
 
 // sftpBackend lets the SFTP server work with users and storage.
 type sftpBackend struct {
-	users *users.Directory
-	trees trees
-}
-
-func (b *sftpBackend) attempt(c *sftp.Conn, user string) users.Attempt {
-	return users.Attempt{User: user, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr()}
+	users  *users.Directory
+	trees  trees
+	visits *visits[*sftp.Conn]
 }
 
 // Password implements [sftp.Backend].
-func (b *sftpBackend) Password(_ context.Context, c *sftp.Conn, name, password string) (sftp.Account, error) {
-	a := b.attempt(c, name)
-	user, err := b.users.CheckPassword(a, password)
-	return b.account(user, a, err)
+func (b *sftpBackend) Password(ctx context.Context, c *sftp.Conn, name, password string) (sftp.Account, error) {
+	return b.account(ctx, c, name, users.Password(password))
 }
 
 // PublicKey implements [sftp.Backend].
-func (b *sftpBackend) PublicKey(_ context.Context, c *sftp.Conn, name string, key ssh.PublicKey) (sftp.Account, error) {
-	a := b.attempt(c, name)
-	user, err := b.users.CheckKey(a, key.Marshal())
-	return b.account(user, a, err)
+func (b *sftpBackend) PublicKey(ctx context.Context, c *sftp.Conn, name string, key ssh.PublicKey) (sftp.Account, error) {
+	return b.account(ctx, c, name, users.Key(key.Marshal()))
 }
 
 // Certificate implements [sftp.Backend].
-func (b *sftpBackend) Certificate(_ context.Context, c *sftp.Conn, name string, _ *ssh.Certificate) (sftp.Account, error) {
-	a := b.attempt(c, name)
-	user, err := b.users.Lookup(a)
-	return b.account(user, a, err)
+func (b *sftpBackend) Certificate(ctx context.Context, c *sftp.Conn, name string, cert *ssh.Certificate) (sftp.Account, error) {
+	return b.account(ctx, c, name, users.Certificate(cert.SignatureKey.Marshal()))
 }
 
-func (b *sftpBackend) account(user *users.User, a users.Attempt, err error) (sftp.Account, error) {
+// account returns the user if the proof is right.
+func (b *sftpBackend) account(ctx context.Context, c *sftp.Conn, name string, p users.Proof) (sftp.Account, error) {
+	a := users.Attempt{User: name, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr(), Visit: b.visits.of(c)}
+	checked, err := b.users.Check(ctx, a, p)
 	if err != nil {
 		return nil, loginFailed{err}
 	}
-	return &sftpAccount{b, user, a}, nil
+	return &sftpAccount{b, a, checked}, nil
 }
 
 // sftpAccount is a user who has shown a credential.
 type sftpAccount struct {
 	backend *sftpBackend
-	user    *users.User
 	attempt users.Attempt
+	checked users.Checked
 }
 
 // RequireAll implements [sftp.Account].
-func (a *sftpAccount) RequireAll() bool { return a.user.RequireAll() }
+func (a *sftpAccount) RequireAll() bool { return a.checked.RequireAll }
+
+// After implements [sftp.SecondAccount].
+func (a *sftpAccount) After(first sftp.Account) sftp.Account {
+	both := *a
+	if f, ok := first.(*sftpAccount); ok {
+		both.checked.Proof = f.checked.Proof.And(a.checked.Proof)
+	}
+	return &both
+}
 
 // Login implements [sftp.Account].
-func (a *sftpAccount) Login(context.Context, *sftp.Conn) (sftp.Session, error) {
-	session, err := a.backend.users.Start(a.user, a.attempt)
-	if err != nil {
-		return nil, &sftp.Error{Text: "Too many sessions of this user; end one first"}
+func (a *sftpAccount) Login(ctx context.Context, _ *sftp.Conn) (sftp.Session, error) {
+	session, err := a.backend.users.Begin(ctx, a.attempt, a.checked.Proof)
+	switch {
+	case errors.Is(err, users.ErrLogin):
+		return nil, loginFailed{err}
+	case err != nil:
+		return nil, &sftp.Error{Text: tooMany(err)}
 	}
-	tree, err := a.backend.trees.open(a.user, a.backend.trees.storage().AtomicUploads)
+	tree, err := a.backend.trees.open(session.User, a.backend.trees.storage().AtomicUploads)
 	if err != nil {
 		session.End()
 		return nil, err
@@ -166,6 +173,7 @@ func (s *sftpSession) Close() error {
 
 var (
 	_ sftp.Backend        = (*sftpBackend)(nil)
+	_ sftp.SecondAccount  = (*sftpAccount)(nil)
 	_ sftp.Session        = (*sftpSession)(nil)
 	_ sftp.SpaceReporter  = (*sftpSession)(nil)
 	_ sftp.LimitedSession = (*sftpSession)(nil)

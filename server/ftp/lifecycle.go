@@ -88,6 +88,14 @@ func (c *Conn) endSession(text string) {
 	c.stop(atOnce)
 }
 
+// Abort ends the connection at once and without a word, as for one that has to
+// make room for others. It may be called from any goroutine, and does not wait.
+func (c *Conn) Abort() {
+	c.stop(atOnce)
+	c.cancel()
+	c.raw.Close()
+}
+
 func (s *Server) snapshot() []*Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,7 +1,9 @@
 package sftp
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -12,21 +14,48 @@ type authenticator struct {
 	c          *Conn
 	config     *ConnConfig
 	algorithms Algorithms
+	ctx        context.Context // ends when the client leaves
+	gone       context.CancelFunc
 
-	first   string  // the method that has succeeded, when a second is needed
+	first   *shown  // what has succeeded, when a second is needed
 	session Session // once all is verified
 
-	keysRefused int // keys that were offered and were not the user's
-	failures    int // attempts that Hooks.Login was told of
 	user        string
+	failures    int   // attempts that Hooks.Login was told of
+	keysRefused int   // keys that were offered and were not taken
+	keyError    error // why
+	keyTaken    bool  // a key of the user was offered
+}
+
+// shown is a credential that was right.
+type shown struct {
+	account Account
+	method  string
+	key     string // fingerprint
 }
 
 // accountKey is where publicKey keeps its account in ssh.Permissions.ExtraData.
 type accountKey struct{}
 
-// errUnverified is reported when all that a client did was to offer keys that
-// are not the user's, or could not sign with.
-var errUnverified = errors.New("sftp: none of the keys that were offered is the user's")
+// unverified is why a login has failed of which no single attempt has.
+type unverified struct {
+	text    string
+	refused bool  // no credential was wrong
+	cause   error // may be nil
+}
+
+func (e *unverified) Error() string {
+	if e.cause != nil {
+		return e.text + ": " + e.cause.Error()
+	}
+	return e.text
+}
+
+func (e *unverified) Is(target error) bool {
+	return target == ErrLoginFailed || target == ErrRefused && e.refused
+}
+
+func (e *unverified) Unwrap() error { return e.cause }
 
 func (a *authenticator) password(meta ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
 	return a.checkPassword(meta, "password", string(password))
@@ -45,7 +74,7 @@ func (a *authenticator) keyboardInteractive(meta ssh.ConnMetadata, ask ssh.Keybo
 }
 
 func (a *authenticator) checkPassword(meta ssh.ConnMetadata, method, password string) (*ssh.Permissions, error) {
-	account, err := a.c.server.Backend.Password(a.c.ctx, a.c, meta.User(), password)
+	account, err := a.c.server.Backend.Password(a.ctx, a.c, meta.User(), password)
 	if err != nil {
 		return nil, a.failed(meta.User(), method, "", err)
 	}
@@ -60,9 +89,14 @@ func (a *authenticator) publicKey(meta ssh.ConnMetadata, key ssh.PublicKey) (*ss
 	a.user = meta.User()
 	if err != nil {
 		a.keysRefused++
+		// Of several keys, the one that is the user's tells the most.
+		if a.keyError == nil || !errors.Is(a.keyError, ErrRefused) {
+			a.keyError = err
+		}
 		a.c.log.Debug("a key was refused", "user", meta.User(), "error", err)
 		return nil, a.told(err)
 	}
+	a.keyTaken = true
 	permissions.ExtraData = map[any]any{accountKey{}: account}
 	return permissions, nil
 }
@@ -70,13 +104,13 @@ func (a *authenticator) publicKey(meta ssh.ConnMetadata, key ssh.PublicKey) (*ss
 func (a *authenticator) accountOf(meta ssh.ConnMetadata, key ssh.PublicKey, permissions *ssh.Permissions) (Account, error) {
 	cert, ok := key.(*ssh.Certificate)
 	if !ok {
-		return a.c.server.Backend.PublicKey(a.c.ctx, a.c, meta.User(), key)
+		return a.c.server.Backend.PublicKey(a.ctx, a.c, meta.User(), key)
 	}
 	if err := a.checkCertificate(meta.User(), cert); err != nil {
 		return nil, err
 	}
 	permissions.CriticalOptions = cert.CriticalOptions // source-address is checked by x/crypto
-	return a.c.server.Backend.Certificate(a.c.ctx, a.c, meta.User(), cert)
+	return a.c.server.Backend.Certificate(a.ctx, a.c, meta.User(), cert)
 }
 
 // verifiedPublicKey is called when the client has signed with a key.
@@ -94,18 +128,22 @@ func (a *authenticator) verifiedPublicKey(meta ssh.ConnMetadata, key ssh.PublicK
 
 // verified begins the session, or asks for the second method of two.
 func (a *authenticator) verified(account Account, user, method, key string) error {
-	if account.RequireAll() && a.first == "" {
-		a.first = method
+	if account.RequireAll() && a.first == nil {
+		a.first = &shown{account, method, key}
+		a.user, a.keyTaken, a.keyError, a.keysRefused = user, false, nil, 0
 		next := ssh.ServerAuthCallbacks{PublicKeyCallback: a.publicKey}
 		if key != "" {
 			next = ssh.ServerAuthCallbacks{PasswordCallback: a.password, KeyboardInteractiveCallback: a.keyboardInteractive}
 		}
 		return &ssh.PartialSuccessError{Next: next}
 	}
-	if a.first != "" {
-		method = a.first + "+" + method
+	if a.first != nil {
+		method = a.first.method + "+" + method
+		if second, ok := account.(SecondAccount); ok {
+			account = second.After(a.first.account)
+		}
 	}
-	session, err := account.Login(a.c.ctx, a.c)
+	session, err := account.Login(a.ctx, a.c)
 	if err != nil {
 		return a.failed(user, method, key, err)
 	}
@@ -117,11 +155,15 @@ func (a *authenticator) verified(account Account, user, method, key string) erro
 
 // failed reports an attempt that failed, and returns what to tell the client.
 func (a *authenticator) failed(user, method, key string, err error) error {
+	a.report(LoginRecord{User: user, Method: method, Key: key, Err: err})
+	return a.told(err)
+}
+
+func (a *authenticator) report(r LoginRecord) {
 	a.failures++
 	a.c.stats.commands.Add(1)
 	a.c.stats.failedLogins.Add(1)
-	a.tell(LoginRecord{User: user, Method: method, Key: key, Err: err})
-	return a.told(err)
+	a.tell(r)
 }
 
 func (a *authenticator) tell(r LoginRecord) {
@@ -143,13 +185,25 @@ func (a *authenticator) told(err error) error {
 	return err
 }
 
-// ended is called when the login has not succeeded.
+// ended is called with the reason when the login has not succeeded. What the
+// client has tried and was not told of as an attempt is one now.
 func (a *authenticator) ended(err error) {
-	if a.session != nil {
+	switch {
+	case a.session != nil:
 		a.session.Close()
-		return
-	}
-	if a.failures == 0 && a.user != "" {
-		a.failed(a.user, "publickey", "", errors.Join(ErrLoginFailed, errUnverified))
+	case a.first != nil:
+		half := &unverified{"only one of the two credentials that the user needs was shown", a.keyError == nil || errors.Is(a.keyError, ErrRefused), a.keyError}
+		a.report(LoginRecord{User: a.user, Method: a.first.method, Key: a.first.key, Err: half, Unverified: true})
+	case a.failures > 0 || a.user == "":
+	case a.keyTaken && a.c.reason(err) == "protocol":
+		a.report(LoginRecord{User: a.user, Method: "publickey", Err: &unverified{"the client could not sign with the key that it offered", false, nil}, Unverified: true})
+	case a.keyTaken:
+		a.report(LoginRecord{User: a.user, Method: "publickey", Err: &unverified{"the client did not sign with the key that it offered", true, nil}, Unverified: true})
+	default:
+		why := a.keyError
+		if a.keysRefused > 1 {
+			why = fmt.Errorf("%w (%d keys were offered)", why, a.keysRefused)
+		}
+		a.report(LoginRecord{User: a.user, Method: "publickey", Err: why, Unverified: true})
 	}
 }

@@ -38,6 +38,11 @@ type Backend interface {
 // is wrong, or the user may not log in here: the client is not told which.
 var ErrLoginFailed = errors.New("sftp: login failed")
 
+// ErrRefused is in an error, besides ErrLoginFailed, if what was shown may well
+// be the user's: the user is suspended, say, or the address is banned.
+// Whoever counts guesses does not count those.
+var ErrRefused = errors.New("sftp: login refused")
+
 // An Account is a user who has shown a password, a key or a certificate.
 type Account interface {
 	// RequireAll says whether the user needs a key (or certificate) as well
@@ -46,6 +51,13 @@ type Account interface {
 	// Login begins the session. It is called once, when all that is required
 	// has been verified.
 	Login(ctx context.Context, c *Conn) (Session, error)
+}
+
+// SecondAccount is implemented by accounts that have to know both credentials
+// of a user who needs two. Login is then called on what After returns, given the
+// account of the credential that was shown first.
+type SecondAccount interface {
+	After(first Account) Account
 }
 
 // A Session is what one logged-in client may do. Names are absolute, cleaned

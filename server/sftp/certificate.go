@@ -24,13 +24,16 @@ func (a *authenticator) checkCertificate(user string, cert *ssh.Certificate) err
 	case len(cert.ValidPrincipals) == 0:
 		// For x/crypto this means anybody, for OpenSSH nobody.
 		return refuse("names no principal")
+	case !slices.Contains(cert.ValidPrincipals, user):
+		return refuse("is for another user")
 	}
+	// From here on it is the user's, if only it were valid.
 	if command, ok := cert.CriticalOptions["force-command"]; ok && command != "internal-sftp" {
-		return refuse("is for the command %q only", command)
+		return refuse("is for the command %q only (%w)", command, ErrRefused)
 	}
 	checker := ssh.CertChecker{SupportedCriticalOptions: []string{"source-address", "force-command"}}
 	if err := checker.CheckCert(user, cert); err != nil {
-		return refuse("is not valid: %w", err)
+		return refuse("is not valid: %w (%w)", err, ErrRefused)
 	}
 	return nil
 }

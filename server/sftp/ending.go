@@ -20,6 +20,7 @@ var (
 	endLogin       = &ending{"login timeout", "Logging in took too long"}
 	endFull        = &ending{"limit", "Too many sessions, try again later"}
 	endAddressFull = &ending{"limit", "Too many sessions from your address"}
+	endEvicted     = &ending{"limit", ""}
 	endHandles     = &ending{"limit", "Too many open files"}
 	endUser        = &ending{"ended", "Your account may not be used any more"}
 	endNotSSH      = &ending{"protocol", "This is an SSH server for SFTP and scp"}

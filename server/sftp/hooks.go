@@ -33,6 +33,11 @@ type LoginRecord struct {
 	// key; empty for passwords.
 	Key string
 	Err error // nil if it succeeded
+	// Unverified means that the connection has ended without an attempt that
+	// was told of: after offering keys that were refused (Err has the reason of one),
+	// a key with which it did not sign, or only one of two credentials. Err is
+	// ErrRefused unless one of them was wrong.
+	Unverified bool
 }
 
 // A SessionRecord is a whole connection.

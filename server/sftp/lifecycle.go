@@ -86,6 +86,13 @@ func (s *Server) EndSessions(match func(SessionInfo) bool, text string) int {
 	return n
 }
 
+// Abort ends the connection at once and without a word, as for one that has to
+// make room for others. It may be called from any goroutine, and does not wait.
+func (c *Conn) Abort() {
+	c.wire.Conn.Close()
+	c.end(endEvicted)
+}
+
 func (s *Server) snapshot() []*Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,8 +1,10 @@
 package sftp
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -36,7 +38,9 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 		c.log.Error("configuring a connection failed", "error", err)
 		return fail(err)
 	}
-	conn, chans, reqs, err := ssh.NewServerConn(c.wire, sc)
+	a.ctx, a.gone = context.WithCancel(c.ctx)
+	defer a.gone()
+	conn, chans, reqs, err := ssh.NewServerConn(loginConn{c.wire, a.gone}, sc)
 	if err != nil {
 		c.explain(err)
 		a.ended(err)
@@ -54,6 +58,21 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 		c.end(endDrain)
 	}
 	return conn, session, chans, reqs, nil
+}
+
+// loginConn is the connection below SSH, which reads on while a credential is
+// checked: so it notices when the client leaves.
+type loginConn struct {
+	net.Conn
+	gone func()
+}
+
+func (c loginConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.gone()
+	}
+	return n, err
 }
 
 // serverConfig is what x/crypto needs for this connection.

@@ -2,6 +2,7 @@ package users
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,8 +42,13 @@ func (b *bans) set(rule config.Ban) {
 	}
 }
 
+// plain is an address as networks have it: without the zone, which names an
+// interface of this machine, and IPv4 as such.
+func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
+
+// block is what counts as one address.
 func block(addr netip.Addr) netip.Prefix {
-	addr = addr.Unmap()
+	addr = plain(addr)
 	bits := addr.BitLen()
 	if addr.Is6() {
 		bits = 64
@@ -55,18 +61,27 @@ func (b *bans) banned(addr netip.Addr) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	f := b.addrs[block(addr)]
-	return f != nil && b.now().Before(f.banned)
+	return f != nil && b.now().Before(f.banned) && !b.exempt(addr)
+}
+
+// exempt reports whether the address is of a network that is never banned.
+func (b *bans) exempt(addr netip.Addr) bool {
+	addr = plain(addr)
+	return slices.ContainsFunc(b.rule.Exempt, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
 func (b *bans) failed(addr netip.Addr) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.rule.Failures == 0 {
+	if b.rule.Failures == 0 || b.exempt(addr) {
 		return
 	}
 	now, key := b.now(), block(addr)
 	window := b.rule.Window.Or(defaultBanWindow)
 	f := b.addrs[key]
+	if f != nil && now.Before(f.banned) {
+		return // it was asked before the ban, and must not make that longer
+	}
 	if f == nil || now.Sub(f.first) >= window {
 		b.forget(now, window)
 		f = &failures{first: now}
@@ -89,10 +104,16 @@ func (b *bans) forget(now time.Time, window time.Duration) {
 			delete(b.addrs, key)
 		}
 	}
-	for key := range b.addrs {
-		if len(b.addrs) < maxBanned {
-			return
+	// Room for many, since this looks at all; any of those that are not banned
+	// first, as the map's order is random.
+	for _, banned := range []bool{false, true} {
+		for key, f := range b.addrs {
+			if len(b.addrs) <= maxBanned*9/10 {
+				return
+			}
+			if banned || !now.Before(f.banned) {
+				delete(b.addrs, key)
+			}
 		}
-		delete(b.addrs, key) // any: the map's order is random
 	}
 }

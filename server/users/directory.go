@@ -2,6 +2,7 @@ package users
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,67 +20,111 @@ type Directory struct {
 	now    func() time.Time
 	hashes *hashes
 	bans   bans
+	memory int64 // of the process; 0: not known
 
-	mu       sync.Mutex
-	users    map[string]*User
-	decoys   []string // hashes of the users
-	limits   config.Sessions
-	sessions map[*Session]struct{}
-	admitted int                // connections
-	byAddr   map[netip.Addr]int // of them
+	setting sync.Mutex // held by Set
+
+	mu          sync.Mutex
+	users       map[string]*User
+	authorities map[string]struct{} // that sign certificates of users
+	decoys      []string            // hashes of the users
+	limits      config.Sessions
+	sessions    map[*Session]struct{}
+	byUser      map[string]int      // sessions
+	before      map[*Visit]struct{} // connections that are not logged in
+	byAddr      map[netip.Addr]int  // all connections
 }
 
-// NewDirectory returns a directory without users.
-func NewDirectory() *Directory {
+// NewDirectory returns a directory without users. Memory is how many bytes the
+// process may use, or 0 if that is not known. From it follow how much
+// passwords may use whose hashes need much (a quarter; 128 MiB by default) and,
+// unless the configuration has a limit, how many sessions there may be at once
+// (one for each 256 KiB, which is 2048 with 512 MiB; no limit by default).
+func NewDirectory(memory int64) *Directory {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails
 	return &Directory{
 		now:      time.Now,
-		hashes:   newHashes(key),
+		hashes:   newHashes(key, memory),
 		bans:     bans{now: time.Now},
+		memory:   memory,
 		users:    map[string]*User{},
 		sessions: map[*Session]struct{}{},
+		byUser:   map[string]int{},
+		before:   map[*Visit]struct{}{},
 		byAddr:   map[netip.Addr]int{},
 	}
 }
 
 // Set replaces the users and the limits. Sessions of users who are gone,
-// suspended or expired, may not log in any more from where they are, or have
-// another home, are done. All others go on, with the permissions and limits
-// that their users have now.
+// suspended or expired, may not log in any more from where they are, have
+// another home, or have lost the credential with which the session began, are
+// done. All others go on, with the permissions and limits that their users have
+// now.
 //
 // Users with something unusable, such as a key that is none, are set without
 // it; the error says what that was.
 func (d *Directory) Set(users *config.Users, limits config.Sessions) error {
+	d.setting.Lock()
+	defer d.setting.Unlock()
 	d.bans.set(limits.Ban)
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	before := d.users
+	d.mu.Unlock()
+	// Keys take long to parse. Nobody waits for it.
 	byName := make(map[string]*User, len(users.Users))
 	decoys := map[string]struct{}{}
 	var problems []error
 	for i := range users.Users {
-		u, err := newUser(&users.Users[i], d.users[users.Users[i].Name])
-		if err != nil {
-			problems = append(problems, fmt.Errorf("user %q: %w", u.Name(), err))
+		c := &users.Users[i]
+		u := before[c.Name]
+		if u == nil || !u.same(c) {
+			u = newUser(c, u, d.hashes)
+		}
+		if u.problem != nil {
+			problems = append(problems, fmt.Errorf("user %q: %w", u.Name(), u.problem))
 		}
 		byName[u.Name()] = u
 		if u.config.PasswordHash != "" {
 			decoys[u.config.PasswordHash] = struct{}{}
 		}
 	}
-	d.users, d.limits, d.decoys = byName, limits, slices.Sorted(maps.Keys(decoys))
+	hashes := slices.Sorted(maps.Keys(decoys))
+
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.users, d.limits, d.decoys = byName, limits, hashes
 	for _, u := range byName {
 		u.newest.Store(u)
 	}
-	for s := range d.sessions {
-		u := byName[s.attempt.User]
-		if u == nil || u.Home() != s.User.Home() || u.refuses(s.attempt, d.now()) != nil {
-			s.finish()
-			continue
-		}
-		s.expireAt(u.config.ExpiresAt, d.now())
-	}
+	d.review()
 	return errors.Join(problems...)
+}
+
+// SetAuthorities replaces the authorities whose certificates are accepted:
+// public keys, in SSH's wire format. Sessions that began with a certificate of
+// one that is gone are done.
+func (d *Directory) SetAuthorities(keys [][]byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.authorities = map[string]struct{}{}
+	for _, key := range keys {
+		d.authorities[string(key)] = struct{}{}
+	}
+	d.review()
+}
+
+// review ends the sessions that do not stand any more. The caller has d.mu.
+func (d *Directory) review() {
+	now := d.now()
+	for s := range d.sessions {
+		s.review(now)
+	}
+}
+
+func (d *Directory) trusts(authority string) bool {
+	_, ok := d.authorities[authority]
+	return ok
 }
 
 // Len is the number of users.
@@ -94,6 +139,18 @@ func (d *Directory) find(name string) *User {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.users[name]
+}
+
+// decoy returns a hash to verify against where a user has none: that of one of
+// the users, since hashes differ in cost, and always the same for a name.
+func (d *Directory) decoy(name string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.decoys) == 0 {
+		return decoy
+	}
+	sum := d.hashes.mac("", name)
+	return d.decoys[binary.BigEndian.Uint64(sum[:])%uint64(len(d.decoys))]
 }
 
 // Banned reports whether logins from the address are refused for now, after

@@ -1,7 +1,6 @@
 package users
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,14 +13,15 @@ import (
 
 // An authorizedKey is a public key of a user, with what restricts its use.
 type authorizedKey struct {
-	blob    []byte         // SSH's wire format
+	blob    string         // SSH's wire format
 	from    []netip.Prefix // where it may be used; empty: anywhere
 	not     []netip.Prefix // and where not
 	expires time.Time      // zero: never
 }
 
-// needless are options of a key that are about what there is not here, or that
-// allow less to be asked of it than is asked.
+// needless are options that make no difference here: there is no terminal and no
+// forwarding, and whether a key in hardware was touched is not asked of it less
+// than the option allows.
 var needless = []string{
 	"restrict", "no-pty", "no-port-forwarding", "no-agent-forwarding", "no-x11-forwarding", "no-user-rc",
 	"pty", "port-forwarding", "agent-forwarding", "x11-forwarding", "user-rc",
@@ -37,7 +37,7 @@ func parseKey(line string) (authorizedKey, error) {
 	if err != nil {
 		return k, errors.New("is no public key")
 	}
-	k.blob = key.Marshal()
+	k.blob = string(key.Marshal())
 	for _, option := range options {
 		name, value, _ := strings.Cut(option, "=")
 		name, value = strings.ToLower(name), strings.Trim(value, `"`)
@@ -71,7 +71,7 @@ func (k *authorizedKey) setFrom(value string) error {
 			if err != nil {
 				return errors.New(`has the option "from" with something that is neither an address nor a network`)
 			}
-			network = netip.PrefixFrom(addr, addr.BitLen())
+			network = netip.PrefixFrom(plain(addr), plain(addr).BitLen())
 		}
 		if not {
 			k.not = append(k.not, network)
@@ -104,11 +104,11 @@ func parseExpiry(value string) (time.Time, error) {
 }
 
 // is reports whether it is that key, in SSH's wire format.
-func (k *authorizedKey) is(blob []byte) bool { return bytes.Equal(k.blob, blob) }
+func (k *authorizedKey) is(blob string) bool { return k.blob == blob }
 
 // refuses says why the key may not be used, or nil.
 func (k *authorizedKey) refuses(a Attempt, now time.Time) error {
-	addr := a.Remote.Unmap()
+	addr := plain(a.Remote)
 	has := func(n netip.Prefix) bool { return n.Contains(addr) }
 	switch {
 	case !k.expires.IsZero() && !now.Before(k.expires):

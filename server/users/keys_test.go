@@ -45,7 +45,7 @@ func TestRestrictionsOfAKeyAreKept(t *testing.T) {
 			if tc.remote != "" {
 				a.Remote = netip.MustParseAddr(tc.remote)
 			}
-			if _, err := d.CheckKey(a, blob(t, aliceKey)); !errors.Is(err, tc.want) {
+			if _, err := d.Check(t.Context(), a, Key(blob(t, aliceKey))); !errors.Is(err, tc.want) {
 				t.Errorf("got %v, want %v", err, tc.want)
 			}
 		})
@@ -65,7 +65,7 @@ func TestAKeyWithARestrictionThatCannotBeKeptIsNotUsed(t *testing.T) {
 	} {
 		u := alice(t)
 		u.AuthorizedKeys = []string{options + " " + aliceKey}
-		d := NewDirectory()
+		d := NewDirectory(0)
 		err := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{})
 		if err == nil || !strings.Contains(err.Error(), `user "alice": authorizedKeys[0] `) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want it to say %q", options, err, want)
@@ -73,7 +73,7 @@ func TestAKeyWithARestrictionThatCannotBeKeptIsNotUsed(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "AAAA") {
 			t.Errorf("%s: the error holds the key: %v", options, err)
 		}
-		if _, err := d.CheckKey(attempt(), blob(t, aliceKey)); !errors.Is(err, ErrKey) {
+		if _, err := d.Check(t.Context(), attempt(), Key(blob(t, aliceKey))); !errors.Is(err, ErrKey) {
 			t.Errorf("%s: got %v, want ErrKey", options, err)
 		}
 	}

@@ -1,7 +1,7 @@
 package users
 
 import (
-	"encoding/binary"
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -12,104 +12,197 @@ type Attempt struct {
 	User     string
 	Protocol string // config.ProtocolFTP, ProtocolFTPS or ProtocolSFTP
 	Remote   netip.Addr
+	Visit    *Visit // the connection, which is logged in if the attempt succeeds; may be nil
 }
 
 // Why a login failed. All are [ErrLogin], and a client is told no more than
 // that; the reason is for the audit log.
 var (
-	ErrLogin       = errors.New("login failed")
-	ErrUnknown     = because("no such user")
-	ErrPassword    = because("wrong password")
-	ErrNoPassword  = because("the user has no password")
-	ErrKey         = because("not a key of the user")
-	ErrKeyExpired  = because("the key has expired")
-	ErrKeySource   = because("the key may not be used from this address")
-	ErrSuspended   = because("the user is suspended")
-	ErrExpired     = because("the user has expired")
-	ErrProtocol    = because("the user may not use this protocol")
-	ErrSource      = because("the user may not log in from this address")
-	ErrNeedsAll    = because("the user needs a key and the password, which this protocol cannot ask for")
-	ErrBanned      = because("the address is banned after too many failures")
-	errUnsupported = because("the password hash has an unknown format")
+	ErrLogin        = errors.New("login failed")
+	ErrUnknown      = because("no such user")
+	ErrPassword     = because("wrong password")
+	ErrTooLong      = because("the password is longer than any")
+	ErrNoPassword   = because("the user has no password")
+	ErrKey          = because("not a key of the user")
+	ErrKeyExpired   = because("the key has expired")
+	ErrKeySource    = because("the key may not be used from this address")
+	ErrAuthority    = because("the certificate's authority is not trusted any more")
+	ErrSuspended    = because("the user is suspended")
+	ErrExpired      = because("the user has expired")
+	ErrProtocol     = because("the user may not use this protocol")
+	ErrSource       = because("the user may not log in from this address")
+	ErrNeedsAll     = because("the user needs a key and the password")
+	ErrBanned       = because("the address is banned after too many failures")
+	ErrGone         = because("the client has left before its password was checked")
+	ErrEvicted      = because("the connection had to make room for others before it was logged in")
+	errChanged      = because("the account has changed in the meantime")
+	errNothingShown = because("no credential was shown")
 )
 
 func because(reason string) error { return fmt.Errorf("%w: %s", ErrLogin, reason) }
 
-// CheckPassword returns the user if the password is right and nothing stands
-// against the login. A failure counts towards a ban. Somebody who does not
-// exist costs as much time as somebody who does.
+// WrongCredential reports whether a login failed because what was shown is not
+// the user's: a guess, which counts towards a ban. All other refusals, of a user
+// who is suspended for example, or of an address that is banned already, do not
+// count: whoever knows the credential is no stranger.
+func WrongCredential(err error) bool {
+	for _, wrong := range []error{ErrUnknown, ErrPassword, ErrTooLong, ErrNoPassword, ErrKey, ErrNeedsAll} {
+		if errors.Is(err, wrong) {
+			return true
+		}
+	}
+	return false
+}
+
+// A Proof is what somebody shows of who he is: a password, a key, a
+// certificate, or two of them.
+type Proof struct {
+	unchecked   bool   // password is to be checked
+	password    string // until it was checked
+	hash        string // with which the password was found right
+	key         string // in SSH's wire format
+	certificate bool
+	authority   string // that has signed the certificate, in SSH's wire format
+}
+
+// Password is a password as proof.
+func Password(password string) Proof { return Proof{unchecked: true, password: password} }
+
+// Key is a public key as proof, in SSH's wire format, for which the client has
+// shown to have the private one.
+func Key(blob []byte) Proof { return Proof{key: string(blob)} }
+
+// Certificate is a certificate as proof. All about it is verified, and
+// authority is the public key of whoever has signed it, in SSH's wire format.
+func Certificate(authority []byte) Proof {
+	return Proof{certificate: true, authority: string(authority)}
+}
+
+// And is both proofs together.
+func (p Proof) And(o Proof) Proof {
+	if o.unchecked || o.hash != "" {
+		p.unchecked, p.password, p.hash = o.unchecked, o.password, o.hash
+	}
+	if o.key != "" {
+		p.key = o.key
+	}
+	if o.certificate {
+		p.certificate, p.authority = true, o.authority
+	}
+	return p
+}
+
+// all reports whether there are two kinds of proof.
+func (p Proof) all() bool {
+	return (p.hash != "" || p.unchecked) && (p.key != "" || p.certificate)
+}
+
+// Checked is somebody whose proof is right.
+type Checked struct {
+	Proof Proof // to begin with
+	// RequireAll says that it is not enough: the user needs a key (or a
+	// certificate) and the password.
+	RequireAll bool
+}
+
+// Check says whether the proof is right and nothing stands against the login,
+// for protocols in which a client may show one thing after the other. A
+// password that is wrong counts towards a ban. A key that is wrong does not:
+// clients offer one after the other, and whoever asked reports in the end, with
+// [Directory.Failed]. Somebody who does not exist costs as much time as somebody who does.
 //
-// Of a user who needs all methods, the password alone is right here; it is for
-// the caller to ask for the key too, or to refuse ([User.RequireAll]).
-func (d *Directory) CheckPassword(a Attempt, password string) (*User, error) {
+// The proof that is returned is for [Directory.Begin]. ctx ends when the client
+// has left; passwords wait for their turn no longer than that.
+func (d *Directory) Check(ctx context.Context, a Attempt, p Proof) (Checked, error) {
+	return d.check(ctx, a, p, false)
+}
+
+// check is Check. With final, no other proof will come.
+func (d *Directory) check(ctx context.Context, a Attempt, p Proof, final bool) (Checked, error) {
 	if d.Banned(a.Remote) {
-		return nil, ErrBanned
+		return Checked{}, ErrBanned
 	}
 	u := d.find(a.User)
-	err := d.verify(u, a.User, password)
-	if err == nil {
-		err = u.refuses(a, d.now())
+	var err error
+	if p.unchecked {
+		p, err = d.checkPassword(ctx, u, a, p, final)
+		if WrongCredential(err) {
+			d.Failed(a)
+		}
 	}
 	if err != nil {
-		d.Failed(a)
-		return nil, err
+		return Checked{}, err
 	}
-	return u, nil
-}
-
-func (d *Directory) verify(u *User, name, password string) error {
-	if u != nil && u.config.PasswordHash != "" {
-		return d.hashes.verify(u.config.PasswordHash, password)
-	}
-	d.hashes.waste(d.decoy(name), password)
-	if u == nil {
-		return ErrUnknown
-	}
-	return ErrNoPassword
-}
-
-// decoy returns a hash to verify against where a user has none: that of one of
-// the users, since hashes differ in cost, and always the same for a name.
-func (d *Directory) decoy(name string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.decoys) == 0 {
-		return decoy
+	if u = d.users[a.User]; u == nil {
+		return Checked{}, ErrUnknown
 	}
-	sum := d.hashes.mac("", name)
-	return d.decoys[binary.BigEndian.Uint64(sum[:])%uint64(len(d.decoys))]
+	if err := d.shown(u, a, p); err != nil {
+		return Checked{}, err
+	}
+	return Checked{Proof: p, RequireAll: u.RequireAll()}, u.refuses(a, d.now())
 }
 
-// CheckKey returns the user if the public key, in SSH's wire format, is one of
-// the user's and nothing stands against the login. A failure does not count:
-// clients offer one key after the other. The caller verifies that the client
-// has the private key, and reports a login that failed with [Directory.Failed].
-func (d *Directory) CheckKey(a Attempt, blob []byte) (*User, error) {
-	u, err := d.Lookup(a)
-	if err == nil {
-		err = u.key(blob, a, d.now())
+// checkPassword returns the proof with the hash in place of the password. It
+// takes the time of a hash, whoever the user is and whatever is wrong.
+func (d *Directory) checkPassword(ctx context.Context, u *User, a Attempt, p Proof, final bool) (Proof, error) {
+	password := p.password
+	p.password, p.unchecked = "", false
+	guess := guess{address: block(a.Remote), password: password, refused: func() error {
+		if d.Banned(a.Remote) {
+			return ErrBanned
+		}
+		return nil
+	}}
+	if u == nil || u.config.PasswordHash == "" {
+		err := d.hashes.waste(ctx, d.decoy(a.User), guess)
+		if err == nil && u == nil {
+			err = ErrUnknown
+		}
+		if err == nil {
+			err = ErrNoPassword
+		}
+		return p, err
 	}
-	if err != nil {
-		return nil, err
+	hash := u.config.PasswordHash
+	if final && u.RequireAll() && p.key == "" && !p.certificate {
+		// Half of what is needed is nothing: whether it is the right half is
+		// not even found out, so that nobody can tell.
+		if err := d.hashes.waste(ctx, hash, guess); err != nil {
+			return p, err
+		}
+		return p, ErrNeedsAll
 	}
-	return u, nil
+	// One who may not log in is told so as slowly as one whose password is wrong.
+	guess.uncached = u.refuses(a, d.now()) != nil
+	if err := d.hashes.verify(ctx, hash, guess); err != nil {
+		return p, err
+	}
+	p.hash = hash
+	return p, nil
 }
 
-// Lookup returns the user if nothing stands against the login, for a caller
-// that has other proof of who it is, such as a certificate.
-func (d *Directory) Lookup(a Attempt) (*User, error) {
-	if d.Banned(a.Remote) {
-		return nil, ErrBanned
+// shown says why a proof, the password of which is checked, is none of the user
+// as he is now; nil if it is one. The caller has d.mu.
+func (d *Directory) shown(u *User, a Attempt, p Proof) error {
+	if p.hash == "" && p.key == "" && !p.certificate {
+		return errNothingShown
 	}
-	u := d.find(a.User)
-	if u == nil {
-		return nil, ErrUnknown
+	if p.hash != "" && p.hash != u.config.PasswordHash {
+		return errChanged
 	}
-	if err := u.refuses(a, d.now()); err != nil {
-		return nil, err
+	if p.key != "" {
+		if err := u.key(p.key, a, d.now()); err != nil {
+			return err
+		}
 	}
-	return u, nil
+	if p.certificate && !d.trusts(p.authority) {
+		return ErrAuthority
+	}
+	return nil
 }
 
-// Failed counts a failed login towards a ban of its address.
+// Failed counts a failed login towards a ban of its address. [Directory.Check]
+// and [Directory.Begin] do so themselves for passwords.
 func (d *Directory) Failed(a Attempt) { d.bans.failed(a.Remote) }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,14 +15,16 @@ import (
 // User is an account, as it was when it was asked for. What a session may do
 // follows changes: [User.Restrict] and [User.Limits] go by the newest.
 type User struct {
-	config config.User
-	keys   []authorizedKey
-	newest *atomic.Pointer[User] // shared by all that the account has been; may be nil
+	config  config.User
+	given   config.User // config as it was given
+	problem error       // what of it is unusable
+	keys    []authorizedKey
+	newest  *atomic.Pointer[User] // shared by all that the account has been; may be nil
 }
 
 // newUser makes a user. Before is what the account has been until now, or nil.
-func newUser(c *config.User, before *User) (*User, error) {
-	u := &User{config: *c, newest: new(atomic.Pointer[User])}
+func newUser(c *config.User, before *User, h *hashes) *User {
+	u := &User{config: *c, given: *c, newest: new(atomic.Pointer[User])}
 	if before != nil {
 		u.newest = before.newest
 	}
@@ -34,12 +37,16 @@ func newUser(c *config.User, before *User) (*User, error) {
 		}
 		u.keys = append(u.keys, key)
 	}
-	if err := checkHash(c.PasswordHash); err != nil {
+	if err := h.check(c.PasswordHash); err != nil {
 		u.config.PasswordHash = ""
 		problems = append(problems, err)
 	}
-	return u, errors.Join(problems...)
+	u.problem = errors.Join(problems...)
+	return u
 }
+
+// same reports whether the account was made from just that.
+func (u *User) same(c *config.User) bool { return reflect.DeepEqual(&u.given, c) }
 
 // now is the account as it is now.
 func (u *User) now() *User {
@@ -63,7 +70,7 @@ func (u *User) RequireAll() bool { return u.config.RequireAll }
 
 // key says why a public key, in SSH's wire format, is no proof that it is the
 // user; nil if it is.
-func (u *User) key(blob []byte, a Attempt, now time.Time) error {
+func (u *User) key(blob string, a Attempt, now time.Time) error {
 	err := ErrKey
 	for i := range u.keys {
 		if k := &u.keys[i]; k.is(blob) {
@@ -73,6 +80,32 @@ func (u *User) key(blob []byte, a Attempt, now time.Time) error {
 		}
 	}
 	return err
+}
+
+// expires returns when a session with that proof has to end, or zero.
+func (u *User) expires(p Proof, now time.Time) time.Time {
+	var at time.Time
+	if u.config.ExpiresAt != nil {
+		at = *u.config.ExpiresAt
+	}
+	if key := u.keyExpires(p.key, now); !key.IsZero() && (at.IsZero() || key.Before(at)) {
+		at = key
+	}
+	return at
+}
+
+// keyExpires returns when the last of the user's lines with that key expires, or zero.
+func (u *User) keyExpires(blob string, now time.Time) (at time.Time) {
+	for i := range u.keys {
+		switch k := &u.keys[i]; {
+		case blob == "" || !k.is(blob):
+		case k.expires.IsZero():
+			return time.Time{}
+		case k.expires.After(at):
+			at = k.expires
+		}
+	}
+	return at
 }
 
 // refuses says why the user may not log in this way and now, or nil.
@@ -87,7 +120,7 @@ func (u *User) refuses(a Attempt, now time.Time) error {
 		return ErrProtocol
 	case len(c.AllowedSources) > 0:
 		for _, network := range c.AllowedSources {
-			if network.Contains(a.Remote.Unmap()) {
+			if network.Contains(plain(a.Remote)) {
 				return nil
 			}
 		}

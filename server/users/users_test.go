@@ -1,6 +1,7 @@
 package users
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"strings"
@@ -52,11 +53,17 @@ func alice(t *testing.T) config.User {
 
 func directory(t *testing.T, sessions config.Sessions, users ...config.User) *Directory {
 	t.Helper()
-	d := NewDirectory()
+	d := NewDirectory(0)
 	if err := d.Set(&config.Users{Version: config.Version, Users: users}, sessions); err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// checkPassword says why alice may not log in with a password.
+func checkPassword(d *Directory, a Attempt, password string) error {
+	_, err := d.Check(context.Background(), a, Password(password))
+	return err
 }
 
 func TestWhoMayLogIn(t *testing.T) {
@@ -93,9 +100,9 @@ func TestWhoMayLogIn(t *testing.T) {
 				tc.attempt(&a)
 			}
 			for range 2 { // the second time from the cache
-				got, err := d.CheckPassword(a, tc.password)
-				if !errors.Is(err, tc.want) || (err == nil) != (got != nil) {
-					t.Errorf("got %v, %v; want %v", got, err, tc.want)
+				err := checkPassword(d, a, tc.password)
+				if !errors.Is(err, tc.want) {
+					t.Errorf("got %v; want %v", err, tc.want)
 				}
 				if err != nil && !errors.Is(err, ErrLogin) {
 					t.Errorf("%v is not ErrLogin", err)
@@ -114,7 +121,7 @@ func TestHashFormatsOfCryptAreTaken(t *testing.T) {
 	} {
 		u := alice(t)
 		u.PasswordHash = h
-		if _, err := directory(t, config.Sessions{}, u).CheckPassword(attempt(), "right"); err != nil {
+		if err := checkPassword(directory(t, config.Sessions{}, u), attempt(), "right"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -125,7 +132,7 @@ func TestAnUnknownUserCostsAHash(t *testing.T) {
 	if got, want := d.decoy("nobody"), d.find("alice").config.PasswordHash; got != want {
 		t.Errorf("the decoy is %q, want one of the users' hashes, which alone costs as much as theirs", got)
 	}
-	if _, err := d.CheckPassword(attempt(func(a *Attempt) { a.User = "nobody" }), "right"); !errors.Is(err, ErrUnknown) {
+	if err := checkPassword(d, attempt(func(a *Attempt) { a.User = "nobody" }), "right"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("got %v for the password of the decoy, want ErrUnknown", err)
 	}
 	if d.hashes.verified.Len() != 0 {
@@ -134,7 +141,7 @@ func TestAnUnknownUserCostsAHash(t *testing.T) {
 }
 
 func TestADirectoryWithoutHashesHasADecoy(t *testing.T) {
-	digest, err := decoder.Decode(NewDirectory().decoy("nobody"))
+	digest, err := decoder.Decode(NewDirectory(0).decoy("nobody"))
 	if err != nil {
 		t.Fatalf("the decoy is no hash, so an unknown user is told at once: %v", err)
 	}
@@ -152,7 +159,7 @@ func TestLoginsRunSideBySide(t *testing.T) {
 	var all sync.WaitGroup
 	for _, d := range dirs {
 		all.Go(func() {
-			if _, err := d.CheckPassword(attempt(), "right"); err != nil {
+			if err := checkPassword(d, attempt(), "right"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -163,30 +170,30 @@ func TestLoginsRunSideBySide(t *testing.T) {
 func TestAChangedPasswordIsNotTakenFromTheCache(t *testing.T) {
 	u := alice(t)
 	d := directory(t, config.Sessions{}, u)
-	if _, err := d.CheckPassword(attempt(), "right"); err != nil {
+	if err := checkPassword(d, attempt(), "right"); err != nil {
 		t.Fatal(err)
 	}
 	u.PasswordHash = hash(t, "new")
 	if err := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.CheckPassword(attempt(), "right"); !errors.Is(err, ErrPassword) {
+	if err := checkPassword(d, attempt(), "right"); !errors.Is(err, ErrPassword) {
 		t.Errorf("the old password: got %v, want ErrPassword", err)
 	}
-	if _, err := d.CheckPassword(attempt(), "new"); err != nil {
+	if err := checkPassword(d, attempt(), "new"); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 }
 
 func TestKeys(t *testing.T) {
 	d := directory(t, config.Sessions{Ban: config.Ban{Failures: 1}}, alice(t))
-	if _, err := d.CheckKey(attempt(), blob(t, otherKey)); !errors.Is(err, ErrKey) {
+	if _, err := d.Check(t.Context(), attempt(), Key(blob(t, otherKey))); !errors.Is(err, ErrKey) {
 		t.Errorf("another key: got %v, want ErrKey", err)
 	}
-	if _, err := d.CheckKey(attempt(), blob(t, aliceKey)); err != nil {
+	if _, err := d.Check(t.Context(), attempt(), Key(blob(t, aliceKey))); err != nil {
 		t.Errorf("the user's key: %v; a key that was refused before must not count as a failure", err)
 	}
-	if _, err := d.CheckKey(attempt(func(a *Attempt) { a.User = "bob" }), blob(t, aliceKey)); !errors.Is(err, ErrUnknown) {
+	if _, err := d.Check(t.Context(), attempt(func(a *Attempt) { a.User = "bob" }), Key(blob(t, aliceKey))); !errors.Is(err, ErrUnknown) {
 		t.Errorf("somebody unknown: got %v, want ErrUnknown", err)
 	}
 }
@@ -195,12 +202,12 @@ func TestWhatIsUnusableIsSaidWithoutShowingIt(t *testing.T) {
 	u := alice(t)
 	u.AuthorizedKeys = []string{"not-a-key SECRET", aliceKey}
 	u.PasswordHash = "SECRET"
-	d := NewDirectory()
+	d := NewDirectory(0)
 	err := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{})
 	if err == nil || !strings.Contains(err.Error(), `user "alice": authorizedKeys[0] is no public key`) || strings.Contains(err.Error(), "SECRET") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := d.CheckKey(attempt(), blob(t, aliceKey)); err != nil {
+	if _, err := d.Check(t.Context(), attempt(), Key(blob(t, aliceKey))); err != nil {
 		t.Errorf("the key that is one: %v", err)
 	}
 }
@@ -209,24 +216,24 @@ func TestAnAddressIsBannedAfterFailuresAndForgiven(t *testing.T) {
 	d := directory(t, config.Sessions{Ban: config.Ban{Failures: 3, Window: config.Duration(time.Minute), Duration: config.Duration(time.Hour)}}, alice(t))
 	now := time.Now()
 	d.bans.now = func() time.Time { return now }
-	fail := func() { d.CheckPassword(attempt(), "wrong") }
+	fail := func() { checkPassword(d, attempt(), "wrong") }
 	fail()
 	fail()
 	now = now.Add(time.Minute) // a new window
 	fail()
 	fail()
-	if _, err := d.CheckPassword(attempt(), "right"); err != nil {
+	if err := checkPassword(d, attempt(), "right"); err != nil {
 		t.Fatalf("banned after two failures in a window: %v", err)
 	}
 	fail()
-	if _, err := d.CheckPassword(attempt(), "right"); !errors.Is(err, ErrBanned) {
+	if err := checkPassword(d, attempt(), "right"); !errors.Is(err, ErrBanned) {
 		t.Fatalf("got %v after three failures, want ErrBanned", err)
 	}
-	if _, err := d.CheckPassword(attempt(func(a *Attempt) { a.Remote = netip.MustParseAddr("203.0.113.11") }), "right"); err != nil {
+	if err := checkPassword(d, attempt(func(a *Attempt) { a.Remote = netip.MustParseAddr("203.0.113.11") }), "right"); err != nil {
 		t.Errorf("another address: %v", err)
 	}
 	now = now.Add(time.Hour)
-	if _, err := d.CheckPassword(attempt(), "right"); err != nil {
+	if err := checkPassword(d, attempt(), "right"); err != nil {
 		t.Errorf("after the ban: %v", err)
 	}
 }
@@ -240,28 +247,26 @@ func TestIPv6IsBannedByItsNetwork(t *testing.T) {
 }
 
 func TestSessionsOfAUserAreLimited(t *testing.T) {
-	u := alice(t)
-	d := directory(t, config.Sessions{MaxPerUser: 2}, u)
-	user, err := d.CheckPassword(attempt(), "right")
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := d.Start(user, attempt())
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := directory(t, config.Sessions{MaxPerUser: 2}, alice(t))
 	ftp := attempt(func(a *Attempt) { a.Protocol = config.ProtocolFTP })
-	if _, err := d.Start(user, ftp); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Start(user, ftp); !errors.Is(err, ErrTooMany) {
+	first := begin(t, d, attempt(), Password("right"))
+	begin(t, d, ftp, Password("right"))
+	if _, err := d.Begin(t.Context(), ftp, Password("right")); !errors.Is(err, ErrTooMany) {
 		t.Errorf("got %v, want ErrTooMany: sessions count over all protocols", err)
 	}
 	first.End()
 	first.End()
-	if _, err := d.Start(user, ftp); err != nil {
-		t.Errorf("after one has ended: %v", err)
+	begin(t, d, ftp, Password("right"))
+}
+
+// begin begins a session.
+func begin(t *testing.T, d *Directory, a Attempt, p Proof) *Session {
+	t.Helper()
+	s, err := d.Begin(t.Context(), a, p)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return s
 }
 
 func TestSessionsEndWithTheirUser(t *testing.T) {
@@ -275,25 +280,21 @@ func TestSessionsEndWithTheirUser(t *testing.T) {
 		"a user who loses the protocol":  {func(u *config.Users) { u.Users[0].Protocols = []string{config.ProtocolFTP} }, true},
 		"a user with another home":       {func(u *config.Users) { u.Users[0].Home = "elsewhere" }, true},
 		"a user with other permissions":  {func(u *config.Users) { u.Users[0].Access = config.AccessReadOnly }, false},
-		"a user with a new password":     {func(u *config.Users) { u.Users[0].PasswordHash = "" }, false},
+		"a user with another password":   {func(u *config.Users) { u.Users[0].PasswordHash = "" }, true},
+		"a user with other keys":         {func(u *config.Users) { u.Users[0].AuthorizedKeys = nil }, false},
+		"a user who needs a key as well": {func(u *config.Users) { u.Users[0].RequireAll = true }, true},
+		"a user from elsewhere":          {func(u *config.Users) { u.Users[0].AllowedSources = prefixes("10.0.0.0/8") }, true},
 		"a user who is none the worse":   {func(*config.Users) {}, false},
 		"a user who expires in a moment": {func(u *config.Users) { soon := time.Now().Add(20 * time.Millisecond); u.Users[0].ExpiresAt = &soon }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			users := &config.Users{Users: []config.User{alice(t)}}
-			d := NewDirectory()
+			d := NewDirectory(0)
 			if err := d.Set(users, config.Sessions{}); err != nil {
 				t.Fatal(err)
 			}
-			user, err := d.CheckPassword(attempt(), "right")
-			if err != nil {
-				t.Fatal(err)
-			}
-			s, err := d.Start(user, attempt())
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := begin(t, d, attempt(), Password("right"))
 			defer s.End()
 			tc.change(users)
 			if err := d.Set(users, config.Sessions{}); err != nil {
@@ -314,4 +315,11 @@ func TestSessionsEndWithTheirUser(t *testing.T) {
 			}
 		})
 	}
+}
+
+func prefixes(networks ...string) (out []netip.Prefix) {
+	for _, n := range networks {
+		out = append(out, netip.MustParsePrefix(n))
+	}
+	return out
 }

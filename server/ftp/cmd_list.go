@@ -3,7 +3,6 @@ package ftp
 import (
 	"errors"
 	"io/fs"
-	"path"
 	"strings"
 	"time"
 )
@@ -56,8 +55,8 @@ func (c *Conn) list(verb, arg string, format entryFormat) error {
 		if arg != "" && !strings.HasSuffix(arg, "/") {
 			w.prefix += "/"
 		}
-		if w.pattern != "" {
-			w.prefix = arg[:strings.LastIndexByte(arg, '/')+1]
+		if w.patterns != nil {
+			w.prefix = withoutParts(arg, len(w.patterns))
 		}
 	}
 	return c.startListing(verb, w)
@@ -82,16 +81,16 @@ type walk struct {
 	name      string // as asked for, of a file
 	path      string // absolute
 	info      fs.FileInfo
-	dir       string // absolute; "" if a file is listed
-	prefix    string // of the names shown
-	pattern   string // that names have to match, if not empty
+	dir       string   // absolute; "" if a file is listed
+	prefix    string   // of the names shown
+	patterns  []string // that the parts of names below dir have to match, if there are any
 	recursive bool
 	format    entryFormat
 }
 
-// findListed finds out what arg means. If there is nothing of that name and its
-// last part is a pattern, that is expanded: clients leave it to the server
-// when they are told "mget *.txt".
+// findListed finds out what arg means. If there is nothing of that name and it has a
+// pattern in it, that is expanded: clients leave it to the server when they are told
+// "mget *.txt".
 func (c *Conn) findListed(arg string) (*walk, error) {
 	name, err := c.resolve(arg)
 	if err != nil {
@@ -99,11 +98,9 @@ func (c *Conn) findListed(arg string) (*walk, error) {
 	}
 	info, err := c.state.session.Stat(c.ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		dir, pattern := path.Split(name)
-		if _, bad := path.Match(pattern, ""); bad == nil && strings.ContainsAny(pattern, "*?[") {
-			dir = path.Clean(dir)
+		if dir, patterns := splitPatterns(name); patterns != nil {
 			if parent, perr := c.state.session.Stat(c.ctx, dir); perr == nil && parent.IsDir() {
-				return &walk{path: name, dir: dir, pattern: pattern}, nil
+				return &walk{path: name, dir: dir, patterns: patterns}, nil
 			}
 		}
 	}

@@ -10,7 +10,7 @@ var _ = register(map[string]*command{
 	"USER": {(*Conn).cmdUser, noLogin | needArg | needsTLS, "name"},
 	"PASS": {(*Conn).cmdPass, noLogin | needsTLS, "password"},
 	"ACCT": {(*Conn).cmdAcct, noLogin, "account"},
-	"REIN": {(*Conn).cmdRein, noLogin, ""},
+	"REIN": {(*Conn).cmdRein, noLogin | anyTime, ""},
 	"QUIT": {(*Conn).cmdQuit, noLogin | anyTime, ""},
 })
 
@@ -112,9 +112,10 @@ func (c *Conn) cmdAcct(string) error {
 	return c.reply(202, "No account is needed")
 }
 
-// cmdRein starts over, with TLS where it is in use: taking that away would be
-// a downgrade.
+// cmdRein starts over when a running transfer has finished (RFC 959 section 4.1.1),
+// with TLS where it is in use: taking that away would be a downgrade.
 func (c *Conn) cmdRein(string) error {
+	c.awaitEnd()
 	c.logout()
 	c.resetParameters()
 	return c.reply(220, c.greeting())

@@ -133,7 +133,7 @@ func appendType(b []byte, info fs.FileInfo) []byte {
 		return append(b, "file"...)
 	case mode&fs.ModeSymlink != 0:
 		b = append(b, "OS.unix=slink:"...)
-		if l, ok := info.(Linked); ok && !strings.ContainsAny(l.LinkTarget(), ";\r\n\x00") {
+		if l, ok := info.(Linked); ok && !strings.ContainsAny(l.LinkTarget(), ";"+unspeakable) {
 			b = append(b, l.LinkTarget()...)
 		}
 		return b

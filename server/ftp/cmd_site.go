@@ -95,7 +95,7 @@ func (c *Conn) siteSymlink(arg string) error {
 	if words, quoted := splitQuoted(target + " " + arg); quoted && len(words) == 2 {
 		target, arg = words[0], words[1]
 	}
-	if !ok || target == "" || arg == "" || strings.ContainsAny(target, "\r\n\x00") {
+	if !ok || target == "" || arg == "" || strings.ContainsAny(target, unspeakable) {
 		return errSyntax
 	}
 	name, err := c.resolve(arg)

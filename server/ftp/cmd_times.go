@@ -37,6 +37,32 @@ func parseTime(s string) (time.Time, error) {
 	return t, nil
 }
 
+// parseZonedTime parses what old clients send with MDTM: a time that may lack its
+// seconds, and may be that of a zone so many minutes east of UTC, or so many hours and
+// minutes if these are four digits.
+func parseZonedTime(s string) (time.Time, error) {
+	at := strings.LastIndexAny(s, "+-")
+	if at < 0 {
+		return parseShortTime(s)
+	}
+	t, err := parseShortTime(s[:at])
+	east, nerr := strconv.ParseUint(s[at+1:], 10, 16)
+	if err != nil || nerr != nil {
+		return time.Time{}, errSyntax
+	}
+	minutes := time.Duration(east)
+	if len(s)-at-1 == 4 {
+		minutes = minutes/100*60 + minutes%100
+	}
+	if minutes > 24*60 {
+		return time.Time{}, errSyntax
+	}
+	if s[at] == '-' {
+		minutes = -minutes
+	}
+	return t.Add(-minutes * time.Minute), nil
+}
+
 // cmdSize tells how many bytes RETR would send, which for a file that has to be
 // translated could be found out by reading it only.
 func (c *Conn) cmdSize(arg string) error {
@@ -73,7 +99,7 @@ func (c *Conn) cmdMdtm(arg string) error {
 	info, err := c.state.session.Stat(c.ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if value, file, ok := strings.Cut(arg, " "); ok {
-			if t, terr := parseTime(value); terr == nil {
+			if t, terr := parseZonedTime(value); terr == nil {
 				return c.setModTime(t, file, 253)
 			}
 		}

@@ -46,6 +46,9 @@ func (c *Conn) handle(line string) {
 	cmd := commands[verb]
 	c.noteCommand(verb, cmd)
 	c.state.code = 0
+	if verb != "RNTO" && verb != "NOOP" {
+		c.state.renameFrom = "" // RFC 959 section 4.1.3: RNTO comes at once
+	}
 	err := c.run(verb, cmd, arg)
 	if err != nil {
 		c.fail(verb, err)

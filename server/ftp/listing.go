@@ -47,7 +47,7 @@ func appendListEntry(b []byte, name string, info fs.FileInfo, now time.Time) []b
 // appendName appends a file name such that it stays on its line, whatever the
 // file system holds.
 func appendName(b []byte, name string) []byte {
-	if !strings.ContainsAny(name, "\r\n\x00") {
+	if !strings.ContainsAny(name, unspeakable) {
 		return append(b, name...)
 	}
 	for i := range len(name) {

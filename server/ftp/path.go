@@ -13,8 +13,11 @@ func (c *Conn) resolve(arg string) (string, error) {
 	return resolvePath(c.state.dir, arg)
 }
 
+// unspeakable are the bytes of names that the protocol cannot carry.
+const unspeakable = "\x00\r\n"
+
 func resolvePath(dir, arg string) (string, error) {
-	if strings.ContainsAny(arg, "\x00\r\n") {
+	if strings.ContainsAny(arg, unspeakable) {
 		return "", errBadName
 	}
 	if !strings.HasPrefix(arg, "/") {

@@ -194,7 +194,7 @@ func (c *Conn) startWork(j *job, f func(*job) (*Error, error)) error {
 		}
 		var known bool
 		if reply, known = replyTo(j.err(err)); !known {
-			c.server.logger().Error("command failed", "command", j.verb, "user", c.User(), "session", c.id, "error", err)
+			c.unforeseen("command failed", j.verb, err)
 		}
 		return reply
 	})

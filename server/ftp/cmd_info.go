@@ -173,7 +173,7 @@ func (c *Conn) statName(arg string) error {
 	if err := c.writeListing(c.ctx, c.state.session, w, l); err != nil {
 		// Too late for another code: the reply has begun.
 		if _, known := replyTo(err); !known {
-			c.server.logger().Error("listing failed", "user", c.User(), "session", c.id, "error", err)
+			c.unforeseen("listing failed", "STAT", err)
 		}
 		l.buf.b = append(l.buf.b, " The listing is incomplete\r\n"...)
 	}

@@ -107,7 +107,7 @@ func (c *Conn) garbage(e *Error) error {
 func (c *Conn) fail(verb string, err error) {
 	reply, known := replyTo(err)
 	if !known {
-		c.server.logger().Error("command failed", "command", verb, "user", c.User(), "session", c.id, "error", err)
+		c.unforeseen("command failed", verb, err)
 	}
 	c.reply(reply.Code, reply.Text)
 	if reply.Code == 421 {
@@ -117,6 +117,21 @@ func (c *Conn) fail(verb string, err error) {
 		}
 		c.state.end(reason)
 	}
+}
+
+// unforeseen logs an error that nobody foresaw. A client may be able to have the same
+// again and again, so of each connection only some are logged.
+func (c *Conn) unforeseen(what, verb string, err error) {
+	const enough = 10
+	n := c.unforeseens.Add(1)
+	if n > enough {
+		return
+	}
+	args := []any{"command", verb, "user", c.User(), "session", c.id, "error", err}
+	if n == enough {
+		args = append(args, "note", "further errors of this session are not logged")
+	}
+	c.server.logger().Error(what, args...)
 }
 
 // closeError is a reply after which the connection is closed.

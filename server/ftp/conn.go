@@ -33,6 +33,8 @@ type Conn struct {
 	current atomic.Pointer[job] // the transfer that runs, if any
 	inForce atomic.Pointer[sessionLimits]
 
+	unforeseens atomic.Int32 // how many errors nobody foresaw
+
 	active atomic.Int64 // when something was last done, Unix nanoseconds
 
 	mu sync.Mutex // guards what follows, which others read

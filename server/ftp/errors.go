@@ -43,6 +43,7 @@ var (
 	errLost         = &Error{426, "Control connection lost; transfer aborted"}
 	errPortWait     = &Error{425, "No passive port is free, try again later"}
 	errNoConnection = &Error{425, "No data connection was made"}
+	errNotPossible  = &Error{550, "Not possible with this name"}
 )
 
 // dataError marks a failure of the data connection, as opposed to one of the
@@ -73,7 +74,23 @@ func replyTo(err error) (reply *Error, known bool) {
 			return m.reply, true
 		}
 	}
+	if refusedName(err) {
+		return errNotPossible, true
+	}
 	return &Error{451, "Requested action aborted: local error in processing"}, false
+}
+
+// refusedName reports whether err is the refusal of a name by package os itself, which
+// has no number: of one that leads out of an os.Root, for example. Any client can have
+// as many of these as it likes, and asks again where a reply promises that it helps.
+func refusedName(err error) bool {
+	var number syscall.Errno
+	if errors.As(err, &number) || errors.Is(err, fs.ErrClosed) {
+		return false
+	}
+	var link *os.LinkError
+	var name *fs.PathError
+	return errors.As(err, &link) || errors.As(err, &name) && name.Op != "read" && name.Op != "write"
 }
 
 // errorReplies is searched in order: numbers of Unix come before the classes
@@ -94,6 +111,13 @@ var errorReplies = []struct {
 	{syscall.ELOOP, &Error{550, "Too many levels of symbolic links"}},
 	{syscall.ENAMETOOLONG, errBadName},
 	{syscall.EINVAL, errBadName},
+	{syscall.EILSEQ, errBadName},
+	// What RETR and STOR meet in pipes, sockets and devices.
+	{syscall.ENXIO, errNotPossible},
+	{syscall.ENODEV, errNotPossible},
+	{syscall.ESPIPE, errNotPossible},
+	{syscall.EOVERFLOW, errNotPossible},
+	{syscall.EMLINK, &Error{550, "Too many links"}},
 	{syscall.EBUSY, &Error{450, "File busy"}},
 	{syscall.ETXTBSY, &Error{450, "File busy"}},
 	{fs.ErrNotExist, &Error{550, "No such file or directory"}},

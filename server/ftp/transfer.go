@@ -99,7 +99,7 @@ func (r *running) complete(err error) *Error {
 	if err != nil {
 		var known bool
 		if reply, known = replyTo(err); !known {
-			c.server.logger().Error("transfer failed", "command", r.verb, "user", c.User(), "session", c.id, "error", err)
+			c.unforeseen("transfer failed", r.verb, err)
 		}
 	}
 	r.record.Bytes, r.record.Duration = j.bytes.Load(), time.Since(r.record.Start)

@@ -289,3 +289,32 @@ func TestAStalledTransferIsEnded(t *testing.T) {
 	c.command("RETR big", "150 ...")
 	c.expect("426 Data connection stalled...")
 }
+
+func TestREINLetsATransferFinish(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ts.write("/big", strings.Repeat("x", 8<<20))
+	c := ts.login()
+	conn := c.data(c.epsv())
+	c.command("RETR big", "150 ...")
+	c.send("REIN")
+	time.AfterFunc(1100*time.Millisecond, func() { io.Copy(io.Discard, conn) })
+	c.talk(`
+		< 226 ...
+		< 220 ...
+		> NLST
+		< 530 ...`)
+	c.login().put("STOR f", []byte("data"))
+
+	// An upload is completed too.
+	conn = c.data(c.epsv())
+	c.command("STOR g", "150 ...")
+	io.WriteString(conn, "half and ")
+	c.send("REIN")
+	io.WriteString(conn, "half")
+	conn.Close()
+	c.talk("< 226 ...\n< 220 ...")
+	if got := ts.read("/g"); got != "half and half" {
+		t.Errorf("%q", got)
+	}
+}

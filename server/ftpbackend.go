@@ -44,6 +44,9 @@ func (b *ftpBackend) Login(ctx context.Context, c *ftp.Conn, name, password stri
 	return &ftpSession{FS: tree, session: session}, nil
 }
 
+// SampleSession implements [ftp.SampleBackend].
+func (b *ftpBackend) SampleSession() ftp.Session { return (*ftpSession)(nil) }
+
 // loginFailed keeps the reason for the audit log. For the protocols it is their
 // ErrLoginFailed, and they tell a client no more than that.
 type loginFailed struct{ error }
@@ -145,7 +148,7 @@ func (s *ftpSession) Close() error {
 }
 
 var (
-	_ ftp.Backend        = (*ftpBackend)(nil)
+	_ ftp.SampleBackend  = (*ftpBackend)(nil)
 	_ ftp.Session        = (*ftpSession)(nil)
 	_ ftp.Chmodder       = (*ftpSession)(nil)
 	_ ftp.ModTimeSetter  = (*ftpSession)(nil)

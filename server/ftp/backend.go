@@ -33,6 +33,15 @@ type CertificateBackend interface {
 	LoginCertificate(ctx context.Context, c *Conn, user string) (Session, error)
 }
 
+// A SampleBackend tells before the login what its sessions can do, for clients that
+// ask with FEAT first. Without it, they are told what every session can do.
+type SampleBackend interface {
+	Backend
+	// SampleSession returns a session that has the interfaces which those of users
+	// have. None of its methods is called, so it may be a nil pointer.
+	SampleSession() Session
+}
+
 var (
 	// ErrLoginFailed means that the user does not exist, the password is
 	// wrong, or the user may not log in here: the client is not told which.
@@ -53,7 +62,7 @@ var (
 // errors.ErrUnsupported and the error numbers of Unix. The text of an error is
 // never sent, except that of an *Error.
 //
-// A Session may also implement Chmodder, ModTimeSetter, CreateTimeSetter,
+// FEAT and HELP promise what a session implements. It may also implement Chmodder, ModTimeSetter, CreateTimeSetter,
 // Symlinker, LinkStater, SpaceReporter, FactReporter, StartDirectory, LimitedSession
 // and EndingSession.
 type Session interface {

@@ -25,16 +25,23 @@ func (c *Conn) cmdSyst(string) error { return c.reply(215, "UNIX Type: L8") }
 
 func (c *Conn) cmdNoop(string) error { return c.reply(200, "OK") }
 
+// cmdFeat lists what the session can do (RFC 2389 section 3.2).
 func (c *Conn) cmdFeat(string) error {
+	can := c.capabilities()
 	features := []string{
-		"AVBL", "CLNT", "COMB", "CSID", "DSIZ", "EPRT", "EPSV",
-		"HASH " + hashList(c.state.hash), "HOST", "LANG EN*", "MDTM", "MFCT",
-		"MFF Modify;Create;UNIX.mode;", "MFMT", "MLST " + factList(c.state.facts),
+		"CLNT", "COMB", "CSID", "DSIZ", "EPRT", "EPSV",
+		"HASH " + hashList(c.state.hash), "HOST", "LANG EN*", "MDTM",
+		"MLST " + factList(c.state.facts),
 		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8",
 		"XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512",
 	}
-	if c.listener.Implicit || c.listener.TLS != TLSDisabled {
-		features = append(features, "AUTH TLS", "PBSZ", "PROT")
+	for verb, feature := range map[string]string{
+		"AUTH": "AUTH TLS", "PBSZ": "PBSZ", "PROT": "PROT", "AVBL": "AVBL",
+		"MFMT": "MFMT", "MFCT": "MFCT", "MFF": "MFF " + can.settableFacts(),
+	} {
+		if c.offers(verb, can) {
+			features = append(features, feature)
+		}
 	}
 	if c.server.Deflate {
 		features = append(features, "MODE Z")
@@ -69,23 +76,38 @@ func (c *Conn) optsMode(arg string) error {
 	return c.reply(200, fmt.Sprintf("MODE Z LEVEL set to %d", level))
 }
 
+// cmdHelp lists the verbs that are of use in the session, or tells the arguments of
+// one. What follows a verb is ignored, save for the commands of SITE.
 func (c *Conn) cmdHelp(arg string) error {
-	verb := strings.ToUpper(strings.TrimSpace(arg))
-	if verb == "SITE" {
-		return c.siteHelp("")
-	}
-	if verb != "" {
-		cmd := commands[verb]
-		if cmd == nil {
-			return &Error{502, "Unknown command"}
+	verb, arg, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(arg)), " ")
+	can := c.capabilities()
+	switch cmd := commands[verb]; {
+	case verb == "SITE":
+		return c.siteHelp(arg)
+	case verb == "":
+		text := "Commands:"
+		verbs := slices.DeleteFunc(slices.Sorted(maps.Keys(commands)), func(verb string) bool { return !c.offers(verb, can) })
+		for row := range slices.Chunk(verbs, 8) {
+			text += "\n" + strings.Join(row, " ")
 		}
-		return c.reply(214, strings.TrimSpace("Syntax: "+verb+" "+cmd.help))
+		return c.reply(214, text+"\nEnd")
+	case cmd == nil:
+		return errNoHelp
+	default:
+		return c.replySyntax(verb, cmd.help, can)
 	}
-	text := "Commands:"
-	for row := range slices.Chunk(slices.Sorted(maps.Keys(commands)), 8) {
-		text += "\n" + strings.Join(row, " ")
+}
+
+var errNoHelp = &Error{502, "Unknown command"}
+
+// replySyntax tells the arguments of a verb, and whether it is of no use in the
+// session: the word for that is one that Perl's Net::FTP looks for.
+func (c *Conn) replySyntax(verb, arguments string, can capabilities) error {
+	text := strings.TrimSpace("Syntax: " + verb + " " + arguments)
+	if !c.offers(verb, can) {
+		text += " (unimplemented here)"
 	}
-	return c.reply(214, text+"\nEnd")
+	return c.reply(214, text)
 }
 
 // cmdStat tells the state of the session, and of a running transfer. With a

@@ -2,6 +2,8 @@ package ftp
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,32 +13,55 @@ var _ = register(map[string]*command{
 	"SITE": {(*Conn).cmdSite, needArg, "command"},
 })
 
-var siteCommands = map[string]func(*Conn, string) error{
-	"CHMOD":   (*Conn).siteChmod,
-	"SYMLINK": (*Conn).siteSymlink,
-	"UTIME":   (*Conn).siteUtime,
-	"HELP":    (*Conn).siteHelp,
+// A siteCommand is one of SITE.
+type siteCommand struct {
+	run  func(c *Conn, arg string) error
+	help string // its arguments, for HELP
+}
+
+var siteCommands = map[string]siteCommand{
+	"CHMOD":   {(*Conn).siteChmod, "mode name"},
+	"SYMLINK": {(*Conn).siteSymlink, "target name"},
+	"UTIME":   {(*Conn).siteUtime, "YYYYMMDDhhmm[ss] name"},
 }
 
 func (c *Conn) cmdSite(arg string) error {
 	verb, arg, _ := strings.Cut(arg, " ")
 	verb = strings.ToUpper(verb)
-	run, ok := siteCommands[verb]
+	if verb == "HELP" {
+		return c.siteHelp(arg)
+	}
+	cmd, ok := siteCommands[verb]
 	if !ok {
 		return &Error{504, "Unknown SITE command"}
 	}
-	if arg == "" && verb != "HELP" {
+	if arg == "" {
 		return errSyntax
 	}
-	return run(c, arg)
+	return cmd.run(c, arg)
 }
 
-func (c *Conn) siteHelp(string) error {
-	return c.reply(214, "SITE commands:\n"+
-		"CHMOD mode name\n"+
-		"SYMLINK target name\n"+
-		"UTIME YYYYMMDDhhmm[ss] name\n"+
-		"HELP")
+// siteHelp lists the commands of SITE that are of use in the session, or tells the
+// arguments of one.
+func (c *Conn) siteHelp(arg string) error {
+	can := c.capabilities()
+	verb, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(arg)), " ")
+	switch cmd, ok := siteCommands[verb]; {
+	case verb == "":
+		text := "SITE commands:\n"
+		for _, verb := range slices.Sorted(maps.Keys(siteCommands)) {
+			if c.offers("SITE "+verb, can) {
+				text += verb + " " + siteCommands[verb].help + "\n"
+			}
+		}
+		return c.reply(214, text+"HELP")
+	case verb == "HELP":
+		return c.replySyntax("SITE HELP", "[command]", can)
+	case !ok:
+		return errNoHelp
+	default:
+		return c.replySyntax("SITE "+verb, cmd.help, can)
+	}
 }
 
 func (c *Conn) siteChmod(arg string) error {

@@ -54,3 +54,6 @@ func (b *Backend) Login(_ context.Context, _ *ftp.Conn, name, password string) (
 	}
 	return u.fs.Session(), nil
 }
+
+// SampleSession implements ftp.SampleBackend.
+func (b *Backend) SampleSession() ftp.Session { return session{} }

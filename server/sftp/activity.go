@@ -56,6 +56,18 @@ func (a *activity) begin(hurry bool) bool {
 	return true
 }
 
+// resume is begin for what is being served and was said to be done while it
+// had to wait for the client. It is being served again, even if it has to end.
+func (a *activity) resume(hurry bool) bool {
+	if a.begin(hurry) {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running++
+	return false
+}
+
 func (a *activity) done() {
 	a.touch()
 	a.mu.Lock()

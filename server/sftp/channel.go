@@ -20,10 +20,16 @@ type channel struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 
+	started bool // it has a program; only used by requests
 	finish  sync.Once
 	stderr  sync.Mutex
 	sending atomic.Int64 // since when the client has read nothing of what is sent to it, or 0
+	input   input
 }
+
+// programWait is how long a channel may be open before it is said what for.
+// Tests change it.
+var programWait = 30 * time.Second
 
 // What clients are told that ask for something that is not here.
 const (
@@ -47,15 +53,16 @@ func (c *Conn) openChannel(nc ssh.NewChannel, session Session) {
 	}
 	ch := &channel{conn: c, session: session, ssh: sshChannel}
 	ch.ctx, ch.cancel = context.WithCancel(c.ctx)
+	ch.input.init(sshChannel, &c.wire.inflow)
 	c.mu.Lock()
 	e := c.ending
 	c.channels[ch] = struct{}{}
 	c.mu.Unlock()
 	if e != nil {
-		go ch.end(e)
+		c.work.Go(func() { ch.end(e) })
 	}
-	c.work.Add(1)
-	go ch.requests(reqs)
+	c.work.Go(func() { ch.requests(reqs) })
+	c.work.Go(ch.refuseStderr)
 }
 
 func (c *Conn) openChannels() int {
@@ -67,25 +74,84 @@ func (c *Conn) openChannels() int {
 // requests answers the requests on the channel, of which one starts what it is for.
 func (ch *channel) requests(reqs <-chan *ssh.Request) {
 	c := ch.conn
-	defer c.work.Done()
+	defer c.contain("serving the requests of a channel")
 	defer func() {
 		c.mu.Lock()
 		delete(c.channels, ch)
 		c.mu.Unlock()
 	}()
 	defer ch.cancel()
-	started := false
-	for req := range reqs {
-		run := ch.program(req)
-		if run == nil || started {
-			req.Reply(false, nil)
+	early := ch.input.first.done
+	wait := time.NewTimer(programWait)
+	defer wait.Stop()
+	for {
+		select {
+		case req, ok := <-reqs:
+			if !ok {
+				return
+			}
+			ch.request(req)
 			continue
+		case <-early:
+			early = nil
+			if !ch.input.first.some {
+				continue
+			}
+			// The request that the data is for has come before it.
+			for pending := true; pending; {
+				select {
+				case req, ok := <-reqs:
+					if !ok {
+						return
+					}
+					ch.request(req)
+				default:
+					pending = false
+				}
+			}
+		case <-wait.C:
 		}
-		started = true
-		req.Reply(true, nil)
-		c.work.Go(func() {
-			ch.run(run)
-		})
+		if !ch.started {
+			ch.started = true
+			c.work.Go(ch.over)
+		}
+	}
+}
+
+// request answers one request.
+func (ch *channel) request(req *ssh.Request) {
+	run := ch.program(req)
+	if run == nil || ch.started {
+		req.Reply(false, nil)
+		return
+	}
+	ch.started = true
+	req.Reply(true, nil)
+	ch.conn.work.Go(func() {
+		ch.run(run)
+	})
+}
+
+// over closes a channel that nothing was asked of in time, or to which data
+// came before it was known for what: no client does that, and all of it would
+// have to be kept.
+func (ch *channel) over() {
+	defer ch.conn.contain("closing a channel")
+	ch.close(255)
+	ch.input.discard()
+}
+
+// refuseStderr closes the channel if the client sends something to the stream
+// of errors (RFC 4254 section 5.2), of which there is none in its direction.
+func (ch *channel) refuseStderr() {
+	defer ch.conn.contain("reading from a channel")
+	var b [64]byte
+	for {
+		if n, err := ch.ssh.Stderr().Read(b[:]); err != nil {
+			return
+		} else if n > 0 {
+			ch.close(255)
+		}
 	}
 }
 
@@ -120,6 +186,7 @@ func (ch *channel) program(req *ssh.Request) program {
 // run runs a program and closes the channel.
 func (ch *channel) run(p program) {
 	status := 255
+	defer ch.input.discard()
 	defer func() {
 		if v := recover(); v != nil {
 			ch.conn.log.Error("serving a channel failed", "panic", v, "stack", string(debug.Stack()))
@@ -141,6 +208,7 @@ func (ch *channel) close(status int) {
 
 // end closes the channel because the server ends the connection.
 func (ch *channel) end(e *ending) {
+	defer ch.conn.contain("ending a channel")
 	ch.cancel()
 	if e.text != "" {
 		ch.warn(e.text)
@@ -172,16 +240,12 @@ func (ch *channel) write(b []byte) error {
 	return nil
 }
 
-// stalled returns for how long the client has read nothing of what is sent on
-// one of the channels.
-func (c *Conn) stalled() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var longest time.Duration
-	for ch := range c.channels {
-		if since := ch.sending.Load(); since > 0 {
-			longest = max(longest, time.Duration(sinceEpoch()-since))
-		}
+// stalled returns for how long the client has read nothing of what is sent to
+// it, or not sent what it is to send.
+func (ch *channel) stalled() time.Duration {
+	longest := ch.input.awaited()
+	if since := ch.sending.Load(); since > 0 {
+		longest = max(longest, time.Duration(sinceEpoch()-since))
 	}
 	return longest
 }

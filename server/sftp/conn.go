@@ -25,6 +25,8 @@ type Conn struct {
 	cancel   context.CancelFunc
 	log      *slog.Logger
 	activity activity
+	weight   atomic.Int64 // of what is open
+	account  *account     // of the user; nil before login
 	inForce  atomic.Pointer[sessionLimits]
 	limited  atomic.Pointer[LimitedSession]
 	stats    stats
@@ -105,9 +107,14 @@ func (c *Conn) info() SessionInfo {
 
 func addrPort(addr net.Addr) netip.AddrPort {
 	if tcp, ok := addr.(*net.TCPAddr); ok {
-		ap := tcp.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+		return plain(tcp.AddrPort())
 	}
 	ap, _ := netip.ParseAddrPort(addr.String())
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	return plain(ap)
+}
+
+// plain returns an address as prefixes have it: without a zone, and an IPv4
+// address as one, not as a part of IPv6.
+func plain(ap netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }

@@ -3,6 +3,7 @@ package sftp
 import (
 	"encoding/binary"
 	"io"
+	"runtime/debug"
 	"time"
 )
 
@@ -23,6 +24,7 @@ var (
 	endEvicted     = &ending{"limit", ""}
 	endHandles     = &ending{"limit", "Too many open files"}
 	endUser        = &ending{"ended", "Your account may not be used any more"}
+	endFailed      = &ending{"error", "The server has failed, connect again"}
 	endNotSSH      = &ending{"protocol", "This is an SSH server for SFTP and scp"}
 )
 
@@ -58,6 +60,32 @@ func (c *Conn) end(e *ending) {
 		go ch.end(e)
 	}
 	time.AfterFunc(endGrace, c.wire.Abort)
+}
+
+// abort ends the connection at once, cutting what runs. The client is not told.
+func (c *Conn) abort(e *ending) {
+	c.end(e)
+	c.wire.Abort()
+}
+
+// Abort ends the connection at once and without a word, to make room for others;
+// SessionRecord.Reason is "limit". It waits neither for the client nor for what
+// is being served, and may be called from any goroutine, more than once, and
+// by Hooks.Connect of another connection.
+func (c *Conn) Abort() { c.abort(endEvicted) }
+
+// failed logs a panic, and ends the connection that it happened in.
+func (c *Conn) failed(what string, panicked any) {
+	c.log.Error(what+" failed", "panic", panicked, "stack", string(debug.Stack()))
+	c.end(endFailed)
+}
+
+// contain is deferred by each goroutine of a connection, so that a panic ends
+// that connection, and not the sessions of all.
+func (c *Conn) contain(what string) {
+	if p := recover(); p != nil {
+		c.failed(what, p)
+	}
 }
 
 // whyEnded returns the ending, or nil if the server did not end it.

@@ -113,8 +113,9 @@ func fuzzChannel(t *testing.T, input []byte) (*channel, *pipeChannel) {
 		t.Fatal(err)
 	}
 	pipe := &pipeChannel{Reader: bytes.NewReader(input)}
-	c := &Conn{server: &Server{Limits: Limits{MaxHandles: 10}}, log: noLogger, user: "alice", wire: newWire(nil)}
+	c := &Conn{server: &Server{Limits: Limits{MaxHandles: 100}}, log: noLogger, user: "alice", account: &account{}, wire: newWire(nil)}
 	ch := &channel{conn: c, session: fuzzSession{root}, ssh: pipe}
+	ch.input.init(pipe, &c.wire.inflow)
 	ch.ctx, ch.cancel = context.WithCancel(t.Context())
 	c.ctx, c.cancel = ch.ctx, ch.cancel
 	t.Cleanup(ch.cancel)

@@ -77,20 +77,15 @@ func (t *transfer) end(c *Conn, err error) {
 var errAborted = errors.New("sftp: the client went away before it closed the file")
 
 // reserveHandle makes sure that a client may have one more handle.
-func (s *subsystem) reserveHandle() error {
-	n := s.conn.activity.handles.Add(1)
-	limit := int64(s.conn.limits().MaxHandles)
-	if limit == 0 || n <= limit {
-		return nil
+func (s *subsystem) reserveHandle(weight int) error {
+	err := s.conn.reserve(weight)
+	if err != nil {
+		if s.refused++; s.refused > 1000 {
+			return errTooManyHandles
+		}
 	}
-	s.conn.activity.handles.Add(-1)
-	if s.refused++; s.refused > 1000 {
-		return errTooManyHandles
-	}
-	return Errorf(StatusFailure, "Too many open files: %d is the limit of a connection", limit)
+	return err
 }
-
-func (s *subsystem) releaseHandle() { s.conn.activity.handles.Add(-1) }
 
 // add gives a handle a number, and replies with it.
 func (s *subsystem) add(r *request, h *handle) error {
@@ -141,11 +136,11 @@ func (s *subsystem) open(r *request) error {
 		writes: pflags&openWrite != 0,
 		append: pflags&openAppend != 0,
 	}
-	if err := s.reserveHandle(); err != nil {
+	if err := s.reserveHandle(weightFile); err != nil {
 		return err
 	}
 	if h.file, err = s.openFile(h, pflags, attrs); err != nil {
-		s.releaseHandle()
+		s.conn.release(weightFile)
 		return err
 	}
 	if h.writes {
@@ -209,11 +204,12 @@ func (s *subsystem) close(r *request) error {
 
 // closeHandle closes a file or directory; cause is why the client does not.
 func (s *subsystem) closeHandle(h *handle, cause error) error {
-	s.releaseHandle()
 	if h.dir != nil {
+		defer s.conn.release(weightFolder)
 		h.dir.stop()
 		return nil
 	}
+	defer s.conn.release(weightFile)
 	err := closeFile(h.file, cause)
 	if cause == nil {
 		cause = err

@@ -40,6 +40,7 @@ type fixture struct {
 	key     ssh.Signer // alice's
 	log     *syncBuffer
 	events  *events
+	buffer  int // of the server's sockets, if not the system's
 }
 
 // events are what hooks were told.
@@ -206,6 +207,9 @@ func serve(t *testing.T, change ...func(*fixture)) *fixture {
 		t.Fatal(err)
 	}
 	f.addr = ln.Addr().String()
+	if f.buffer > 0 {
+		ln = smallListener{ln, f.buffer}
+	}
 	served := make(chan error, 1)
 	go func() { served <- f.server.Serve(ln, sftp.ListenerOptions{Name: "sftp"}) }()
 	t.Cleanup(func() {
@@ -223,6 +227,20 @@ func serve(t *testing.T, change ...func(*fixture)) *fixture {
 		}
 	})
 	return f
+}
+
+// A smallListener has sockets that keep little of what clients do not read.
+type smallListener struct {
+	net.Listener
+	buffer int
+}
+
+func (l smallListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		c.(*net.TCPConn).SetWriteBuffer(l.buffer)
+	}
+	return c, err
 }
 
 // dial connects and logs in as alice, with her key unless methods are given.

@@ -22,7 +22,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		defer hurry.Stop()
 	}
 	for _, c := range s.snapshot() {
-		c.drain()
+		go c.drain()
 	}
 	select {
 	case <-empty:
@@ -38,8 +38,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.stopAccepting()
 	for _, c := range s.snapshot() {
-		c.end(endClosed)
-		c.wire.Abort()
+		// Side by side: none has to wait for another.
+		go c.abort(endClosed)
 	}
 	return nil
 }
@@ -79,18 +79,11 @@ func (s *Server) EndSessions(match func(SessionInfo) bool, text string) int {
 	n := 0
 	for _, c := range s.snapshot() {
 		if match(c.info()) {
-			c.end(&ending{"ended", text})
+			go c.end(&ending{"ended", text})
 			n++
 		}
 	}
 	return n
-}
-
-// Abort ends the connection at once and without a word, as for one that has to
-// make room for others. It may be called from any goroutine, and does not wait.
-func (c *Conn) Abort() {
-	c.wire.Conn.Close()
-	c.end(endEvicted)
 }
 
 func (s *Server) snapshot() []*Conn {

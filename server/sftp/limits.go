@@ -14,11 +14,14 @@ type Limits struct {
 	// LoginTimeout is how long a client may take from connecting to being
 	// logged in. Default: 60 s.
 	LoginTimeout time.Duration
-	// IdleTimeout is how long a session may be without a request. Keepalive
-	// requests do not count. Default: 15 min.
-	IdleTimeout time.Duration
-	// StallTimeout ends a session that has not read any of a reply for this
-	// long. Default: 2 min.
+	// IdleTimeout is how long a session may be without a request. What waits
+	// for the client, as scp does for its next file, is idle. Keepalives of
+	// clients do not count unless CountKeepAlives is set. Default: 15 min.
+	IdleTimeout     time.Duration
+	CountKeepAlives bool
+	// StallTimeout ends a session that has not read any of a reply, or not
+	// gone on with what it was sending by scp or with a request that it has
+	// begun, for this long. Default: 2 min.
 	StallTimeout time.Duration
 
 	// MaxLoginAttempts is how many failed attempts to log in end a connection.
@@ -28,8 +31,15 @@ type Limits struct {
 	// or SFTP session of its own. Default: 10.
 	MaxChannels int
 	// MaxHandles bounds the files and directories that a connection has open.
+	// A directory counts as 16 files: what is read of it takes as much memory.
 	// Default: 1024.
 	MaxHandles int
+	// MaxFiles bounds the files and directories that all connections have
+	// open, and MaxUserFiles those of one user. Default: a half and a quarter
+	// of the descriptors that the process may have (RLIMIT_NOFILE), so that
+	// some are left for connections and for whatever else the process does.
+	MaxFiles     int
+	MaxUserFiles int
 
 	// DownloadRate and UploadRate bound each connection, in bytes per second.
 	// Default: no limit.
@@ -48,6 +58,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.MaxLoginAttempts, 6)
 	set(&l.MaxChannels, 10)
 	set(&l.MaxHandles, 1024)
+	set(&l.MaxFiles, maxDescriptors()/2)
+	set(&l.MaxUserFiles, maxDescriptors()/4)
 	set(&l.DownloadRate, 0)
 	set(&l.UploadRate, 0)
 	return l

@@ -50,6 +50,8 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 	if l, ok := session.(LimitedSession); ok {
 		c.limited.Store(&l)
 	}
+	c.account = c.server.enter(conn.User())
+	c.wire.inflow.share(&c.account.parked)
 	c.mu.Lock()
 	c.user, c.session, c.sshConn = conn.User(), session, conn
 	draining := c.drained

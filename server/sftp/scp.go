@@ -50,7 +50,7 @@ var errSCPUsage = &Error{StatusFailure, "usage: scp [-dprv] -t|-f name..."}
 func (ch *channel) scp(args []word) int {
 	s := &scp{
 		ch: ch, conn: ch.conn, ctx: ch.ctx, session: ch.session, log: ch.conn.log.With("user", ch.conn.User()),
-		home: startDirectory(ch.session), in: bufio.NewReaderSize(ch.ssh, maxSCPLine),
+		home: startDirectory(ch.session), in: bufio.NewReaderSize(patient{ch}, maxSCPLine),
 	}
 	sink, source, names, err := s.options(args)
 	switch {
@@ -166,6 +166,19 @@ func (s *scp) readLine() (string, error) {
 	}
 	s.conn.activity.touch()
 	return string(b[:len(b)-1]), nil
+}
+
+// opened notes that a file is open, which the client is in the midst of sending
+// or taking, until closed is called.
+func (s *scp) opened() error {
+	err := s.conn.reserve(weightFile)
+	s.ch.input.within.Store(err == nil)
+	return err
+}
+
+func (s *scp) closed() {
+	s.ch.input.within.Store(false)
+	s.conn.release(weightFile)
 }
 
 // line makes a name fit for a line.

@@ -166,6 +166,10 @@ func (s *scp) receiveDir(name string, h scpHeader, times *scpHeader, depth int) 
 }
 
 func (s *scp) receiveFile(name string, h scpHeader, times *scpHeader) error {
+	if err := s.opened(); err != nil {
+		return s.warn(name, err)
+	}
+	defer s.closed()
 	f, err := s.session.OpenFile(s.ctx, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, h.mode.Perm())
 	if err != nil {
 		return s.warn(name, err)

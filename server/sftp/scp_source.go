@@ -155,6 +155,10 @@ func (s *scp) sendDir(name string, info fs.FileInfo, depth int) error {
 }
 
 func (s *scp) sendFile(name string) error {
+	if err := s.opened(); err != nil {
+		return s.warn(name, err)
+	}
+	defer s.closed()
 	f, err := s.session.OpenFile(s.ctx, name, os.O_RDONLY, 0)
 	if err != nil {
 		return s.warn(name, err)

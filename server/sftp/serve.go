@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -26,6 +25,8 @@ func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer c.cancel()
 	c.log = s.logger().With("remote", c.remote.String())
+	defer c.contain("serving a connection")
+	c.wire.inflow.dry = c.dry
 	c.activity.touch()
 	defer c.wire.Close()
 	if e := s.add(c); e != nil {
@@ -58,8 +59,8 @@ func (s *Server) version() string {
 func (c *Conn) serve() (reason string) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.log.Error("serving a connection failed", "panic", p, "stack", string(debug.Stack()))
-			reason = "error"
+			c.failed("serving a connection", p)
+			reason = endFailed.reason
 		}
 	}()
 	if limit := c.limits().LoginTimeout; limit > 0 {
@@ -78,6 +79,7 @@ func (c *Conn) loginAndServe(loggedIn func() bool) string {
 		return c.reason(err)
 	}
 	defer session.Close()
+	defer c.server.leave(c)
 	defer conn.Close()
 	// Before the session is closed, all that uses it has to be over.
 	defer c.work.Wait()
@@ -86,18 +88,15 @@ func (c *Conn) loginAndServe(loggedIn func() bool) string {
 	if !loggedIn() {
 		return endLogin.reason
 	}
-	go c.announceHostKeys(conn)
 	c.activity.touch()
+	c.work.Go(func() { c.watch(session) })
+	c.work.Go(func() { c.announceHostKeys(conn) })
 	return c.reason(c.dispatch(conn, session, chans, reqs))
 }
 
-// dispatch starts what the client asks for, and ends the connection for the
-// reasons that there are.
+// dispatch starts what the client asks for. It may have to wait for a client
+// that does not read the answers; what ends the connection is done by watch.
 func (c *Conn) dispatch(conn *ssh.ServerConn, session Session, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) error {
-	period := c.watchPeriod()
-	watch := time.NewTimer(period)
-	defer watch.Stop()
-	draining, done := c.draining, session.Done()
 	for {
 		select {
 		case nc, ok := <-chans:
@@ -110,63 +109,12 @@ func (c *Conn) dispatch(conn *ssh.ServerConn, session Session, chans <-chan ssh.
 				return conn.Wait()
 			}
 			c.globalRequest(conn, req)
-		case <-done:
-			c.end(endUser)
-			done = nil
-		case <-draining:
-			draining = nil
-			watch.Reset(0)
-		case <-watch.C:
-			c.watch(draining == nil)
-			period = c.watchPeriod()
-			if draining == nil {
-				period = 50 * time.Millisecond
-			}
-			watch.Reset(period)
 		}
 	}
 }
 
-// watchPeriod is how often the limits of time are looked at.
-func (c *Conn) watchPeriod() time.Duration {
-	l, period := c.limits(), 15*time.Second
-	for _, limit := range []time.Duration{l.IdleTimeout, l.StallTimeout} {
-		if limit > 0 {
-			period = min(period, max(limit/4, 5*time.Millisecond))
-		}
-	}
-	return period
-}
-
-// watch ends the connection if it is idle, stalled or drained.
-func (c *Conn) watch(draining bool) {
-	switch l := c.limits(); {
-	case draining && c.activity.drained(c.server.hurry.Load()):
-		c.end(endDrain)
-	case l.StallTimeout > 0 && c.stalled() > l.StallTimeout:
-		c.end(endStalled)
-		c.wire.Abort()
-	case l.IdleTimeout > 0 && c.activity.idle() > l.IdleTimeout:
-		c.end(endIdle)
-	}
-}
-
-// drain has the connection ended as soon as that cuts nothing.
-func (c *Conn) drain() {
-	c.mu.Lock()
-	loggedIn := c.sshConn != nil
-	first := !c.drained
-	c.drained = true
-	c.mu.Unlock()
-	if first {
-		close(c.draining)
-	}
-	if !loggedIn {
-		c.end(endDrain)
-	}
-}
-
-// globalRequest answers a request that belongs to no channel.
+// globalRequest answers a request that belongs to no channel. That it came is
+// no activity by itself: see Limits.CountKeepAlives.
 func (c *Conn) globalRequest(conn *ssh.ServerConn, req *ssh.Request) {
 	switch req.Type {
 	case "hostkeys-prove-00@openssh.com":

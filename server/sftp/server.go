@@ -54,12 +54,14 @@ type Server struct {
 	NoSCP bool
 
 	limits atomic.Pointer[serverLimits]
-	hurry  atomic.Bool // half of the time to drain is over
+	hurry  atomic.Bool  // half of the time to drain is over
+	files  atomic.Int64 // that are open
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*Conn]struct{}
 	byAddr    map[netip.Addr]int
+	accounts  map[string]*account
 	stopping  bool          // Shutdown or Close was called
 	empty     chan struct{} // closed when stopping and the last Conn is gone
 	nextID    uint64

@@ -78,7 +78,7 @@ func (ch *channel) serveSFTP() int {
 	s := &subsystem{
 		ch: ch, conn: ch.conn, ctx: ch.ctx, session: ch.session, log: ch.conn.log.With("user", ch.conn.User()),
 		home: startDirectory(ch.session), setStat: ch.conn.server.SetStat,
-		in: bufio.NewReader(ch.ssh), handles: map[uint32]*handle{}, prefetches: prefetches(ch.conn.ClientVersion()),
+		in: bufio.NewReader(&ch.input), handles: map[uint32]*handle{}, prefetches: prefetches(ch.conn.ClientVersion()),
 	}
 	s.out.start(ch)
 	err := s.serve()
@@ -161,6 +161,8 @@ func (s *subsystem) readPacket() (b []byte, release func(), err error) {
 	if n < 5 || n > maxPacket {
 		return nil, nil, errPacketLength
 	}
+	s.ch.input.within.Store(true)
+	defer s.ch.input.within.Store(false)
 	release = func() {}
 	if n <= smallPacket {
 		b = s.small[:n]

@@ -105,7 +105,7 @@ func sums(newHash func() hash.Hash) func(*tool, []word) int {
 // sum adds a file, or what the client sends for "-", to h.
 func (t *tool) sum(h hash.Hash, name string) error {
 	if name == "-" {
-		_, err := io.Copy(h, t.ch.ssh)
+		_, err := io.Copy(h, patient{t.ch})
 		return err
 	}
 	abs, err := absolute(t.home, name)

@@ -1,8 +1,11 @@
 package sftp
 
 import (
+	"errors"
 	"net"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,8 +21,12 @@ var wireBuffers = sync.Pool{New: func() any { b := make([]byte, 0, wireQueue+wir
 // for each packet in each direction, and encrypts on the goroutine that makes
 // them; a wire makes fewer and larger ones, and writes while the next packets
 // are being encrypted. It holds no buffer while nothing moves.
+//
+// Its lock is never held while something is written. So whoever ends the
+// connection has not to wait for a client that reads nothing.
 type wire struct {
 	net.Conn
+	inflow inflow
 
 	// Only used by the reader.
 	in     []byte // was read from the network, and not by SSH yet
@@ -27,11 +34,14 @@ type wire struct {
 	eager  bool // the last read was full, so there is more
 	packet bool // the client has sent a packet of SSH
 
+	heard   atomic.Int64 // when something was last read, since epoch
+	writing atomic.Int64 // since when the client has taken nothing of what is written to it, or 0
+
 	mu       sync.Mutex
 	room     sync.Cond
 	skip     int // bytes that SSH writes and that have been sent already
 	out      *[]byte
-	flushing bool
+	flushing bool // somebody writes to the network
 	closed   bool
 	err      error
 }
@@ -39,15 +49,20 @@ type wire struct {
 func newWire(nc net.Conn) *wire {
 	w := &wire{Conn: nc}
 	w.room.L = &w.mu
+	w.inflow.closed = make(chan struct{})
 	return w
 }
 
 func (w *wire) Read(p []byte) (int, error) {
 	if len(w.in) == 0 {
 		w.release()
+		if err := w.inflow.wait(); err != nil {
+			return 0, err
+		}
 		if !w.eager || len(p) >= wireChunk {
 			n, err := w.Conn.Read(p)
 			w.eager = n == len(p) && n >= wireSmall
+			w.received(n)
 			return n, err
 		}
 		w.inBuf = wireBuffers.Get().(*[]byte)
@@ -57,11 +72,17 @@ func (w *wire) Read(p []byte) (int, error) {
 			w.release()
 			return 0, err
 		}
+		w.received(n)
 		w.in = (*w.inBuf)[:n]
 	}
 	n := copy(p, w.in)
 	w.in = w.in[n:]
 	return n, nil
+}
+
+func (w *wire) received(n int) {
+	w.heard.Store(sinceEpoch())
+	w.inflow.add(n)
 }
 
 func (w *wire) release() {
@@ -73,30 +94,38 @@ func (w *wire) release() {
 }
 
 func (w *wire) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	n := len(p)
+	w.mu.Lock()
 	skip := min(w.skip, n)
 	w.skip -= skip
-	if p = p[skip:]; len(p) == 0 {
-		return n, w.err
-	}
-	for w.err == nil && w.out != nil && len(*w.out) >= wireQueue {
+	p = p[skip:]
+	for len(p) > 0 && w.err == nil && !w.closed && w.out != nil && len(*w.out) >= wireQueue {
 		w.room.Wait()
 	}
-	if w.err != nil {
-		return 0, w.err
-	}
-	if w.closed {
-		return 0, net.ErrClosed
-	}
-	if !w.flushing && len(p) < wireSmall {
-		if _, err := w.Conn.Write(p); err != nil {
-			w.fail(err)
-			return 0, err
+	err, alone := w.err, !w.flushing && len(p) < wireSmall
+	switch {
+	case len(p) == 0 || err != nil:
+	case w.closed:
+		err = net.ErrClosed
+	case alone:
+		w.flushing = true
+		w.mu.Unlock()
+		if err = w.send(p); !w.wrote(err) {
+			go w.flush()
 		}
-		return n, nil
+		w.mu.Lock()
+	default:
+		w.queue(p)
 	}
+	w.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// queue has p written by a goroutine of its own. The lock is held.
+func (w *wire) queue(p []byte) {
 	if w.out == nil {
 		w.out = wireBuffers.Get().(*[]byte)
 	}
@@ -105,32 +134,92 @@ func (w *wire) Write(p []byte) (int, error) {
 		w.flushing = true
 		go w.flush()
 	}
-	return n, nil
 }
 
 // flush writes what waits, and ends when nothing does.
 func (w *wire) flush() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for w.out != nil && w.err == nil {
+	for {
+		w.mu.Lock()
 		out := w.out
 		w.out = nil
 		w.room.Broadcast()
 		w.mu.Unlock()
-		_, err := w.Conn.Write(*out)
+		if out == nil {
+			return
+		}
+		err := w.send(*out)
 		*out = (*out)[:0]
 		wireBuffers.Put(out)
-		w.mu.Lock()
-		if err != nil {
-			w.fail(err)
+		if w.wrote(err) {
+			return
 		}
-	}
-	w.flushing = false
-	if w.closed {
-		w.Conn.Close()
 	}
 }
 
+// wrote is called by whoever has written to the network, and reports whether
+// nothing else waits to be written. If so, others may write.
+func (w *wire) wrote(err error) (over bool) {
+	w.mu.Lock()
+	if err != nil {
+		w.fail(err)
+	}
+	over = w.out == nil || w.err != nil
+	closed := w.closed
+	if over {
+		w.flushing = false
+	}
+	w.mu.Unlock()
+	if over && closed {
+		w.Conn.Close()
+	}
+	return over
+}
+
+// send writes b to the network, and notes when the client has taken some of it.
+func (w *wire) send(b []byte) error {
+	w.writing.Store(sinceEpoch())
+	defer w.writing.Store(0)
+	for {
+		n, err := w.Conn.Write(b)
+		if b = b[n:]; n > 0 {
+			w.writing.Store(sinceEpoch())
+		}
+		if len(b) == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !w.resume() {
+			return err
+		}
+	}
+}
+
+// poke interrupts a write for a moment, so that it notes how far it has come.
+func (w *wire) poke() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed && w.writing.Load() > 0 {
+		w.Conn.SetWriteDeadline(time.Unix(1, 0))
+	}
+}
+
+// resume reports whether a write that was interrupted goes on.
+func (w *wire) resume() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.Conn.SetWriteDeadline(time.Time{})
+	}
+	return !w.closed
+}
+
+// stalled returns for how long the client has taken nothing of what is being
+// written, and whether something is.
+func (w *wire) stalled() (time.Duration, bool) {
+	since := w.writing.Load()
+	if since == 0 {
+		return 0, false
+	}
+	return time.Duration(sinceEpoch() - since), true
+}
+
+// fail has all that wait know of an error. The lock is held.
 func (w *wire) fail(err error) {
 	if w.err == nil {
 		w.err = err
@@ -138,19 +227,32 @@ func (w *wire) fail(err error) {
 	w.room.Broadcast()
 }
 
+// close notes that the wire is closed, and returns false if it was. The lock
+// is held.
+func (w *wire) close() bool {
+	if w.closed {
+		return false
+	}
+	w.closed = true
+	close(w.inflow.closed)
+	w.room.Broadcast()
+	return true
+}
+
 // Close ends reading at once, and writing when what waits is written, or a
 // second later.
 func (w *wire) Close() error {
 	w.SetReadDeadline(time.Unix(1, 0))
-	w.SetWriteDeadline(time.Now().Add(time.Second))
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return net.ErrClosed
+	first, flushing := w.close(), w.flushing
+	if first {
+		w.Conn.SetWriteDeadline(time.Now().Add(time.Second))
 	}
-	w.closed = true
-	w.room.Broadcast()
-	if w.flushing {
+	w.mu.Unlock()
+	switch {
+	case !first:
+		return net.ErrClosed
+	case flushing:
 		return nil
 	}
 	return w.Conn.Close()
@@ -158,9 +260,9 @@ func (w *wire) Close() error {
 
 // Abort closes the connection without writing what waits.
 func (w *wire) Abort() {
-	w.mu.Lock()
-	w.fail(net.ErrClosed)
-	w.closed = true
-	w.mu.Unlock()
 	w.Conn.Close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fail(net.ErrClosed)
+	w.close()
 }

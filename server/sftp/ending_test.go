@@ -1,0 +1,231 @@
+package sftp_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/sftp"
+)
+
+// A deafConn reads nothing any more once stop was called.
+type deafConn struct {
+	*net.TCPConn
+	once sync.Once
+	deaf chan struct{}
+	gone chan struct{}
+}
+
+func (d *deafConn) Read(p []byte) (int, error) {
+	n, err := d.TCPConn.Read(p)
+	select {
+	case <-d.deaf:
+		<-d.gone
+		return 0, net.ErrClosed
+	default:
+		return n, err
+	}
+}
+
+func (d *deafConn) stop() { close(d.deaf) }
+
+func (d *deafConn) Close() error {
+	d.once.Do(func() { close(d.gone) })
+	return d.TCPConn.Close()
+}
+
+// deaf logs in as alice, with a client that can be told to read nothing any more.
+func (f *fixture) deaf() (*deafConn, *ssh.Client) {
+	f.t.Helper()
+	conn, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	conn.(*net.TCPConn).SetReadBuffer(16 << 10)
+	d := &deafConn{TCPConn: conn.(*net.TCPConn), deaf: make(chan struct{}), gone: make(chan struct{})}
+	c, chans, reqs, err := ssh.NewClientConn(d, f.addr, &ssh.ClientConfig{
+		User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(f.key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { d.Close() })
+	return d, ssh.NewClient(c, chans, reqs)
+}
+
+// What a client may send without reading the answers.
+var unread = map[string]func(f *fixture, client *ssh.Client, deaf func()){
+	"channels that are refused": func(_ *fixture, client *ssh.Client, deaf func()) {
+		deaf()
+		for range 10_000 {
+			go client.OpenChannel("x", nil)
+		}
+	},
+	"channels that are opened": func(_ *fixture, client *ssh.Client, deaf func()) {
+		deaf()
+		for range 10_000 {
+			go client.OpenChannel("session", nil)
+		}
+	},
+	"small reads on several channels": func(f *fixture, client *ssh.Client, deaf func()) {
+		var rs []*raw
+		var hs []string
+		for range 8 {
+			r := f.rawSession(client)
+			rs, hs = append(rs, r), append(hs, r.open("/f", openRead))
+		}
+		deaf()
+		for n, r := range rs {
+			go func() {
+				for i := range uint32(20_000) {
+					if _, err := r.channel.Write(packet(fxpRead, i, hs[n], uint64(0), uint32(3000))); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	},
+}
+
+func TestAClientThatReadsNoAnswerIsEndedInTime(t *testing.T) {
+	t.Parallel()
+	const limit = 300 * time.Millisecond
+	for reason, how := range map[string]struct {
+		limits sftp.Limits
+		end    func(f *fixture)
+	}{
+		"stalled": {limits: sftp.Limits{StallTimeout: limit}},
+		"ended":   {end: func(f *fixture) { f.backend.SetUser("alice", nil) }},
+		"drain": {end: func(f *fixture) {
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
+			defer cancel()
+			began := time.Now()
+			if err := f.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				f.t.Error(err)
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				f.t.Errorf("Shutdown took %v", took)
+			}
+		}},
+		"closed": {end: func(f *fixture) {
+			began := time.Now()
+			f.server.Close()
+			if took := time.Since(began); took > time.Second {
+				f.t.Errorf("Close took %v", took)
+			}
+		}},
+	} {
+		for what, flood := range unread {
+			t.Run(reason+", "+what, func(t *testing.T) {
+				t.Parallel()
+				f := serve(t, func(f *fixture) { f.server.Limits, f.buffer = how.limits, 16<<10 })
+				f.put("f", random(3000))
+				d, client := f.deaf()
+				flood(f, client, d.stop)
+				if how.end != nil {
+					f.blocked()
+					how.end(f)
+				}
+				s := f.events.session(t)
+				if s.Reason != reason && (reason != "closed" || s.Reason != "drain") {
+					t.Errorf("ended as %q", s.Reason)
+				}
+			})
+		}
+	}
+}
+
+// blocked waits until the server can send nothing more to its only client.
+func (f *fixture) blocked() {
+	f.t.Helper()
+	eventually(f.t, "the client to be sent what it does not read", func() bool { return f.server.Unsent() > 50*time.Millisecond })
+}
+
+func TestAnIdleClientThatReadsNoAnswerIsIdle(t *testing.T) {
+	t.Parallel()
+	f := serve(t, func(f *fixture) {
+		f.server.Limits, f.buffer = sftp.Limits{IdleTimeout: 300 * time.Millisecond, StallTimeout: -1}, 16<<10
+	})
+	d, client := f.deaf()
+	unread["channels that are refused"](f, client, d.stop)
+	if s := f.events.session(t); s.Reason != "idle" {
+		t.Errorf("ended as %q", s.Reason)
+	}
+}
+
+func TestAClientThatReadsSlowlyIsNotStalled(t *testing.T) {
+	t.Parallel()
+	f := serve(t, func(f *fixture) {
+		f.server.Limits, f.buffer = sftp.Limits{StallTimeout: 500 * time.Millisecond}, 64<<10
+	})
+	content := random(3 << 20)
+	f.put("f", content)
+	conn, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+	c, chans, reqs, err := ssh.NewClientConn(&slowConn{Conn: conn}, f.addr, &ssh.ClientConfig{
+		User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(f.key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := ssh.NewClient(c, chans, reqs)
+	defer client.Close()
+	r := f.rawSession(client)
+	h := r.open("/f", openRead)
+	for i := range uint32(12) {
+		r.ask(fxpRead, h, uint64(i)*(255<<10), uint32(255<<10))
+	}
+	for range 12 {
+		if kind, _ := r.receive(); kind != fxpData {
+			t.Fatalf("no data but %d", kind)
+		}
+	}
+	if n := len(f.server.Sessions()); n != 1 {
+		t.Errorf("%d sessions are left", n)
+	}
+}
+
+// A slowConn takes some two seconds for what the test above reads.
+type slowConn struct{ net.Conn }
+
+func (s *slowConn) Read(p []byte) (int, error) {
+	time.Sleep(2 * time.Millisecond)
+	return s.Conn.Read(p[:min(len(p), 4<<10)])
+}
+
+func TestAConnectionIsEvictedFromAnyGoroutine(t *testing.T) {
+	t.Parallel()
+	var first *sftp.Conn
+	var once sync.Once
+	f := serve(t, func(f *fixture) {
+		f.server.Hooks.Connect = func(c *sftp.Conn) error {
+			once.Do(func() { first = c })
+			if c != first {
+				first.Abort()
+			}
+			return nil
+		}
+	})
+	silent, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	silent.SetDeadline(time.Now().Add(deadline))
+	if _, err := silent.Read(make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	f.ssh()
+	if s := f.events.session(t); s.Reason != "limit" {
+		t.Errorf("ended as %q", s.Reason)
+	}
+	first.Abort()
+}

@@ -1,0 +1,15 @@
+package sftp
+
+import "time"
+
+// Unsent returns for how long no client has taken anything of what is sent.
+func (s *Server) Unsent() time.Duration {
+	for _, c := range s.snapshot() {
+		if d, ok := c.wire.stalled(); ok {
+			return d
+		}
+	}
+	return 0
+}
+
+func init() { programWait = 3 * time.Second }

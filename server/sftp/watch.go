@@ -1,0 +1,100 @@
+package sftp
+
+import "time"
+
+// watch ends the connection for the reasons that there are, on a goroutine of
+// its own. It never writes to the client, and waits for no lock that is held
+// while somebody does: so no client can keep it from that.
+func (c *Conn) watch(session Session) {
+	defer c.contain("watching a connection")
+	timer := time.NewTimer(c.watchPeriod())
+	defer timer.Stop()
+	draining, done := c.draining, session.Done()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-done:
+			c.end(endUser)
+			return
+		case <-draining:
+			draining = nil
+			c.look(true)
+		case <-timer.C:
+			c.look(draining == nil)
+		}
+		period := c.watchPeriod()
+		if draining == nil {
+			period = min(period, 50*time.Millisecond)
+		}
+		timer.Reset(period)
+	}
+}
+
+// watchPeriod is how often the limits of time are looked at.
+func (c *Conn) watchPeriod() time.Duration {
+	l, period := c.limits(), 15*time.Second
+	for _, limit := range []time.Duration{l.IdleTimeout, l.StallTimeout} {
+		if limit > 0 {
+			period = min(period, max(limit/4, 5*time.Millisecond))
+		}
+	}
+	return period
+}
+
+// look ends the connection if it is idle, stalled or drained.
+func (c *Conn) look(draining bool) {
+	c.wire.poke()
+	switch l := c.limits(); {
+	case draining && c.activity.drained(c.server.hurry.Load()):
+		c.end(endDrain)
+	case l.StallTimeout > 0 && c.stalled() > l.StallTimeout:
+		c.end(endStalled)
+		c.wire.Abort()
+	case l.IdleTimeout > 0 && c.idle(l.CountKeepAlives) > l.IdleTimeout:
+		c.end(endIdle)
+	}
+}
+
+// idle returns for how long the client has asked for nothing. With keepAlives,
+// all that it sends counts: the request that OpenSSH sends for this
+// (keepalive@openssh.com), those of others, and SSH_MSG_IGNORE, as of PuTTY.
+func (c *Conn) idle(keepAlives bool) time.Duration {
+	idle := c.activity.idle()
+	if keepAlives {
+		idle = min(idle, time.Duration(sinceEpoch()-c.wire.heard.Load()))
+	}
+	return idle
+}
+
+// stalled returns for how long the client has taken nothing of what is sent to
+// it, or sent nothing of what it has begun to send.
+func (c *Conn) stalled() time.Duration {
+	// While the network is slow, channels wait for it, and that is no stall.
+	wire, writes := c.wire.stalled()
+	if writes {
+		return wire
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var longest time.Duration
+	for ch := range c.channels {
+		longest = max(longest, ch.stalled())
+	}
+	return longest
+}
+
+// drain has the connection ended as soon as that cuts nothing.
+func (c *Conn) drain() {
+	c.mu.Lock()
+	loggedIn := c.sshConn != nil
+	first := !c.drained
+	c.drained = true
+	c.mu.Unlock()
+	if first {
+		close(c.draining)
+	}
+	if !loggedIn {
+		c.end(endDrain)
+	}
+}

@@ -115,8 +115,8 @@ func (c *Conn) replySyntax(verb, arguments string, can capabilities) error {
 // a transfer runs.
 func (c *Conn) cmdStat(arg string) error {
 	if arg != "" {
-		if !c.awaitJob() {
-			return errTransferring
+		if err := c.awaitJob(); err != nil {
+			return err
 		}
 		return c.statName(arg)
 	}

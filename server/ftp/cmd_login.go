@@ -45,7 +45,8 @@ func (c *Conn) loggedIn(session Session, err error, method string, code int) err
 		err = c.begin(session, user)
 	}
 	if hook := c.server.Hooks.Login; hook != nil {
-		hook(c, LoginRecord{User: user, Method: method, Err: err})
+		record := LoginRecord{User: user, Method: method, Err: err}
+		c.guard("hook Login", func() { hook(c, record) })
 	}
 	if err == nil {
 		return c.reply(code, "Logged in")
@@ -73,6 +74,7 @@ func (c *Conn) begin(session Session, user string) error {
 		return c.close(&Error{421, "Too many sessions of this user"}, "limit")
 	}
 	c.state.session, c.state.dir = session, "/"
+	c.loginSince.Store(0)
 	c.endWith(session)
 	if start, ok := session.(StartDirectory); ok {
 		if dir, err := resolvePath("/", start.StartDirectory()); err == nil {
@@ -94,11 +96,14 @@ func (c *Conn) logout() {
 		return
 	}
 	c.state.logout() // whoever ends the session from here on means no other one
-	if err := c.state.session.Close(); err != nil {
-		c.server.logger().Error("closing a session failed", "user", c.User(), "session", c.id, "error", err)
-	}
+	session := c.state.session
 	c.state.session = nil
-	c.state.loginBy = time.Now()
+	c.guard("closing a session", func() {
+		if err := session.Close(); err != nil {
+			c.server.logger().Error("closing a session failed", "user", c.User(), "session", c.id, "error", err)
+		}
+	})
+	c.loginSince.Store(time.Now().UnixNano())
 	c.state.beforeLogin = 0
 	c.mu.Lock()
 	user := c.user

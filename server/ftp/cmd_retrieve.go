@@ -79,12 +79,10 @@ func (c *Conn) takeOffset() int64 {
 // cmdAbor ends a transfer: 426 for it, then 226 for ABOR (RFC 959 section
 // 4.1.3). Without one, what remains is a data connection to drop.
 func (c *Conn) cmdAbor(string) error {
-	j := c.current.Load()
-	if j == nil {
+	if c.activeJob() == nil {
 		c.dropData()
 		return c.reply(226, "No transfer to abort")
 	}
-	j.abort(errAborted)
-	<-j.done
+	c.abortJob(errAborted)
 	return c.reply(226, "Abort successful")
 }

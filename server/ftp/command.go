@@ -58,7 +58,8 @@ func (c *Conn) handle(line string) {
 		if cmd == nil {
 			verb = "?"
 		}
-		hook(c, CommandRecord{Verb: verb, Code: c.state.code, Duration: time.Since(start)})
+		record := CommandRecord{Verb: verb, Code: c.state.code, Duration: time.Since(start)}
+		c.guard("hook Command", func() { hook(c, record) })
 	}
 }
 
@@ -69,11 +70,15 @@ func (c *Conn) run(verb string, cmd *command, arg string) error {
 			return c.close(&Error{421, "Too many commands without logging in"}, "limit")
 		}
 	}
-	switch {
-	case cmd == nil:
+	if cmd == nil {
 		return c.unknown(verb)
-	case cmd.flags&anyTime == 0 && !c.awaitJob():
-		return errTransferring
+	}
+	if cmd.flags&anyTime == 0 {
+		if err := c.awaitJob(); err != nil {
+			return err
+		}
+	}
+	switch {
 	case cmd.flags&needsTLS != 0 && c.tlsMissing():
 		return errTLSNeeded
 	case cmd.flags&noLogin == 0 && c.state.session == nil:

@@ -35,7 +35,9 @@ type Conn struct {
 
 	unforeseens atomic.Int32 // how many errors nobody foresaw
 
-	active atomic.Int64 // when something was last done, Unix nanoseconds
+	active     atomic.Int64 // when something was last done, Unix nanoseconds
+	loginSince atomic.Int64 // when the login grace began, Unix nanoseconds; 0 once logged in
+	parting    atomic.Bool  // what is sent now is the last
 
 	mu sync.Mutex // guards what follows, which others read
 	shared

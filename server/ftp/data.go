@@ -122,7 +122,10 @@ func (c *Conn) openResumed(j *job, w *passiveWait, timeout time.Duration) (*data
 	slots := make(chan struct{}, candidates)
 	try := func(conn net.Conn) {
 		defer func() { <-slots }()
-		d, ticket, err := c.dataTLS(ctx, conn)
+		var d *dataConn
+		var ticket lineage
+		err := error(errInternal)
+		c.guard("a data connection", func() { d, ticket, err = c.dataTLS(ctx, conn) })
 		if err == nil && d.tls.DidResume && c.ownsLineage(ticket) {
 			select {
 			case found <- d:
@@ -201,11 +204,19 @@ func (c *Conn) wrapData(conn net.Conn) net.Conn {
 
 // closeWrite ends what the server sends over TLS: close_notify, without which GnuTLS
 // takes the file for truncated, and then FIN.
-func (d *dataConn) closeWrite() {
-	d.Conn.(*tls.Conn).CloseWrite()
+func (d *dataConn) closeWrite(within time.Duration) {
+	sendCloseNotify(d.Conn.(*tls.Conn), d.raw, within)
 	if half, ok := d.raw.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()
 	}
+}
+
+// sendCloseNotify sends close_notify. crypto/tls gives the client 5 s to take it, whatever
+// deadline there is.
+func sendCloseNotify(t *tls.Conn, raw net.Conn, within time.Duration) {
+	past := time.AfterFunc(within, func() { raw.SetWriteDeadline(time.Unix(1, 0)) })
+	defer past.Stop()
+	t.CloseWrite()
 }
 
 // linger closes a connection with TLS when the client has closed it too, or

@@ -39,6 +39,10 @@ var (
 	errTLSNeeded    = &Error{530, "TLS is required: use AUTH TLS first"}
 	errBusy         = &Error{450, "File busy: another upload to it is running"}
 	errTransferring = &Error{503, "A transfer is in progress: only ABOR, STAT, NOOP and QUIT are possible"}
+	errNotEnded     = &Error{450, "The transfer that was aborted still waits for the file system, try again later"}
+	errInternal     = &Error{451, "Requested action aborted: internal error"}
+	errBroken       = &Error{421, "Internal error, closing the connection"}
+	errStalled      = &Error{426, "Data connection stalled; transfer aborted"}
 	errAborted      = &Error{426, "Transfer aborted"}
 	errLost         = &Error{426, "Control connection lost; transfer aborted"}
 	errPortWait     = &Error{425, "No passive port is free, try again later"}
@@ -65,7 +69,7 @@ func replyTo(err error) (reply *Error, known bool) {
 		return errLoginFailed, true
 	case errors.As(err, &data):
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return &Error{426, "Data connection stalled; transfer aborted"}, true
+			return errStalled, true
 		}
 		return &Error{426, "Data connection closed; transfer aborted"}, true
 	}

@@ -27,9 +27,25 @@ type job struct {
 	record func()      // called after the final reply, if not nil
 	after  func()      // called when all is over, if not nil
 
+	outcome atomic.Int32
+	// moving is when the last byte moved, in Unix nanoseconds, while it is up to
+	// the client and the disk that the next one does; else 0.
+	moving atomic.Int64
+
 	mu   sync.Mutex
 	conn net.Conn // to be closed when aborted
 }
+
+// The outcome of a job is decided once: by itself, or by the control goroutine if
+// it does not end although it was aborted. Whoever decides sends the final reply.
+const (
+	undecided = iota
+	decided   // by the job
+	abandoned // a system call on a file does not return, most likely
+)
+
+// abortTime is how long an aborted job may take until it is abandoned.
+const abortTime = time.Second
 
 // startJob runs f on a goroutine of its own. f returns the final reply.
 func (c *Conn) startJob(j *job, f func(*job) *Error) {
@@ -46,15 +62,18 @@ func (c *Conn) beginJob(j *job) {
 }
 
 func (c *Conn) runJob(j *job, f func(*job) *Error) {
-	reply := f(j)
-	c.endJob(j, func() { c.send(reply.Code, reply.Text) })
+	reply := errInternal
+	c.guard(j.verb, func() { reply = f(j) })
+	c.endJob(j, reply)
 }
 
 // endJob sends the final reply and ends j.
-func (c *Conn) endJob(j *job, send func()) {
+func (c *Conn) endJob(j *job, reply *Error) {
 	c.active.Store(time.Now().UnixNano())
 	j.ending.Store(true)
-	send()
+	if j.decide() {
+		c.send(reply.Code, reply.Text)
+	}
 	if j.record != nil {
 		j.record()
 	}
@@ -69,13 +88,26 @@ func (c *Conn) endJob(j *job, send func()) {
 	}
 }
 
-// abort makes the job fail with cause.
+// decide makes the outcome that of the job itself. It fails if the control
+// goroutine has told the client already that the job was aborted.
+func (j *job) decide() bool {
+	return j.outcome.CompareAndSwap(undecided, decided) || j.outcome.Load() == decided
+}
+
+// abort makes the job fail with cause. It does not wait for anything: to close a
+// connection takes as long as a system call that uses it.
 func (j *job) abort(cause error) {
 	j.cancel(cause)
+	j.closeConn()
+}
+
+func (j *job) closeConn() {
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.conn != nil {
-		j.conn.Close()
+	conn := j.conn
+	j.conn = nil
+	j.mu.Unlock()
+	if conn != nil {
+		go conn.Close()
 	}
 }
 
@@ -83,11 +115,11 @@ func (j *job) abort(cause error) {
 func (j *job) attach(conn net.Conn) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.conn = conn
 	if j.ctx.Err() != nil {
-		conn.Close()
+		go conn.Close()
 		return context.Cause(j.ctx)
 	}
+	j.conn = conn
 	return nil
 }
 
@@ -108,12 +140,15 @@ func (j *job) info() *TransferInfo {
 
 // awaitJob waits for a running job to end, though not for long: a client may
 // send its next command as soon as it has seen the end of the data, before the
-// final reply. It reports whether no job runs any more.
-func (c *Conn) awaitJob() bool {
+// final reply. Its error says that a job runs still.
+func (c *Conn) awaitJob() error {
 	const grace = time.Second
 	j := c.current.Load()
-	if j == nil {
-		return true
+	switch {
+	case j == nil:
+		return nil
+	case j.outcome.Load() == abandoned:
+		return errNotEnded
 	}
 	if j.grace.IsZero() {
 		j.grace = time.Now().Add(grace)
@@ -122,20 +157,78 @@ func (c *Conn) awaitJob() bool {
 	defer timer.Stop()
 	select {
 	case <-j.done:
-		return true
+		return nil
 	case <-timer.C:
 	}
 	if j.ending.Load() {
 		// The client may have the final reply already: it is in its right.
-		<-j.done
-		return true
+		select {
+		case <-j.done:
+			return nil
+		case <-c.ctx.Done():
+		}
 	}
-	return false
+	return errTransferring
 }
 
-// awaitEnd waits for a running job to end.
+// awaitEnd waits for a running job to end, unless the connection does before.
 func (c *Conn) awaitEnd() {
 	if j := c.current.Load(); j != nil {
-		<-j.done
+		select {
+		case <-j.done:
+		case <-c.ctx.Done():
+		}
 	}
+}
+
+// activeJob returns the job that runs, unless it was abandoned.
+func (c *Conn) activeJob() *job {
+	if j := c.current.Load(); j != nil && j.outcome.Load() != abandoned {
+		return j
+	}
+	return nil
+}
+
+// abortJob aborts the running job, if there is one, and has the client get its
+// final reply: from the job, or from here if that does not end. What it has still
+// to do goes on then, and keeps other work from being begun on this connection.
+func (c *Conn) abortJob(cause error) {
+	j := c.activeJob()
+	if j == nil {
+		return
+	}
+	j.abort(cause)
+	timer := time.NewTimer(abortTime)
+	defer timer.Stop()
+	select {
+	case <-j.done:
+		return
+	case <-timer.C:
+	case <-c.ctx.Done():
+	}
+	if j.outcome.CompareAndSwap(undecided, abandoned) {
+		reply, _ := replyTo(cause)
+		c.send(reply.Code, reply.Text)
+		return
+	}
+	select { // what it has decided is not changed any more
+	case <-j.done:
+	case <-c.ctx.Done():
+	}
+}
+
+// stalledAt returns when to look whether the running job has stalled, and whether it
+// has now. It ends by itself then, unless a system call on the file does not return.
+func (c *Conn) stalledAt() (at time.Time, stalled bool) {
+	j, limit := c.activeJob(), c.limits().StallTimeout
+	if j == nil || limit <= 0 {
+		return at, false
+	}
+	now := time.Now()
+	at = now
+	if moved := j.moving.Load(); moved != 0 {
+		at = time.Unix(0, moved)
+	}
+	at = at.Add(limit + 2*tick)
+	return at, !now.Before(at)
 }

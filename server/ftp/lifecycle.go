@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"time"
 )
 
@@ -115,6 +116,9 @@ func (s *Server) start(ln net.Listener) error {
 	if s.listeners == nil {
 		s.listeners = map[net.Listener]struct{}{}
 		s.started = time.Now()
+		if s.Passive != nil {
+			s.Passive.log.Store(s.logger())
+		}
 	}
 	s.listeners[ln] = struct{}{}
 	return nil
@@ -227,6 +231,18 @@ func (s *Server) logger() *slog.Logger {
 		return s.Logger
 	}
 	return noLogger
+}
+
+// sendTurns are taken by those who send files, each for one system call. There are
+// as many as processors but one, which is left to all other goroutines. Without
+// them, a processor that has always another transfer to go on with does not look
+// at the network for 10 ms at a time, and a NOOP of another session waits for
+// that, and then for all the transfers.
+func (s *Server) sendTurns() *turns {
+	if s.sending.Load() == nil {
+		s.sending.CompareAndSwap(nil, newTurns(runtime.GOMAXPROCS(0)-1))
+	}
+	return s.sending.Load()
 }
 
 // passive returns the pool of the server.

@@ -4,11 +4,13 @@ import (
 	"container/list"
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +33,7 @@ type PassivePool struct {
 	spare   int                     // ports on which nobody is awaited
 	sweeper *time.Timer             // nil when no port is open
 	stats   PassiveStats
+	log     atomic.Pointer[slog.Logger] // of the server that uses the pool
 }
 
 // NewPassivePool returns a pool. It opens no port yet. It panics if Last is
@@ -72,6 +75,13 @@ func (p *PassivePool) Stats() PassiveStats {
 		stats.Awaited += n
 	}
 	return stats
+}
+
+func (p *PassivePool) logger() *slog.Logger {
+	if log := p.log.Load(); log != nil {
+		return log
+	}
+	return noLogger
 }
 
 func (p *PassivePool) options() PassiveOptions {

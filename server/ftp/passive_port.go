@@ -79,7 +79,7 @@ func (p *passivePort) serve(ln net.Listener) {
 		conn, err := ln.Accept()
 		switch {
 		case err == nil && p.wrapped:
-			go p.deliver(conn)
+			go p.deliverWrapped(conn)
 		case err == nil:
 			p.deliver(conn)
 		default:
@@ -177,6 +177,13 @@ func (p *passivePort) stopWaiting() {
 	defer p.pool.mu.Unlock()
 	if p.waiting--; p.waiting == 0 {
 		p.ln.Close()
+	}
+}
+
+// deliverWrapped delivers a connection whose methods are not the engine's.
+func (p *passivePort) deliverWrapped(conn net.Conn) {
+	if !guard(p.pool.logger(), "a data connection", func() { p.deliver(conn) }) {
+		conn.Close()
 	}
 }
 

@@ -43,26 +43,27 @@ func (r *running) tryQuick() bool {
 
 func (r *running) quickDownload(raw *rawConn) {
 	r.conn.reply(150, r.opening) // while the client wakes up, the file is sent
-	n, err := raw.send(osFile(r.file))
-	r.quickEnd(raw, n, err)
+	r.quickEnd(raw, func() (int64, error) { return raw.send(osFile(r.file)) })
 }
 
 func (r *running) quickUpload(raw *rawConn) {
 	r.conn.reply(150, r.opening) // the client waits for it
-	n, err := raw.receive(r.file)
-	r.quickEnd(raw, n, err)
+	r.quickEnd(raw, func() (int64, error) { return raw.receive(r.file) })
 }
 
-func (r *running) quickEnd(raw *rawConn, n int64, err error) {
+func (r *running) quickEnd(raw *rawConn, move func() (int64, error)) {
 	c, j := r.conn, r.stream.job
-	j.bytes.Add(n)
+	err := r.try(func() error {
+		n, err := move()
+		j.bytes.Add(n)
+		return err
+	})
 	if errors.Is(err, errSlow) {
 		r.goOn(raw)
 		return
 	}
 	raw.close()
-	final := r.complete(err)
-	c.endJob(j, func() { c.send(final.Code, final.Text) })
+	c.endJob(j, r.complete(err))
 }
 
 // goOn does what is left as for any other transfer.
@@ -74,9 +75,11 @@ func (r *running) goOn(raw *rawConn) {
 		r.stream.data = &dataConn{Conn: conn, raw: conn}
 	}
 	go c.runJob(j, func(*job) *Error {
-		if err == nil {
-			err = r.move(r.stream)
-		}
-		return r.complete(err)
+		return r.complete(r.try(func() error {
+			if err != nil {
+				return err
+			}
+			return r.move(r.stream)
+		}))
 	})
 }

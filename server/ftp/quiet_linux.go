@@ -133,7 +133,7 @@ func (c *quietConn) receive(name string, call func(fd int) (int, error)) (n int,
 // Write looks again and again whether the socket takes more, and ever more seldom
 // while it does not. It rarely has to: what is sent are replies.
 func (c *quietConn) Write(p []byte) (written int, err error) {
-	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		var n int
 		cerr := c.rc.Control(func(uintptr) {
 			n, err = c.try(func(fd int) (int, error) { return syscall.Write(fd, p[written:]) })

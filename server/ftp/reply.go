@@ -32,15 +32,42 @@ func (c *Conn) send(code int, text string) error {
 
 // write sends b. c.out.mu must be held.
 func (c *Conn) write(b []byte) error {
-	if d := c.limits().WriteTimeout; d > 0 {
-		c.nc.SetWriteDeadline(time.Now().Add(d))
-	}
+	c.nc.SetWriteDeadline(c.writeBy())
 	_, err := c.nc.Write(b)
 	if err != nil {
 		c.raw.Close()
 	}
 	return err
 }
+
+// writeBy returns until when the client has to read what is sent now. Who has not
+// logged in has no longer than for that, and a session that ends waits no more.
+func (c *Conn) writeBy() time.Time {
+	now, by := time.Now(), time.Time{}
+	limit := func(at time.Time) {
+		if by.IsZero() || at.Before(by) {
+			by = at
+		}
+	}
+	limits := c.limits()
+	if limits.WriteTimeout > 0 {
+		limit(now.Add(limits.WriteTimeout))
+	}
+	if limits.LoginTimeout > 0 && c.loginSince.Load() != 0 {
+		at := c.loginBy()
+		if soon := now.Add(partingTime); at.Before(soon) {
+			at = soon // to say why
+		}
+		limit(at)
+	}
+	if c.parting.Load() {
+		limit(now.Add(partingTime))
+	}
+	return by
+}
+
+// partingTime is how long a client may take to read the last reply.
+const partingTime = time.Second
 
 // reply sends the reply of the control goroutine to a command.
 func (c *Conn) reply(code int, text string) error {

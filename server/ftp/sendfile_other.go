@@ -2,6 +2,9 @@
 
 package ftp
 
-import "io"
+import (
+	"context"
+	"io"
+)
 
-func fileSender(to io.ReaderFrom) io.ReaderFrom { return to }
+func fileSender(_ context.Context, to io.ReaderFrom, _ *turns) io.ReaderFrom { return to }

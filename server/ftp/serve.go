@@ -29,8 +29,7 @@ type state struct {
 	hash        *hashAlgorithm
 	data        dataSource // where the next data connection comes from
 	zipLevel    int
-	hostText    string    // greeting of the virtual host
-	loginBy     time.Time // when the login grace ends
+	hostText    string // greeting of the virtual host
 	beforeLogin int
 	failed      int
 	garbage     int
@@ -54,14 +53,27 @@ const (
 	keepGoing    = iota
 	whenQuit     // the client said QUIT: after the transfer
 	whenDraining // the server is shut down: after the transfer
+	whenBroken   // something has panicked: after the transfer
 	atOnce       // the host wants it
 )
 
-// stop makes the session end. It may be called from any goroutine.
+// endTime is how long a session that ends may take to say so to its client, and to
+// end its transfer, until the client is cut off.
+const endTime = 2 * time.Second
+
+// stop makes the session end. It may be called from any goroutine, and waits for
+// nothing.
 func (c *Conn) stop(reason int32) {
 	for {
 		old := c.stopped.Load()
-		if old >= reason || c.stopped.CompareAndSwap(old, reason) {
+		if old >= reason {
+			break
+		}
+		if c.stopped.CompareAndSwap(old, reason) {
+			if reason == atOnce {
+				// The control goroutine may be at a write, or at a file.
+				time.AfterFunc(endTime, c.cutOff)
+			}
 			break
 		}
 	}
@@ -73,6 +85,12 @@ func (c *Conn) stop(reason int32) {
 	c.wake()
 }
 
+// cutOff ends what the session does with its client and all that waits for that.
+func (c *Conn) cutOff() {
+	c.cancel()
+	c.raw.Close()
+}
+
 // wake makes the control goroutine look around: a deadline in the past
 // interrupts its read. Whoever wakes it has to have stored before what is to
 // be seen; the loop in next sets its own deadline before it looks.
@@ -80,6 +98,11 @@ func (c *Conn) wake() { c.raw.SetReadDeadline(time.Unix(1, 0)) }
 
 // serveConn serves one control connection.
 func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
+	defer nc.Close()
+	guard(s.logger(), "serving a connection", func() { s.serve(nc, opts) })
+}
+
+func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 	setKeepAlive(nc)
 	keepUrgent(nc)
 	_, direct := nc.(*net.TCPConn)
@@ -94,14 +117,14 @@ func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.state.facts, c.state.hash, c.state.zipLevel = allFacts, defaultHash, -1
 	c.active.Store(c.started.UnixNano())
-	c.state.loginBy = c.started
+	c.loginSince.Store(c.started.UnixNano())
 	defer c.raw.Close()
 	defer c.cancel()
 	refusal := s.add(c)
 	if refusal == nil {
 		defer s.remove(c)
-		if hook := s.Hooks.Connect; hook != nil {
-			refusal = hook(c)
+		if hook := s.Hooks.Connect; hook != nil && !c.guard("hook Connect", func() { refusal = hook(c) }) {
+			return
 		}
 	}
 	if refusal != nil {
@@ -111,7 +134,9 @@ func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 		return
 	}
 	defer c.finish()
-	c.dialogue()
+	if !c.guard("serving a session", c.dialogue) {
+		c.state.end("error")
+	}
 }
 
 // dialogue greets the client and serves its commands.
@@ -129,7 +154,9 @@ func (c *Conn) dialogue() {
 		line, err := c.next()
 		switch {
 		case err == nil:
-			c.handle(string(line))
+			if !c.guard("serving a command", func() { c.handle(string(line)) }) {
+				c.fail("", c.close(errBroken, "error"))
+			}
 		case errors.Is(err, errLineTooLong):
 			c.state.commands++
 			c.fail("", c.garbage(&Error{500, "Command line too long"}))
@@ -157,6 +184,9 @@ func (c *Conn) greeting() string {
 // why; the idle timer rests during transfers.
 func (c *Conn) next() ([]byte, error) {
 	for {
+		if _, stalled := c.stalledAt(); stalled {
+			c.abortJob(errStalled)
+		}
 		at, why := c.deadline()
 		c.raw.SetReadDeadline(at)
 		if err := c.mustStop(); err != nil {
@@ -186,11 +216,12 @@ type stopError struct {
 func (e *stopError) Error() string { return e.reason }
 
 var (
-	stopIdle  = &stopError{&Error{421, "Idle for too long, closing the connection"}, "idle"}
-	stopLogin = &stopError{&Error{421, "Login took too long, closing the connection"}, "login timeout"}
-	stopDrain = &stopError{&Error{421, "Server is shutting down, closing the connection"}, "drain"}
-	stopEnded = &stopError{&Error{421, "Session ended by the server"}, "ended"}
-	stopQuit  = &stopError{&Error{221, "Goodbye"}, "quit"}
+	stopIdle   = &stopError{&Error{421, "Idle for too long, closing the connection"}, "idle"}
+	stopLogin  = &stopError{&Error{421, "Login took too long, closing the connection"}, "login timeout"}
+	stopDrain  = &stopError{&Error{421, "Server is shutting down, closing the connection"}, "drain"}
+	stopBroken = &stopError{errBroken, "error"}
+	stopEnded  = &stopError{&Error{421, "Session ended by the server"}, "ended"}
+	stopQuit   = &stopError{&Error{221, "Goodbye"}, "quit"}
 )
 
 // deadline returns when the session is to be ended if no command comes, and
@@ -201,18 +232,21 @@ func (c *Conn) deadline() (time.Time, *stopError) {
 	var why *stopError
 	if limits.IdleTimeout > 0 {
 		at, why = time.Unix(0, c.active.Load()).Add(limits.IdleTimeout), stopIdle
-		if c.current.Load() != nil {
+		if c.activeJob() != nil {
 			at, why = time.Now().Add(limits.IdleTimeout), nil
 		}
 	}
-	if c.stopped.Load() == whenDraining && c.current.Load() == nil && c.midway() {
+	if by, _ := c.stalledAt(); !by.IsZero() && (at.IsZero() || by.Before(at)) {
+		at, why = by, nil
+	}
+	if c.stopped.Load() == whenDraining && c.activeJob() == nil && c.midway() {
 		// The client goes on soon, or not at all.
 		if by := time.Unix(0, c.active.Load()).Add(orForever(limits.DataTimeout)); why == nil || by.Before(at) {
 			at, why = by, stopDrain
 		}
 	}
 	if c.state.session == nil && limits.LoginTimeout > 0 {
-		if by := c.state.loginBy.Add(limits.LoginTimeout); why == nil || by.Before(at) {
+		if by := c.loginBy(); why == nil || by.Before(at) {
 			at, why = by, stopLogin
 		}
 	}
@@ -222,10 +256,12 @@ func (c *Conn) deadline() (time.Time, *stopError) {
 // mustStop returns an error if the session has to end now.
 func (c *Conn) mustStop() error {
 	reason := c.stopped.Load()
-	if reason != atOnce && c.current.Load() != nil {
+	if reason != atOnce && c.activeJob() != nil {
 		return nil
 	}
 	switch reason {
+	case whenBroken:
+		return stopBroken
 	case whenQuit:
 		return stopQuit
 	case whenDraining:
@@ -285,15 +321,13 @@ func (c *Conn) leave(err error) {
 		return
 	}
 	c.state.end(stop.reason)
+	c.parting.Store(true)
 	c.mu.Lock()
 	text := c.endText
 	c.mu.Unlock()
 	if stop == stopEnded {
 		// The transfer may have started after stop looked for one.
-		if j := c.current.Load(); j != nil {
-			j.abort(errAborted)
-		}
-		c.awaitEnd()
+		c.abortJob(errAborted)
 		if text != "" {
 			c.reply(421, text)
 			return
@@ -302,29 +336,40 @@ func (c *Conn) leave(err error) {
 	c.reply(stop.reply.Code, stop.reply.Text)
 }
 
-// finish releases what the session holds.
+// loginBy returns when the login grace ends.
+func (c *Conn) loginBy() time.Time {
+	return time.Unix(0, c.loginSince.Load()).Add(orForever(c.limits().LoginTimeout))
+}
+
+// finish releases what the session holds. What the client does, or does not do, and
+// what the file system does not return from, keeps no connection open; the session
+// counts until it holds nothing any more.
 func (c *Conn) finish() {
 	c.expectNoMore()
-	if j := c.current.Load(); j != nil {
+	cut := time.AfterFunc(endTime, c.cutOff)
+	defer cut.Stop()
+	j := c.current.Load()
+	if j != nil {
 		j.abort(errLost)
 	}
 	c.cancel()
-	c.awaitEnd()
+	if j != nil {
+		<-j.done
+	}
 	c.dropData()
 	user := c.User()
 	c.logout()
 	if t, ok := c.nc.(*tls.Conn); ok {
 		// Without close_notify GnuTLS reports an error. The client may not
 		// read any more, so this must not wait for it.
-		c.raw.SetDeadline(time.Now().Add(time.Second))
-		t.CloseWrite()
+		sendCloseNotify(t, c.raw, partingTime)
 	}
 	switch c.state.reason {
 	case "limit", "garbage", stopDrain.reason:
 		c.drain()
 	}
 	if hook := c.server.Hooks.Disconnect; hook != nil {
-		hook(c, c.sessionRecord(user))
+		c.guard("hook Disconnect", func() { hook(c, c.sessionRecord(user)) })
 	}
 }
 

@@ -87,6 +87,7 @@ type Server struct {
 
 	limits  atomic.Pointer[serverLimits]
 	tickets ticketKeys
+	sending atomic.Pointer[turns] // see sendTurns
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}

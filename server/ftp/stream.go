@@ -49,7 +49,7 @@ func (s *stream) download(f File) error {
 	plain := !s.ascii && !s.deflate
 	if from := osFile(f); plain && s.data.tls == nil && from != nil {
 		if to, ok := s.data.Conn.(io.ReaderFrom); ok {
-			sender := fileSender(to)
+			sender := fileSender(s.job.ctx, to, s.conn.server.sendTurns())
 			return s.zeroCopy(func(size int64) (int64, error) {
 				n, err := sender.ReadFrom(io.LimitReader(from, size))
 				return n, zeroCopyError(err)
@@ -111,7 +111,7 @@ func osFile(f File) *os.File {
 // one is only a reason to look at what has moved. Other errors of the connection are
 // dataErrors. A file that is sent is told.
 func (s *stream) zeroCopy(move func(size int64) (int64, error), from *os.File) error {
-	moved := time.Now()
+	moved := s.moved()
 	stretch := stretch{moved}
 	var at int64 // in the file, of what has been sent
 	if from != nil {
@@ -138,7 +138,7 @@ func (s *stream) zeroCopy(move func(size int64) (int64, error), from *os.File) e
 			if err := s.wait(int(n)); err != nil {
 				return err
 			}
-			moved = time.Now()
+			moved = s.moved()
 		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -151,6 +151,13 @@ func (s *stream) zeroCopy(move func(size int64) (int64, error), from *os.File) e
 			return nil
 		}
 	}
+}
+
+// moved notes that it is up to the client and the disk now.
+func (s *stream) moved() time.Time {
+	now := time.Now()
+	s.job.moving.Store(now.UnixNano())
+	return now
 }
 
 func (s *stream) stalled(since time.Time) bool {
@@ -211,6 +218,7 @@ func copyBlocks(dst io.Writer, src io.Reader) error {
 // writer returns where to write what the client is to get, and a function that
 // completes it.
 func (s *stream) writer() (io.Writer, func() error) {
+	s.moved()
 	var w io.Writer = wire{s}
 	done := func() error { return nil }
 	if s.deflate {
@@ -225,6 +233,7 @@ func (s *stream) writer() (io.Writer, func() error) {
 
 // reader returns where to read what the client sends.
 func (s *stream) reader() io.Reader {
+	s.moved()
 	s.data.openRecords()
 	var r io.Reader = wire{s}
 	if s.deflate {
@@ -296,19 +305,20 @@ func (d *dataConn) send(p []byte) (int, error) {
 }
 
 func (s *stream) stallDeadline() time.Time {
+	now := s.moved()
 	if s.limits.StallTimeout <= 0 {
 		return time.Time{}
 	}
-	return time.Now().Add(s.limits.StallTimeout)
+	return now.Add(s.limits.StallTimeout)
 }
 
 // close closes the connection after a transfer, properly if that succeeded.
 func (s *stream) close(err error) {
+	s.job.moving.Store(0)
 	if err != nil || s.data.tls == nil {
 		s.data.raw.Close()
 	} else {
-		s.data.raw.SetDeadline(time.Now().Add(tick))
-		s.data.closeWrite()
+		s.data.closeWrite(tick)
 	}
 	if s.data.bulk != nil {
 		s.data.bulk.release()

@@ -33,6 +33,10 @@ func (s *stream) allowance(n int) int {
 
 // wait pays for n bytes that were moved.
 func (s *stream) wait(n int) error {
+	if len(s.limiters) > 0 {
+		s.job.moving.Store(0) // it is up to neither the client nor the disk
+		defer s.moved()
+	}
 	for _, l := range s.limiters {
 		if err := l.WaitN(s.job.ctx, n); err != nil {
 			return s.job.err(err)

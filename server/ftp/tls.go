@@ -133,9 +133,16 @@ func (c *Conn) startTLS() error {
 	// its client may go on using that ticket for data connections.
 	t := &tickets{own: newLineage(), adopt: true}
 	tc := c.tlsServer(c.raw, t, nil)
-	ctx, cancel := context.WithTimeout(c.ctx, orForever(c.limits().WriteTimeout))
+	timeout := orForever(c.limits().WriteTimeout)
+	if c.limits().LoginTimeout > 0 {
+		timeout = min(timeout, time.Until(c.loginBy()))
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, timeout)
 	defer cancel()
 	c.raw.SetDeadline(time.Time{})
+	if err := c.mustStop(); err != nil {
+		return err // stop has not interrupted what follows
+	}
 	if err := tc.HandshakeContext(ctx); err != nil {
 		c.server.logger().Debug("TLS handshake failed", "remote", c.remote, "listener", c.listener.Name, "error", err)
 		return err

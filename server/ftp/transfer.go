@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"strconv"
 	"time"
 )
@@ -53,7 +54,7 @@ func (c *Conn) startTransfer(t transfer) error {
 	}
 	c.state.data = nil
 	if hook := c.server.Hooks.TransferStart; hook != nil {
-		hook(c, r.record)
+		c.guard("hook TransferStart", func() { hook(c, r.record) })
 	}
 	if r.tryQuick() {
 		return nil
@@ -62,11 +63,12 @@ func (c *Conn) startTransfer(t transfer) error {
 	// when it reads next, and aborts the transfer.
 	c.reply(150, r.opening)
 	c.startJob(r.stream.job, func(j *job) *Error {
-		err := r.connect()
-		if err == nil {
-			err = r.move(r.stream)
-		}
-		return r.complete(err)
+		return r.complete(r.try(func() error {
+			if err := r.connect(); err != nil {
+				return err
+			}
+			return r.move(r.stream)
+		}))
 	})
 	return nil
 }
@@ -85,15 +87,28 @@ func (r *running) connect() error {
 	return nil
 }
 
+// try runs f, and makes an error of a panic.
+func (r *running) try(f func() error) error {
+	err := error(errInternal)
+	r.conn.guard(r.verb, func() { err = f() })
+	return err
+}
+
 // complete ends the transfer after err, and returns the final reply.
 func (r *running) complete(err error) *Error {
 	c, j := r.conn, r.stream.job
 	if r.stream.data != nil {
 		err = j.err(err)
 		r.stream.close(err)
+	} else {
+		j.closeConn()
+	}
+	if err == nil && !j.decide() {
+		err = context.Cause(j.ctx) // the client has been told so
 	}
 	if r.finish != nil {
-		err = r.finish(err)
+		failed := err
+		err = r.try(func() error { return r.finish(failed) })
 	}
 	reply := &Error{226, "Transfer complete"}
 	if err != nil {
@@ -117,7 +132,7 @@ func (c *Conn) transferEnded(r TransferRecord) {
 	}
 	c.mu.Unlock()
 	if hook := c.server.Hooks.TransferEnd; hook != nil {
-		hook(c, r)
+		c.guard("hook TransferEnd", func() { hook(c, r) })
 	}
 }
 

@@ -298,7 +298,8 @@ func TestREINLetsATransferFinish(t *testing.T) {
 	conn := c.data(c.epsv())
 	c.command("RETR big", "150 ...")
 	c.send("REIN")
-	time.AfterFunc(1100*time.Millisecond, func() { io.Copy(io.Discard, conn) })
+	download := conn
+	time.AfterFunc(1100*time.Millisecond, func() { io.Copy(io.Discard, download) })
 	c.talk(`
 		< 226 ...
 		< 220 ...

@@ -1,0 +1,233 @@
+package ftp_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io/fs"
+	"iter"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+)
+
+// faultyBackend panics where it is told to.
+type faultyBackend struct {
+	ftp.Backend
+	where string
+}
+
+type faultySession struct {
+	ftp.Session
+	where string
+}
+
+type faultyFile struct {
+	ftp.File
+	where string
+}
+
+func panicAt(where, here string) {
+	if where == here {
+		panic("a fault in " + here)
+	}
+}
+
+func (b faultyBackend) Login(ctx context.Context, c *ftp.Conn, user, password string) (ftp.Session, error) {
+	panicAt(b.where, "Login")
+	session, err := b.Backend.Login(ctx, c, user, password)
+	if err != nil {
+		return nil, err
+	}
+	return faultySession{session, b.where}, nil
+}
+
+func (s faultySession) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	panicAt(s.where, "Stat")
+	return s.Session.Stat(ctx, name)
+}
+
+func (s faultySession) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	panicAt(s.where, "List")
+	return s.Session.List(ctx, name)
+}
+
+func (s faultySession) OpenFile(ctx context.Context, name string, flag int) (ftp.File, error) {
+	panicAt(s.where, "OpenFile")
+	f, err := s.Session.OpenFile(ctx, name, flag)
+	if err != nil {
+		return nil, err
+	}
+	return faultyFile{f, s.where}, nil
+}
+
+func (s faultySession) Close() error {
+	panicAt(s.where, "session's Close")
+	return s.Session.Close()
+}
+
+func (f faultyFile) Read(p []byte) (int, error) {
+	panicAt(f.where, "Read")
+	return f.File.Read(p)
+}
+
+func (f faultyFile) Write(p []byte) (int, error) {
+	panicAt(f.where, "Write")
+	return f.File.Write(p)
+}
+
+func (f faultyFile) Close() error {
+	panicAt(f.where, "Close")
+	return f.File.Close()
+}
+
+// faultyListener has connections that panic when they are asked where they come from.
+type faultyListener struct{ net.Listener }
+
+type faultyConn struct{ net.Conn }
+
+func (l faultyListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return faultyConn{conn}, nil
+}
+
+func (faultyConn) RemoteAddr() net.Addr { panic("a fault in RemoteAddr") }
+
+func TestAPanicEndsItsSessionAlone(t *testing.T) {
+	t.Parallel()
+	retr := func(c *client) {
+		c.data(c.epsv())
+		c.send("RETR f")
+	}
+	stor := func(c *client) {
+		conn := c.data(c.epsv())
+		conn.Write([]byte("more"))
+		conn.(*net.TCPConn).CloseWrite()
+		c.send("STOR g")
+	}
+	list := func(c *client) {
+		c.data(c.epsv())
+		c.send("LIST")
+	}
+	hook := func(where string) func(*ftp.Hooks) {
+		return func(h *ftp.Hooks) {
+			switch where {
+			case "Connect":
+				h.Connect = func(*ftp.Conn) error { panicAt(where, "Connect"); return nil }
+			case "Login":
+				h.Login = func(*ftp.Conn, ftp.LoginRecord) { panicAt(where, "Login") }
+			case "Command":
+				h.Command = func(*ftp.Conn, ftp.CommandRecord) { panicAt(where, "Command") }
+			case "TransferStart":
+				h.TransferStart = func(*ftp.Conn, ftp.TransferRecord) { panicAt(where, "TransferStart") }
+			case "TransferEnd":
+				h.TransferEnd = func(*ftp.Conn, ftp.TransferRecord) { panicAt(where, "TransferEnd") }
+			case "Disconnect":
+				h.Disconnect = func(*ftp.Conn, ftp.SessionRecord) { panicAt(where, "Disconnect") }
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		where string
+		hooks func(*ftp.Hooks)
+		tls   func(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error)
+		wrap  func(*ftp.Conn, net.Conn) net.Conn
+		early bool // there is no login
+		do    func(*client)
+	}{
+		"in a login":          {where: "Login", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
+		"in a command":        {where: "Stat", do: func(c *client) { c.send("SIZE f") }},
+		"in STAT":             {where: "List", do: func(c *client) { c.send("STAT /") }},
+		"in a listing":        {where: "List", do: list},
+		"in opening":          {where: "OpenFile", do: retr},
+		"in a download":       {where: "Read", do: retr},
+		"in an upload":        {where: "Write", do: stor},
+		"in closing a file":   {where: "Close", do: stor},
+		"in a checksum":       {where: "Read", do: func(c *client) { c.send("HASH f") }},
+		"in a copy":           {where: "Write", do: func(c *client) { c.send(`COMB "g" "f"`) }},
+		"in ending a session": {where: "session's Close", do: func(c *client) { c.send("QUIT") }},
+		"in Connect":          {hooks: hook("Connect"), early: true, do: func(*client) {}},
+		"in Login":            {hooks: hook("Login"), early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
+		"in Command":          {hooks: hook("Command"), early: true, do: func(c *client) { c.send("NOOP") }},
+		"in TransferStart":    {hooks: hook("TransferStart"), do: retr},
+		"in TransferEnd":      {hooks: hook("TransferEnd"), do: retr},
+		"in Disconnect":       {hooks: hook("Disconnect"), do: func(c *client) { c.send("QUIT") }},
+		"in WrapData":         {wrap: func(*ftp.Conn, net.Conn) net.Conn { panic("a fault in WrapData") }, do: retr},
+		"in TLSConfig": {
+			tls:   func(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error) { panic("a fault in TLSConfig") },
+			early: true, do: func(c *client) {
+				c.expect("220 ...")
+				c.command("AUTH TLS", "234 ...")
+				go tls.Client(c.conn, clientTLS(tls.VersionTLS13)).Handshake()
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			own := ownAddress()
+			pool := ftp.NewPassivePool(ftp.PassiveOptions{First: 40000, Last: 40000, ListenAddr: own})
+			ts := serveOn(t, own.String()+":0", plain, func(s *ftp.Server) {
+				s.Passive, s.Limits.MaxSessionsPerUser = pool, 1
+				if test.where != "" {
+					s.Backend = faultyBackend{s.Backend, test.where}
+				}
+				if test.hooks != nil {
+					test.hooks(&s.Hooks)
+				}
+				if test.tls != nil {
+					s.TLSConfig = test.tls
+				}
+				s.WrapData = test.wrap
+			})
+			ts.write("/f", "data")
+			c := ts.dial("")
+			if test.early {
+				test.do(c)
+			} else {
+				c.expect("220 ...")
+				test.do(c.login())
+			}
+			eventually(t, "the session ends", func() bool {
+				return len(ts.Sessions()) == 0 && strings.Contains(ts.log.String(), "a fault in")
+			})
+			if log := ts.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "guard_test.go") {
+				t.Errorf("there is no stack in the log: %s", log)
+			}
+			if stats := pool.Stats(); stats.Awaited != 0 {
+				t.Errorf("%d ports are taken", stats.Awaited)
+			}
+			if test.early {
+				return
+			}
+			ts.login() // who has one session only
+		})
+	}
+}
+
+func TestAPanicInAPassivePortClosesItsConnection(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) {
+		s.Limits.DataTimeout = 10 * time.Millisecond
+		s.Passive = ftp.NewPassivePool(ftp.PassiveOptions{
+			Address: loopback, WrapListener: func(ln net.Listener) net.Listener { return faultyListener{ln} },
+		})
+	})
+	ts.write("/f", "data")
+	c := ts.login()
+	conn := c.data(c.epsv())
+	c.command("RETR f", "150 ...")
+	c.expect("425 ...")
+	conn.SetReadDeadline(time.Now().Add(patience))
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || isTimeout(err) {
+		t.Errorf("the connection is open: %v", err)
+	}
+	c.command("NOOP", "200 OK")
+	if !strings.Contains(ts.log.String(), "a fault in RemoteAddr") {
+		t.Error("nothing was logged")
+	}
+}

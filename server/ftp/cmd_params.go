@@ -65,7 +65,18 @@ func (c *Conn) cmdRest(arg string) error {
 
 // translating reports whether files are translated between lines of the
 // network and of Unix.
-func (c *Conn) translating() bool { return !c.state.binary && !c.server.BinaryASCII }
+func (c *Conn) translating() bool { return !c.state.binary && !c.server.binaryASCII() }
+
+// SetBinaryASCII replaces BinaryASCII while the server runs. It counts for what
+// clients do from then on, not for transfers that run already.
+func (s *Server) SetBinaryASCII(asIs bool) { s.asIs.Store(&asIs) }
+
+func (s *Server) binaryASCII() bool {
+	if asIs := s.asIs.Load(); asIs != nil {
+		return *asIs
+	}
+	return s.BinaryASCII
+}
 
 // cmdAllo has nothing to do. Its proper reply would be 202, on which there are
 // cameras that send it again for ever.

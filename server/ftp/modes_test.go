@@ -93,3 +93,30 @@ func TestMODEZCompresses(t *testing.T) {
 	c.command("MODE S", "200 ...")
 	c.put("STOR f", []byte("plain"))
 }
+
+func TestWhatTYPEADoesToAFileCanChangeWhileTheServerRuns(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	c := ts.login()
+	c.command("TYPE A", "200 ...")
+	for _, asIs := range []bool{false, true, false} {
+		ts.SetBinaryASCII(asIs)
+		c.put("STOR f", []byte("\r\n\r\n"))
+		want := "\n\n"
+		if asIs {
+			want = "\r\n\r\n"
+		}
+		if got := ts.read("/f"); got != want {
+			t.Errorf("as it is: %v: stored %q", asIs, got)
+		}
+		ts.write("/g", "a\nb\n")
+		size, want := "550 ...", "a\r\nb\r\n"
+		if asIs {
+			size, want = "213 4", "a\nb\n"
+		}
+		c.command("SIZE g", size)
+		if got := string(c.get("RETR g")); got != want {
+			t.Errorf("as it is: %v: sent %q", asIs, got)
+		}
+	}
+}

@@ -18,8 +18,8 @@ var ErrServerClosed = errors.New("ftp: server closed")
 
 // A Server serves FTP on any number of listeners. Its fields are set before
 // the first call of Serve and not changed afterwards; what may change while it
-// runs has a method: [Server.SetLimits], [PassivePool.Update], and TLSConfig,
-// which is asked for each handshake.
+// runs has a method: [Server.SetLimits], [Server.SetBinaryASCII], [PassivePool.Update],
+// and TLSConfig, which is asked for each handshake.
 type Server struct {
 	// Backend checks logins and provides the files. Required.
 	Backend Backend
@@ -77,8 +77,8 @@ type Server struct {
 	// cut stays hidden and can be continued with REST or APPE.
 	AtomicUploads bool
 
-	// BinaryASCII makes TYPE A transfer bytes unchanged, as TYPE I does.
-	// SIZE and REST then work in TYPE A as well.
+	// BinaryASCII makes TYPE A transfer bytes unchanged, as TYPE I does, until
+	// SetBinaryASCII says otherwise. SIZE and REST then work in TYPE A as well.
 	BinaryASCII bool
 
 	// Deflate offers MODE Z. It costs processor time and about 300 KiB of
@@ -86,6 +86,7 @@ type Server struct {
 	Deflate bool
 
 	limits  atomic.Pointer[serverLimits]
+	asIs    atomic.Pointer[bool] // in place of BinaryASCII, if it was set since
 	tickets ticketKeys
 	sending atomic.Pointer[turns] // see sendTurns
 

@@ -42,7 +42,7 @@ func (c *Conn) startTransfer(t transfer) error {
 			conn:    c,
 			limits:  c.limits(),
 			job:     &job{verb: t.verb, path: t.path, direction: t.direction, size: t.size, data: true},
-			ascii:   !c.state.binary && !c.server.BinaryASCII,
+			ascii:   c.translating(),
 			deflate: c.state.deflate,
 			level:   c.state.zipLevel,
 		},

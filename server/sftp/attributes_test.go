@@ -2,10 +2,13 @@ package sftp_test
 
 import (
 	"context"
+	"encoding/binary"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,16 +37,31 @@ func (a refusingAccount) Login(ctx context.Context, c *sftp.Conn) (sftp.Session,
 	return refusingSession{s}, err
 }
 
+func (s refusingSession) OpenFile(ctx context.Context, name string, flag int, perm fs.FileMode) (sftp.File, error) {
+	f, err := s.Session.OpenFile(ctx, name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return refusingFile{f}, nil
+}
+
 func (refusingSession) Chmod(context.Context, string, fs.FileMode) error { return fs.ErrPermission }
 
 func (refusingSession) Chtimes(context.Context, string, time.Time, time.Time) error {
 	return fs.ErrPermission
 }
 
-func TestAttributesThatCannotBeSetAreIgnoredUnlessStrict(t *testing.T) {
+type refusingFile struct{ sftp.File }
+
+func (refusingFile) Chmod(fs.FileMode) error            { return fs.ErrPermission }
+func (refusingFile) Chtimes(time.Time, time.Time) error { return syscall.EROFS }
+
+func TestWhatIsRefusedIsToldUnlessAnUploadWantsIt(t *testing.T) {
 	t.Parallel()
-	for mode, want := range map[sftp.SetStatMode]uint32{
-		sftp.SetStatLenient: statusOK, sftp.SetStatIgnore: statusOK, sftp.SetStatStrict: statusDenied,
+	for mode, want := range map[sftp.SetStatMode]struct{ name, reading, writing uint32 }{
+		sftp.SetStatLenient: {statusDenied, statusDenied, statusOK},
+		sftp.SetStatIgnore:  {statusOK, statusOK, statusOK},
+		sftp.SetStatStrict:  {statusDenied, statusDenied, statusDenied},
 	} {
 		f := serve(t, func(f *fixture) {
 			f.server.Backend = refusing{f.backend}
@@ -51,20 +69,108 @@ func TestAttributesThatCannotBeSetAreIgnoredUnlessStrict(t *testing.T) {
 		})
 		f.put("f", "12345")
 		r := f.raw()
-		h := r.open("/f", openWrite)
+		reading, writing := r.open("/f", openRead), r.open("/f", openWrite)
 		for _, attrs := range [][]any{
-			{uint32(attrOwner), uint32(12), uint32(34)},
+			{uint32(attrOwner), uint32(12345), uint32(34)},
 			{uint32(attrMode), uint32(0o600)},
 			{uint32(attrTimes), uint32(1), uint32(2)},
+			{uint32(attrMode | attrTimes), uint32(0o600), uint32(1), uint32(2)},
 		} {
-			r.want(want, fxpSetstat, append([]any{"/f"}, attrs...)...)
-			r.want(want, fxpFsetstat, append([]any{h}, attrs...)...)
+			r.want(want.name, fxpSetstat, append([]any{"/f"}, attrs...)...)
+			r.want(want.name, fxpExtended, append([]any{"lsetstat@openssh.com", "/f"}, attrs...)...)
+			r.want(want.reading, fxpFsetstat, append([]any{reading}, attrs...)...)
+			r.want(want.writing, fxpFsetstat, append([]any{writing}, attrs...)...)
 		}
 		r.want(statusOK, fxpSetstat, "/f", uint32(attrSize), uint64(3))
 		if got := f.content("f"); got != "123" {
 			t.Errorf("a size was not set: %q", got)
 		}
+		r.want(statusDenied, fxpFsetstat, reading, uint32(attrSize), uint64(1))
 		r.want(statusNoSuchFile, fxpSetstat, "/missing", uint32(attrSize), uint64(3))
+	}
+}
+
+func TestOwnersThatStayAreNoneToRefuse(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	f.put("f", "x")
+	if err := os.Symlink("f", filepath.Join(f.dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	r := f.raw()
+	uid, gid, as := uint32(os.Getuid()), uint32(os.Getgid()), uint32(math.MaxUint32)
+	reading := r.open("/f", openRead)
+	for _, ids := range [][2]uint32{{uid, gid}, {as, gid}, {uid, as}, {as, as}} {
+		r.want(statusOK, fxpSetstat, "/f", uint32(attrOwner), ids[0], ids[1])
+		r.want(statusOK, fxpFsetstat, reading, uint32(attrOwner), ids[0], ids[1])
+		r.want(statusOK, fxpExtended, "lsetstat@openssh.com", "/link", uint32(attrOwner), ids[0], ids[1])
+	}
+	r.want(statusDenied, fxpFsetstat, reading, uint32(attrOwner), uint32(12345), as)
+	r.want(statusDenied, fxpExtended, "lsetstat@openssh.com", "/link", uint32(attrOwner), as, uint32(12345))
+}
+
+func TestAHandleIsTheFileThatWasOpened(t *testing.T) {
+	t.Parallel()
+	for _, flags := range []int{openRead, openWrite} {
+		f := serve(t)
+		f.put("a", "first")
+		r := f.raw()
+		h := r.open("/a", flags)
+		r.want(statusOK, fxpRename, "/a", "/b")
+		f.put("a", "another")
+		before, _ := os.Stat(filepath.Join(f.dir, "a"))
+		r.want(statusOK, fxpFsetstat, h, uint32(attrMode|attrTimes), uint32(0o600), uint32(7), uint32(8))
+		after, _ := os.Stat(filepath.Join(f.dir, "a"))
+		if after.Mode() != before.Mode() || !after.ModTime().Equal(before.ModTime()) {
+			t.Errorf("the file that came later was changed: %v %v", after.Mode(), after.ModTime())
+		}
+		if b, _ := os.Stat(filepath.Join(f.dir, "b")); b.Mode() != 0o600 || b.ModTime().Unix() != 8 {
+			t.Errorf("the file that is open was not: %v %v", b.Mode(), b.ModTime())
+		}
+		for _, name := range []string{"/b", "/a"} {
+			r.want(statusOK, fxpRemove, name)
+		}
+		r.want(statusOK, fxpFsetstat, h, uint32(attrMode|attrTimes), uint32(0o640), uint32(7), uint32(8))
+		if kind, _ := r.call(fxpExtended, "fstatvfs@openssh.com", h); kind != fxpExtendedReply {
+			t.Errorf("fstatvfs of a file without a name: %d", kind)
+		}
+		if kind, _ := r.call(fxpFstat, h); kind != fxpAttrs {
+			t.Errorf("FSTAT of a file without a name: %d", kind)
+		}
+	}
+}
+
+func TestAFoldersHandleIsForListing(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	f.put("d/f", "")
+	r := f.raw()
+	h := r.handle(fxpOpendir, "/d")
+	r.want(statusOK, fxpRename, "/d", "/e")
+	f.put("d/other", "")
+	r.want(statusFailure, fxpFsetstat, h, uint32(attrMode), uint32(0o700))
+	r.want(statusFailure, fxpFstat, h)
+	r.want(statusFailure, fxpExtended, "fstatvfs@openssh.com", h)
+	if d, _ := os.Stat(filepath.Join(f.dir, "d")); d.Mode().Perm() != 0o755 {
+		t.Errorf("the folder that came later has mode %v", d.Mode())
+	}
+}
+
+func TestSpecialBitsAreStored(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	f.put("d/f", "")
+	r := f.raw()
+	for name, mode := range map[string]uint32{"/d": 0o1777, "/d/f": 0o4755} {
+		r.want(statusOK, fxpSetstat, name, uint32(attrMode), mode)
+		kind, body := r.call(fxpStat, name)
+		if got := binary.BigEndian.Uint32(body[4+8+8:]) & 0o7777; kind != fxpAttrs || got != mode {
+			t.Errorf("%s has mode %o", name, got)
+		}
+	}
+	r.want(statusOK, fxpMkdir, "/new", uint32(attrMode), uint32(0o2775))
+	if info, err := os.Stat(filepath.Join(f.dir, "new")); err != nil || info.Mode().Perm()&0o700 != 0o700 {
+		t.Errorf("%v, %v", info, err)
 	}
 }
 
@@ -98,6 +204,11 @@ func TestLsetstatDoesNotFollowALink(t *testing.T) {
 	if info, _ := os.Stat(filepath.Join(f.dir, "f")); info.ModTime().Unix() == 2 {
 		t.Error("the target of the link was changed")
 	}
+	if info, _ := os.Lstat(filepath.Join(f.dir, "link")); info.ModTime().Unix() != 2 {
+		t.Error("the link was not changed")
+	}
+	r.want(statusUnsupported, fxpExtended, "lsetstat@openssh.com", "/link", uint32(attrMode), uint32(0o600))
+	r.want(statusBad, fxpExtended, "lsetstat@openssh.com", "/link", uint32(attrSize), uint64(0))
 	r.want(statusOK, fxpExtended, "lsetstat@openssh.com", "/f", uint32(attrTimes), uint32(1), uint32(2))
 	if info, _ := os.Stat(filepath.Join(f.dir, "f")); info.ModTime().Unix() != 2 {
 		t.Error("the file was not changed")

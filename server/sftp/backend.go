@@ -60,8 +60,12 @@ type SecondAccount interface {
 	After(first Account) Account
 }
 
-// A Session is what one logged-in client may do. Names are absolute, cleaned
-// and slash-separated ("/" is the user's top), and never contain NUL.
+// A Session is what one logged-in client may do. Names are absolute and
+// slash-separated ("/" is the user's top), at most 4096 bytes long, and never
+// contain NUL. They mean what they mean to the system: ".." is the parent of what
+// comes before it, behind a symbolic link of where that leads, and not more
+// than "/" at the top; what is before a slash at the end is a directory. Names
+// may have ".." and one slash at the end, but neither "." nor an empty part.
 //
 // Methods are called from several goroutines at once. Errors become status
 // replies by what errors.Is and errors.As find in them: fs.ErrNotExist,
@@ -69,8 +73,8 @@ type SecondAccount interface {
 // numbers of Unix. The text of an error is never sent, except that of an
 // *Error.
 //
-// A session may also implement StartDirectory, LimitedSession, SpaceReporter
-// and Names.
+// A session may also implement StartDirectory, LimitedSession, SpaceReporter,
+// FileSpaceReporter, Owners, LinkTimes, Tools and Names.
 type Session interface {
 	// Stat describes what name leads to, following symbolic links.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
@@ -79,8 +83,9 @@ type Session interface {
 	// List yields the entries of a directory in any order, as Lstat describes
 	// them, without "." and "..". They need not be in memory at once.
 	List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error]
-	// OpenFile opens a file with flags of package os, without O_APPEND. perm
-	// is that of a file that it makes.
+	// OpenFile opens a file with flags of package os. perm is that of a file
+	// that it makes. A file that is opened with O_APPEND has to be an
+	// io.Writer, whose writes go to the end, in one piece each.
 	OpenFile(ctx context.Context, name string, flag int, perm fs.FileMode) (File, error)
 	// Mkdir makes a directory.
 	Mkdir(ctx context.Context, name string, perm fs.FileMode) error
@@ -99,7 +104,7 @@ type Session interface {
 	Symlink(ctx context.Context, target, name string) error
 	// Readlink returns the target of a symbolic link.
 	Readlink(ctx context.Context, name string) (string, error)
-	// Chmod sets the permission bits.
+	// Chmod sets the permission bits, with those for setuid, setgid and sticky.
 	Chmod(ctx context.Context, name string, mode fs.FileMode) error
 	// Chtimes sets the times of access and modification. A zero time is left
 	// as it is.
@@ -119,6 +124,8 @@ type Session interface {
 // A File may also implement:
 //
 //	CloseWithError(err error) error  // called in place of Close when the client went away before closing it
+//	Chmod(mode fs.FileMode) error    // both of these: of the open file,
+//	Chtimes(accessed, modified time.Time) error // whatever its name is by now
 type File interface {
 	io.ReaderAt
 	io.WriterAt
@@ -131,6 +138,28 @@ type File interface {
 // SpaceReporter provides statvfs@openssh.com and fstatvfs@openssh.com.
 type SpaceReporter interface {
 	Space(ctx context.Context, name string) (Space, error)
+}
+
+// FileSpaceReporter is SpaceReporter for an open file, whatever its name is by now.
+type FileSpaceReporter interface {
+	FileSpace(ctx context.Context, f File) (Space, error)
+}
+
+// Owners sets owner and group. Without it, files have those that they are made
+// with. Of what is not to be changed, uid or gid is -1.
+type Owners interface {
+	Chown(ctx context.Context, name string, uid, gid int) error
+}
+
+// LinkTimes sets the times of a symbolic link itself.
+type LinkTimes interface {
+	Lchtimes(ctx context.Context, name string, accessed, modified time.Time) error
+}
+
+// Tools says whether the commands for checksums are served, of which clients
+// find out once and then rely on. They are unless it returns false.
+type Tools interface {
+	Checksums() bool
 }
 
 // Space is the size of a volume, as statvfs(3) has it.

@@ -99,19 +99,21 @@ func (s *subsystem) write(r *request) error {
 	case offset > math.MaxInt64-uint64(len(data)):
 		return &Error{StatusFailure, "File too large"}
 	}
-	if h.append {
-		info, err := h.file.Stat()
-		if err != nil {
-			return err
-		}
-		offset = uint64(info.Size())
-	}
-	n, err := h.file.WriteAt(data, int64(offset))
+	n, err := h.write(data, int64(offset))
 	h.transfer.add(n, err)
 	if err != nil {
 		return err
 	}
 	return s.conn.moved(s.ctx, Upload, n)
+}
+
+// write writes where the client wants it, or to the end of a file that was opened
+// to append to: what others have appended meanwhile must not be lost.
+func (h *handle) write(b []byte, offset int64) (int, error) {
+	if f, ok := h.file.(io.Writer); ok && h.append {
+		return f.Write(b)
+	}
+	return h.file.WriteAt(b, offset)
 }
 
 // copyData serves copy-data (draft-ietf-secsh-filexfer-extensions-00 section
@@ -161,7 +163,7 @@ func (s *subsystem) copyRange(from, to *handle, fromOffset, toOffset, length int
 		}
 		n, err := from.file.ReadAt((*buf)[:min(length, maxData)], fromOffset)
 		if n > 0 {
-			w, err := to.file.WriteAt((*buf)[:n], toOffset)
+			w, err := to.write((*buf)[:n], toOffset)
 			to.transfer.add(w, err)
 			if err != nil {
 				return err

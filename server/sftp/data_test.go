@@ -1,13 +1,19 @@
 package sftp_test
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 )
 
 func TestWritesMayComeInAnyOrder(t *testing.T) {
@@ -222,4 +228,76 @@ func TestPkgSFTPMovesAFileBothWays(t *testing.T) {
 			t.Errorf("transfer %d is %s, %d bytes, %v", i, got, r.Bytes, r.Err)
 		}
 	}
+}
+
+func TestAppendingLosesNothingOfOthers(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	f.put("log", "begin\n")
+	f.put("more", strings.Repeat("m", 99)+"\n")
+	const sessions, lines = 6, 200
+	var all sync.WaitGroup
+	for i := range sessions {
+		r := f.raw()
+		h, more := r.open("/log", openWrite|openAppend), r.open("/more", openRead)
+		line := strings.Repeat(string(rune('a'+i)), 99) + "\n"
+		all.Go(func() {
+			for n := range lines {
+				// What offset a client gives is of no account.
+				r.want(statusOK, fxpWrite, h, uint64(n), line)
+			}
+			r.want(statusOK, fxpExtended, "copy-data", more, uint64(0), uint64(0), h, uint64(3))
+		})
+	}
+	all.Wait()
+	got := f.content("log")
+	if want := len("begin\n") + sessions*(lines+1)*100; len(got) != want || !strings.HasPrefix(got, "begin\n") {
+		t.Errorf("%d bytes, not %d", len(got), want)
+	}
+	for i := range sessions {
+		if n := strings.Count(got, strings.Repeat(string(rune('a'+i)), 99)+"\n"); n != lines {
+			t.Errorf("%d lines of session %d", n, i)
+		}
+	}
+}
+
+// dropBox refuses to open files for reading.
+type dropBox struct{ sftp.Backend }
+
+type dropBoxAccount struct{ sftp.Account }
+
+type dropBoxSession struct{ sftp.Session }
+
+func (b dropBox) PublicKey(ctx context.Context, c *sftp.Conn, user string, key ssh.PublicKey) (sftp.Account, error) {
+	a, err := b.Backend.PublicKey(ctx, c, user, key)
+	return dropBoxAccount{a}, err
+}
+
+func (a dropBoxAccount) Login(ctx context.Context, c *sftp.Conn) (sftp.Session, error) {
+	s, err := a.Account.Login(ctx, c)
+	return dropBoxSession{s}, err
+}
+
+func (s dropBoxSession) OpenFile(ctx context.Context, name string, flag int, perm fs.FileMode) (sftp.File, error) {
+	if flag&os.O_WRONLY == 0 {
+		return nil, fs.ErrPermission
+	}
+	return s.Session.OpenFile(ctx, name, flag, perm)
+}
+
+func (dropBoxSession) Checksums() bool { return false }
+
+func TestWhoMayOnlyWriteMayAskForReadingToo(t *testing.T) {
+	t.Parallel()
+	f := serve(t, func(f *fixture) { f.server.Backend = dropBox{f.backend} })
+	f.put("there", "x")
+	r := f.raw()
+	h := r.open("/new", openRead|openWrite|openCreate|openTruncate)
+	r.want(statusOK, fxpWrite, h, uint64(0), "content")
+	r.want(statusDenied, fxpRead, h, uint64(0), uint32(10))
+	r.want(statusOK, fxpClose, h)
+	if got := f.content("new"); got != "content" {
+		t.Errorf("the file has %q", got)
+	}
+	r.want(statusDenied, fxpOpen, "/there", uint32(openRead|openWrite), uint32(0))
 }

@@ -108,7 +108,7 @@ func (s *subsystem) mkdir(r *request) error {
 	if err := r.parsed(); err != nil {
 		return err
 	}
-	return s.session.Mkdir(s.ctx, name, a.mode(newDirMode))
+	return s.session.Mkdir(s.ctx, name, a.mode(newDirMode).Perm())
 }
 
 func (s *subsystem) rmdir(r *request) error {

@@ -67,9 +67,13 @@ func (s *subsystem) statvfs(r *request) error {
 }
 
 func (s *subsystem) fstatvfs(r *request) error {
-	h, _, err := s.handle(r)
+	h, err := s.fileHandle(r)
 	if err != nil {
 		return err
+	}
+	if reporter, ok := s.session.(FileSpaceReporter); ok {
+		v, err := reporter.FileSpace(s.ctx, h.file)
+		return spaceReply(r, v, err)
 	}
 	return s.space(r, h.path)
 }
@@ -86,6 +90,10 @@ func (s *subsystem) space(r *request, name string) error {
 		return errUnsupportedRequest
 	}
 	v, err := reporter.Space(s.ctx, name)
+	return spaceReply(r, v, err)
+}
+
+func spaceReply(r *request, v Space, err error) error {
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func (s *subsystem) open(r *request) error {
 		path:   name,
 		reads:  pflags&openRead != 0 || pflags&openWrite == 0,
 		writes: pflags&openWrite != 0,
-		append: pflags&openAppend != 0,
+		append: pflags&(openWrite|openAppend) == openWrite|openAppend,
 	}
 	if err := s.reserveHandle(weightFile); err != nil {
 		return err
@@ -171,12 +171,22 @@ func (s *subsystem) openFile(h *handle, pflags uint32, attrs attributes) (File, 
 	case h.writes:
 		flag = os.O_WRONLY
 	}
+	if h.append {
+		flag |= os.O_APPEND
+	}
 	for bit, f := range map[uint32]int{openCreate: os.O_CREATE, openTruncate: os.O_TRUNC, openExclude: os.O_EXCL} {
 		if pflags&bit != 0 {
 			flag |= f
 		}
 	}
-	file, err := s.session.OpenFile(s.ctx, h.path, flag, attrs.mode(newFileMode))
+	perm := attrs.mode(newFileMode).Perm()
+	file, err := s.session.OpenFile(s.ctx, h.path, flag, perm)
+	if errors.Is(err, fs.ErrPermission) && h.reads && pflags&(openWrite|openCreate) == openWrite|openCreate {
+		// Many programs ask for reading too when they make a file, and do not
+		// read. In a drop box, they may write.
+		h.reads = false
+		file, err = s.session.OpenFile(s.ctx, h.path, flag&^os.O_RDWR|os.O_WRONLY, perm)
+	}
 	if err != nil {
 		return nil, err
 	}

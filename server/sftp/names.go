@@ -1,9 +1,48 @@
 package sftp
 
 import (
+	"errors"
+	"io/fs"
 	"path"
+	"slices"
 	"strings"
+	"syscall"
 )
+
+// maxName is the longest name in bytes, as on Linux (PATH_MAX).
+const maxName = 4096
+
+// absolute makes a name, which may start at home, absolute. It leaves to the
+// backend what only the backend can know: what ".." leads to behind a link, and
+// whether there is a directory before a slash at the end. What means nothing,
+// such as a slash after another, is left out.
+func absolute(home, name string) (string, error) {
+	switch {
+	case name == "":
+		return "", fs.ErrNotExist // as all calls of the system have it
+	case strings.IndexByte(name, 0) >= 0:
+		return "", errName
+	case len(name) > maxName:
+		return "", syscall.ENAMETOOLONG
+	}
+	if !path.IsAbs(name) {
+		name = home + "/" + name
+	}
+	clean := make([]byte, 0, len(name)+1)
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || part == "." || part == ".." && len(clean) == 0 {
+			continue
+		}
+		clean = append(append(clean, '/'), part...)
+	}
+	if last := name[strings.LastIndexByte(name, '/')+1:]; len(clean) == 0 || last == "" || last == "." {
+		clean = append(clean, '/')
+	}
+	return string(clean), nil
+}
+
+// child is the name of something in a directory.
+func child(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
 
 func (s *subsystem) remove(r *request) error {
 	name, err := s.name(r)
@@ -47,21 +86,41 @@ func (s *subsystem) hardlink(r *request) error {
 	return s.twoNames(r, func(from, to string) error { return s.session.Link(s.ctx, from, to) })
 }
 
-// symlink serves SSH_FXP_SYMLINK, whose arguments have the order that OpenSSH
-// and hence all clients use: the target, then the link, and not that of the
-// draft (PROTOCOL of OpenSSH, section 4.1).
+// symlink serves SSH_FXP_SYMLINK. Its arguments are the link and the target
+// (draft-ietf-secsh-filexfer-02 section 6.10), or the other way round for OpenSSH
+// and whoever follows it (PROTOCOL of OpenSSH, section 4.1).
 func (s *subsystem) symlink(r *request) error {
-	target := r.args.string()
-	name, err := s.name(r)
+	target, link := r.args.string(), r.args.string()
+	if linksByDraft(s.conn.ClientVersion()) {
+		target, link = link, target
+	}
+	name, err := absolute(s.home, link)
 	switch {
 	case r.args.failed:
 		return errBadMessage
 	case err != nil:
 		return err
-	case target == "" || strings.IndexByte(target, 0) >= 0:
+	case target == "":
+		return fs.ErrNotExist // as symlink(2)
+	case strings.IndexByte(target, 0) >= 0:
 		return errName
 	}
 	return s.session.Symlink(s.ctx, target, name)
+}
+
+// draftClients are those who send the arguments of SSH_FXP_SYMLINK in the order of the
+// draft, by what their identification begins with. The first five do so since
+// they do not see "OpenSSH" in the server's; the others do so always. All other
+// clients that are known send OpenSSH's order: libssh2, which is not libssh,
+// paramiko, JSch, Go's, and those that run ssh.
+var draftClients = []string{
+	"ssh2js", "libssh_", "libssh-", "AsyncSSH_", "phpseclib_", "WinSCP_",
+	"Ruby/Net::SSH_", "Twisted", "Erlang/",
+}
+
+// linksByDraft tells which order a client uses, by what it calls itself.
+func linksByDraft(client string) bool {
+	return slices.ContainsFunc(draftClients, func(begin string) bool { return strings.HasPrefix(client, begin) })
 }
 
 func (s *subsystem) readlink(r *request) error {
@@ -77,15 +136,78 @@ func (s *subsystem) readlink(r *request) error {
 	return nil
 }
 
-// realpath serves SSH_FXP_REALPATH. Links are not resolved: what they lead to
-// is for the file system to say when the name is used.
+// realpath serves SSH_FXP_REALPATH. No name means the start, as with OpenSSH.
 func (s *subsystem) realpath(r *request) error {
-	name, err := s.name(r)
+	name := r.args.string()
+	if name == "" {
+		name = "."
+	}
+	return s.replyResolved(r, name)
+}
+
+// replyResolved replies with the path of a name in which nothing is a link.
+func (s *subsystem) replyResolved(r *request, name string) error {
+	if err := r.parsed(); err != nil {
+		return err
+	}
+	name, err := absolute(s.home, name)
 	if err != nil {
+		return err
+	}
+	if name, err = s.resolve(name); err != nil {
 		return err
 	}
 	nameReply(r, name)
 	return nil
+}
+
+// maxLinks is how many symbolic links a path may go through, as on Linux.
+const maxLinks = 40
+
+// resolve follows the symbolic links in an absolute name. The last part may be
+// missing, as with OpenSSH: clients ask before they make something. Of a link that the user
+// must not read, as in a drop box, the name is that of the link.
+func (s *subsystem) resolve(name string) (string, error) {
+	done, rest, links := "/", strings.Split(name, "/"), 0
+	for len(rest) > 0 {
+		part := rest[0]
+		rest = rest[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			done = path.Dir(done)
+			continue
+		}
+		next := path.Join(done, part)
+		info, err := s.session.Lstat(s.ctx, next)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && len(rest) == 0:
+			return next, nil
+		case err != nil:
+			return "", err
+		case info.Mode().Type() == fs.ModeSymlink:
+			target, err := s.session.Readlink(s.ctx, next)
+			if errors.Is(err, fs.ErrPermission) {
+				break
+			}
+			if links++; err == nil && links > maxLinks {
+				err = syscall.ELOOP
+			}
+			if err != nil {
+				return "", err
+			}
+			if path.IsAbs(target) {
+				done = "/"
+			}
+			rest = append(strings.Split(target, "/"), rest...)
+			continue
+		case !info.IsDir() && len(rest) > 0:
+			return "", syscall.ENOTDIR
+		}
+		done = next
+	}
+	return done, nil
 }
 
 // nameReply is a reply with one name and without attributes.
@@ -104,14 +226,9 @@ func (s *subsystem) expandPath(r *request) error {
 		if user := first[1:]; user != "" && user != s.conn.User() {
 			return errNoSuchUser
 		}
-		name = path.Join(s.home, rest)
+		name = s.home + "/" + rest
 	}
-	name, err := absolute(s.home, name)
-	if err != nil {
-		return err
-	}
-	nameReply(r, name)
-	return nil
+	return s.replyResolved(r, name)
 }
 
 // homeDirectory serves home-directory (draft-ietf-secsh-filexfer-extensions-00

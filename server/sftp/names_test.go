@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/ssh"
 )
 
 func TestRenameReplacesNothingAndPosixRenameDoes(t *testing.T) {
@@ -25,6 +27,42 @@ func TestRenameReplacesNothingAndPosixRenameDoes(t *testing.T) {
 	r.want(statusOK, fxpRename, "b", "c")
 	if !f.exists("c") {
 		t.Error("RENAME to a free name has done nothing")
+	}
+}
+
+// clientNamed is a raw client that calls itself version.
+func (f *fixture) clientNamed(version string) *raw {
+	f.t.Helper()
+	client, err := f.dialConfig(&ssh.ClientConfig{
+		User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(f.key)}, ClientVersion: "SSH-2.0-" + version,
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return f.rawSession(client)
+}
+
+func TestSymlinkHasTheOrderOfTheClient(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	for version, draft := range map[string]bool{
+		"ssh2js1.17.0": true, "libssh_0.10.6": true, "libssh-0.5.2": true, "AsyncSSH_2.10.1": true, "phpseclib_3.0 (openssl, gmp)": true,
+		"WinSCP_release_6.3.3": true, "Ruby/Net::SSH_7.0.1 x86_64-linux-gnu": true, "Twisted_22.4.0": true, "Erlang/4.15.3": true,
+		"OpenSSH_9.2p1 Debian-2": false, "libssh2_1.10.0": false, "paramiko_2.12.0": false, "JSCH-0.1.54": false, "Go": false,
+		"Renci.SshNet.SshClient.0.0.1": false, "PuTTY_Release_0.78": false, "SSHJ_0.38.0": false,
+	} {
+		r := f.clientNamed(version)
+		first, second := "the-target", "the-link"
+		if draft {
+			first, second = second, first
+		}
+		r.want(statusOK, fxpSymlink, first, second)
+		link := filepath.Join(f.dir, "the-link")
+		if target, err := os.Readlink(link); err != nil || target != "the-target" {
+			t.Errorf("%s: the link leads to %q: %v", version, target, err)
+		}
+		os.Remove(link)
+		os.Remove(filepath.Join(f.dir, "the-target"))
 	}
 }
 
@@ -63,8 +101,9 @@ func TestNamesAreAbsoluteAndStayInside(t *testing.T) {
 	t.Parallel()
 	f := serve(t)
 	r := f.raw()
+	f.put("a/b/file", "")
 	for name, want := range map[string]string{
-		"": "/", ".": "/", "/": "/", "a": "/a", "/a/../../b/": "/b", "../../etc": "/etc", "a//b/./c": "/a/b/c",
+		"": "/", ".": "/", "/": "/", "a": "/a", "/a/../../a/b/": "/a/b", "../../etc": "/etc", "a//b/./c": "/a/b/c", "a/.": "/a",
 	} {
 		if got := r.name(fxpRealpath, name); got != want {
 			t.Errorf("REALPATH of %q is %q", name, got)
@@ -72,6 +111,93 @@ func TestNamesAreAbsoluteAndStayInside(t *testing.T) {
 	}
 	r.want(statusFailure, fxpRealpath, "a\x00b")
 	r.want(statusNoSuchFile, fxpLstat, "/../../../../etc/passwd")
+}
+
+func TestRealpathFollowsLinks(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	f.put("d/e/file", "x")
+	for link, target := range map[string]string{
+		"le": "d/e", "d/up": "../le", "abs": "/d/e", "dangling": "d/none", "loop": "loop", "lf": "d/e/file", "out": "../../../d",
+	} {
+		if err := os.Symlink(target, filepath.Join(f.dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := f.raw()
+	for _, ask := range []func(string) []any{
+		func(name string) []any { return []any{byte(fxpRealpath), name} },
+		func(name string) []any { return []any{byte(fxpExtended), "expand-path@openssh.com", name} },
+	} {
+		for name, want := range map[string]string{
+			"le": "/d/e", "/d/up/file": "/d/e/file", "abs/file": "/d/e/file", "le/..": "/d", "le/new": "/d/e/new", "new": "/new",
+			"dangling": "/d/none", "lf": "/d/e/file", "out/e/": "/d/e", "le/": "/d/e", "../le/./file": "/d/e/file",
+		} {
+			args := ask(name)
+			if got := r.name(args[0].(byte), args[1:]...); got != want {
+				t.Errorf("%q leads to %q, not %q", name, got, want)
+			}
+		}
+		for name, want := range map[string]uint32{
+			"none/x": statusNoSuchFile, "none/": statusNoSuchFile, "none/../d": statusNoSuchFile, "d/e/file/": statusNoSuchFile,
+			"d/e/file/..": statusNoSuchFile, "loop": statusFailure, "dangling/x": statusNoSuchFile, strings.Repeat("d/../", 1000): statusFailure,
+		} {
+			args := ask(name)
+			r.want(want, args[0].(byte), args[1:]...)
+		}
+	}
+}
+
+func TestNamesMeanWhatTheyMeanToTheSystem(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	f.put("f", "top")
+	f.put("g", "top")
+	f.put("d/g", "inner")
+	f.put("d/e/x", "")
+	if err := os.Symlink("d/e", filepath.Join(f.dir, "le")); err != nil {
+		t.Fatal(err)
+	}
+	r := f.raw()
+	// A slash at the end is for directories.
+	r.want(statusNoSuchFile, fxpRemove, "f/")
+	r.want(statusNoSuchFile, fxpStat, "f/")
+	r.want(statusFailure, fxpOpen, "new/", uint32(openWrite|openCreate|openTruncate), uint32(0))
+	r.want(statusNoSuchFile, fxpOpen, "f/", uint32(openRead), uint32(0))
+	if kind, body := r.call(fxpLstat, "le/"); kind != fxpAttrs || body[0]|body[1]|body[2] != 0 {
+		t.Errorf("LSTAT of a link with a slash: %d %q", kind, body)
+	}
+	r.want(statusOK, fxpMkdir, "dir/", uint32(0))
+	r.want(statusOK, fxpRmdir, "dir/")
+	// Behind a link, ".." is the parent of where that leads.
+	if got := r.read(r.open("le/../g", openRead), 0, 10); got != "inner" {
+		t.Errorf("le/../g is %q", got)
+	}
+	r.want(statusOK, fxpRemove, "le/../g")
+	if f.exists("d/g") || !f.exists("g") {
+		t.Error("another file was removed")
+	}
+	for _, name := range []string{"none/../f", "f/../f", "", "./f/"} {
+		r.want(statusNoSuchFile, fxpStat, name)
+	}
+	r.want(statusNoSuchFile, fxpOpendir, "")
+	r.want(statusFailure, fxpStat, strings.Repeat("a/", 2049))
+	for _, name := range []string{"new", "f"} {
+		if name == "new" == f.exists(name) {
+			t.Errorf("%s: %v", name, f.exists(name))
+		}
+	}
+}
+
+func TestNamesMayHaveALineBreak(t *testing.T) {
+	t.Parallel()
+	f := serve(t)
+	r := f.raw()
+	for _, name := range []string{"a\nb", "c\rd", "\n"} {
+		r.want(statusOK, fxpClose, r.open(name, openWrite|openCreate))
+		r.want(statusOK, fxpRename, name, name+"2")
+		r.want(statusOK, fxpRemove, name+"2")
+	}
 }
 
 func TestNamesWithATildeAreExpanded(t *testing.T) {

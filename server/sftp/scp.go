@@ -104,8 +104,11 @@ func (s *scp) options(args []word) (sink, source bool, names []word, err error) 
 // errSCPGone means that the client has closed the channel, or said that it gives up.
 var errSCPGone = errors.New("sftp: the scp client has given up")
 
-// absolute makes a name absolute and clean, like the shell that scp expects.
+// absolute makes a name absolute, like the shell that scp expects.
 func (s *scp) absolute(name string) (string, error) {
+	if name == "" {
+		name = "."
+	}
 	if name == "~" || strings.HasPrefix(name, "~/") {
 		name = "." + name[1:]
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -107,7 +106,7 @@ func (s *scp) receive(target string, isDir bool, depth int) error {
 		}
 		name := target
 		if isDir {
-			name = path.Join(target, h.name)
+			name = child(target, h.name)
 		}
 		switch h.kind {
 		case 1:
@@ -145,7 +144,7 @@ func (s *scp) receiveDir(name string, h scpHeader, times *scpHeader, depth int) 
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		// The owner needs to get into what follows; the mode is set after that.
-		err = s.session.Mkdir(s.ctx, name, h.mode|0o700)
+		err = s.session.Mkdir(s.ctx, name, h.mode.Perm()|0o700)
 	case err == nil && !info.IsDir():
 		err = &Error{StatusFailure, "Not a directory"}
 	}

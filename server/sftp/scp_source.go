@@ -46,7 +46,10 @@ func (s *scp) expand(w word) ([]string, error) {
 		pattern = s.home + "/" + pattern
 	}
 	matches := []string{"/"}
-	for part := range strings.SplitSeq(strings.Trim(path.Clean(pattern), "/"), "/") {
+	for part := range strings.SplitSeq(pattern, "/") {
+		if part == "" || part == "." {
+			continue
+		}
 		if matches, err = s.match(matches, part); err != nil {
 			return nil, err
 		}
@@ -65,7 +68,7 @@ func (s *scp) match(dirs []string, part string) ([]string, error) {
 	var matches []string
 	for _, dir := range dirs {
 		if !strings.ContainsAny(part, `*?[\`) {
-			name := path.Join(dir, part)
+			name := child(dir, part)
 			if _, err := s.session.Lstat(s.ctx, name); err == nil {
 				matches = append(matches, name)
 			}
@@ -77,7 +80,7 @@ func (s *scp) match(dirs []string, part string) ([]string, error) {
 			}
 			hidden := strings.HasPrefix(info.Name(), ".") && !strings.HasPrefix(part, ".")
 			if ok, err := path.Match(part, info.Name()); err == nil && ok && !hidden {
-				matches = append(matches, path.Join(dir, info.Name()))
+				matches = append(matches, child(dir, info.Name()))
 			}
 			if len(matches) > maxMatches {
 				return nil, &Error{StatusFailure, "Too many files match"}
@@ -122,8 +125,8 @@ func (s *scp) header(info fs.FileInfo, kind string, size int64, name string) (ok
 			return false, err
 		}
 	}
-	base := path.Base(name)
-	if name == "/" {
+	base := path.Base(path.Clean(name))
+	if base == "/" {
 		base = "."
 	}
 	if err := s.write(fmt.Appendf(nil, "%s%s %d %s\n", kind, scpMode(info), size, line(base))); err != nil {
@@ -143,7 +146,7 @@ func (s *scp) sendDir(name string, info fs.FileInfo, depth int) error {
 			}
 			break
 		}
-		if err := s.send(path.Join(name, entry.Name()), depth+1); err != nil {
+		if err := s.send(child(name, entry.Name()), depth+1); err != nil {
 			return err
 		}
 	}

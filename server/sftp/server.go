@@ -101,10 +101,10 @@ func Static(config *ConnConfig) func(*Conn) (*ConnConfig, error) {
 type SetStatMode int
 
 const (
-	// SetStatLenient sets modes and times, and ignores owners: no user of the
-	// server can change them, and an upload that wants to should not fail for
-	// it. Modes and times that the backend refuses or cannot set are ignored as well;
-	// sizes are always set or refused.
+	// SetStatLenient sets what can be set, and refuses the rest. Only of a
+	// file that the client has open for writing, owners, modes and times that
+	// the backend refuses or cannot set are ignored: an upload that wants them
+	// should not fail for it. Sizes are always set or refused.
 	SetStatLenient SetStatMode = iota
 	// SetStatStrict refuses what cannot be set.
 	SetStatStrict

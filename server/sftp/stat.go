@@ -3,6 +3,7 @@ package sftp
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"syscall"
 	"time"
@@ -26,14 +27,12 @@ func (s *subsystem) lstat(r *request) error {
 	return attrsReply(r, info, err)
 }
 
+// fstat serves SSH_FXP_FSTAT. Folders have none here, as in OpenSSH's server: by
+// the time, their name may be that of another.
 func (s *subsystem) fstat(r *request) error {
-	h, _, err := s.handle(r)
+	h, err := s.fileHandle(r)
 	if err != nil {
 		return err
-	}
-	if h.file == nil {
-		info, err := s.session.Stat(s.ctx, h.path)
-		return attrsReply(r, info, err)
 	}
 	info, err := h.file.Stat()
 	return attrsReply(r, info, err)
@@ -53,41 +52,23 @@ func (s *subsystem) setstat(r *request) error {
 	if err != nil {
 		return err
 	}
-	a := decodeAttributes(&r.args)
-	if err := r.parsed(); err != nil {
-		return err
-	}
-	return s.setAttributes(name, a, func(size int64) error { return s.truncate(name, size) })
+	return s.setAttributes(r, s.named(name))
 }
 
 // fsetstat is setstat for an open file. What clients set at the end of an upload
 // comes this way.
 func (s *subsystem) fsetstat(r *request) error {
-	h, _, err := s.handle(r)
+	h, err := s.fileHandle(r)
 	if err != nil {
 		return err
 	}
-	a := decodeAttributes(&r.args)
-	if err := r.parsed(); err != nil {
-		return err
-	}
-	return s.setAttributes(h.path, a, func(size int64) error {
-		if !h.writes {
-			return errNotWrite
-		}
-		return h.file.Truncate(size)
-	})
+	return s.setAttributes(r, s.opened(h))
 }
 
 // lsetstat serves lsetstat@openssh.com, which does not follow a symbolic link.
-// Nothing of a link itself can be set here.
 func (s *subsystem) lsetstat(r *request) error {
 	name, err := s.name(r)
 	if err != nil {
-		return err
-	}
-	a := decodeAttributes(&r.args)
-	if err := r.parsed(); err != nil {
 		return err
 	}
 	info, err := s.session.Lstat(s.ctx, name)
@@ -95,9 +76,88 @@ func (s *subsystem) lsetstat(r *request) error {
 		return err
 	}
 	if info.Mode().Type() == fs.ModeSymlink {
-		return s.ignorable(errors.ErrUnsupported)
+		return s.setAttributes(r, s.link(name, info))
 	}
-	return s.setAttributes(name, a, func(size int64) error { return s.truncate(name, size) })
+	return s.setAttributes(r, s.named(name))
+}
+
+// A subject is what attributes are set of.
+type subject struct {
+	truncate func(size int64) error
+	chmod    func(mode fs.FileMode) error
+	chtimes  func(accessed, modified time.Time) error
+	chown    func(uid, gid int) error
+	upload   bool // the client has it open for writing
+}
+
+// named is what a name leads to.
+func (s *subsystem) named(name string) subject {
+	return subject{
+		truncate: func(size int64) error { return s.truncate(name, size) },
+		chmod:    func(mode fs.FileMode) error { return s.session.Chmod(s.ctx, name, mode) },
+		chtimes:  func(a, m time.Time) error { return s.session.Chtimes(s.ctx, name, a, m) },
+		chown: func(uid, gid int) error {
+			if o, ok := s.session.(Owners); ok {
+				return o.Chown(s.ctx, name, uid, gid)
+			}
+			info, err := s.session.Stat(s.ctx, name)
+			return errors.Join(err, sameOwner(info, uid, gid))
+		},
+	}
+}
+
+// An attributed file sets its own attributes.
+type attributed interface {
+	Chmod(mode fs.FileMode) error
+	Chtimes(accessed, modified time.Time) error
+}
+
+// opened is an open file: that, and not whatever has its name now. Only of a backend whose
+// files cannot set their attributes it is what the name leads to.
+func (s *subsystem) opened(h *handle) subject {
+	o := s.named(h.path)
+	o.upload = h.writes
+	o.truncate = func(size int64) error {
+		if !h.writes {
+			return errNotWrite
+		}
+		return h.file.Truncate(size)
+	}
+	if f, ok := h.file.(attributed); ok {
+		o.chmod, o.chtimes = f.Chmod, f.Chtimes
+	}
+	o.chown = func(uid, gid int) error {
+		info, err := h.file.Stat()
+		return errors.Join(err, sameOwner(info, uid, gid))
+	}
+	return o
+}
+
+// link is a symbolic link itself, of which no size and no mode can be set.
+func (s *subsystem) link(name string, info fs.FileInfo) subject {
+	return subject{
+		truncate: func(int64) error { return errBadMessage },
+		chmod:    func(fs.FileMode) error { return errors.ErrUnsupported },
+		chtimes: func(a, m time.Time) error {
+			if l, ok := s.session.(LinkTimes); ok {
+				return l.Lchtimes(s.ctx, name, a, m)
+			}
+			return errors.ErrUnsupported
+		},
+		chown: func(uid, gid int) error { return sameOwner(info, uid, gid) },
+	}
+}
+
+// sameOwner refuses all owners but those that there are.
+func sameOwner(info fs.FileInfo, uid, gid int) error {
+	if info == nil {
+		return nil // could not be described, which is an error of its own
+	}
+	own, ok := ownerOf(info)
+	if ok && (uid == -1 || uid == int(own.uid)) && (gid == -1 || gid == int(own.gid)) {
+		return nil
+	}
+	return errOwner
 }
 
 func (s *subsystem) truncate(name string, size int64) error {
@@ -109,42 +169,56 @@ func (s *subsystem) truncate(name string, size int64) error {
 	return errors.Join(err, f.Close())
 }
 
-func (s *subsystem) setAttributes(name string, a attributes, truncate func(int64) error) error {
+// setAttributes takes attributes from the arguments and sets them. It tries to
+// set each, and returns the first error.
+func (s *subsystem) setAttributes(r *request, o subject) error {
+	a := decodeAttributes(&r.args)
+	if err := r.parsed(); err != nil {
+		return err
+	}
 	if a.flags&attrSize != 0 {
 		if a.size > 1<<63-1 {
 			return &Error{StatusFailure, "File too large"}
 		}
-		if err := truncate(int64(a.size)); err != nil {
+		if err := o.truncate(int64(a.size)); err != nil {
 			return err
 		}
 	}
-	if a.flags&attrOwner != 0 {
-		if err := s.ignorable(errOwner); err != nil {
-			return err
+	var first error
+	done := func(err error) {
+		if first == nil && !s.tolerates(o, err) {
+			first = err
 		}
 	}
 	if a.flags&attrPermissions != 0 && s.setStat != SetStatIgnore {
-		if err := s.ignorable(s.session.Chmod(s.ctx, name, fromUnixMode(a.permissions))); err != nil {
-			return err
-		}
+		done(o.chmod(fromUnixMode(a.permissions)))
 	}
 	if a.flags&attrTimes != 0 {
-		err := s.session.Chtimes(s.ctx, name, time.Unix(int64(a.atime), 0), time.Unix(int64(a.mtime), 0))
-		return s.ignorable(err)
+		done(o.chtimes(time.Unix(int64(a.atime), 0), time.Unix(int64(a.mtime), 0)))
 	}
-	return nil
+	if a.flags&attrOwner != 0 && s.setStat != SetStatIgnore {
+		// Of what is not to be changed, all bits are set, as for chown(2).
+		done(o.chown(ownerID(a.uid), ownerID(a.gid)))
+	}
+	return first
 }
 
-// ignorable returns err, unless it is one of those that are ignored when
-// attributes are set.
-func (s *subsystem) ignorable(err error) error {
-	if s.setStat == SetStatStrict {
-		return err
+func ownerID(id uint32) int {
+	if id == math.MaxUint32 {
+		return -1
 	}
-	for _, refusal := range []error{errOwner, fs.ErrPermission, errors.ErrUnsupported, syscall.EROFS} {
+	return int(id)
+}
+
+// tolerates reports whether an error is none for whoever sets attributes.
+func (s *subsystem) tolerates(o subject, err error) bool {
+	if s.setStat == SetStatStrict || s.setStat == SetStatLenient && !o.upload {
+		return err == nil
+	}
+	for _, refusal := range []error{nil, errOwner, fs.ErrPermission, errors.ErrUnsupported, syscall.EROFS} {
 		if errors.Is(err, refusal) {
-			return nil
+			return true
 		}
 	}
-	return err
+	return false
 }

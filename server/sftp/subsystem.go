@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"path"
-	"strings"
 	"sync"
 )
 
@@ -60,17 +59,12 @@ type request struct {
 }
 
 // name takes the name of a file from the arguments.
-func (s *subsystem) name(r *request) (string, error) { return absolute(s.home, r.args.string()) }
-
-// absolute makes a name, which may start at home, absolute and clean.
-func absolute(home, name string) (string, error) {
-	if strings.IndexByte(name, 0) >= 0 {
-		return "", errName
+func (s *subsystem) name(r *request) (string, error) {
+	name := r.args.string()
+	if err := r.parsed(); err != nil {
+		return "", err
 	}
-	if !path.IsAbs(name) {
-		name = home + "/" + name
-	}
-	return path.Clean("/" + name), nil
+	return absolute(s.home, name)
 }
 
 // serveSFTP is the program of the subsystem.

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"iter"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 )
@@ -23,11 +26,14 @@ type session struct {
 }
 
 var (
-	_ sftp.Session        = (*session)(nil)
-	_ sftp.SpaceReporter  = (*session)(nil)
-	_ sftp.Names          = (*session)(nil)
-	_ sftp.StartDirectory = (*session)(nil)
-	_ sftp.LimitedSession = (*session)(nil)
+	_ sftp.Session           = (*session)(nil)
+	_ sftp.SpaceReporter     = (*session)(nil)
+	_ sftp.FileSpaceReporter = (*session)(nil)
+	_ sftp.Owners            = (*session)(nil)
+	_ sftp.LinkTimes         = (*session)(nil)
+	_ sftp.Names             = (*session)(nil)
+	_ sftp.StartDirectory    = (*session)(nil)
+	_ sftp.LimitedSession    = (*session)(nil)
 )
 
 func (s *session) Done() <-chan struct{}  { return s.done }
@@ -49,7 +55,7 @@ func (s *session) Limits(server sftp.Limits) sftp.Limits {
 
 // rel turns a name into a path for os.Root.
 func rel(name string) string {
-	if r := strings.TrimPrefix(path.Clean(name), "/"); r != "" {
+	if r := strings.TrimPrefix(name, "/"); r != "" {
 		return r
 	}
 	return "."
@@ -89,11 +95,21 @@ func (s *session) List(_ context.Context, name string) iter.Seq2[fs.FileInfo, er
 }
 
 func (s *session) OpenFile(_ context.Context, name string, flag int, perm fs.FileMode) (sftp.File, error) {
+	if flag&os.O_CREATE != 0 && strings.HasSuffix(name, "/") {
+		return nil, syscall.EISDIR
+	}
 	f, err := s.root.OpenFile(rel(name), flag, perm.Perm())
 	if err != nil {
 		return nil, err // not f, which would be no nil interface
 	}
-	return f, nil
+	return file{f}, nil
+}
+
+// file sets its own times, as *os.File does its mode.
+type file struct{ *os.File }
+
+func (f file) Chtimes(accessed, modified time.Time) error {
+	return os.Chtimes(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), accessed, modified)
 }
 
 func (s *session) Mkdir(_ context.Context, name string, perm fs.FileMode) error {
@@ -145,12 +161,34 @@ func (s *session) Chtimes(_ context.Context, name string, accessed, modified tim
 	return s.root.Chtimes(rel(name), accessed, modified)
 }
 
+func (s *session) Lchtimes(_ context.Context, name string, accessed, modified time.Time) error {
+	dir, err := s.root.Open(rel(path.Dir(name)))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	times := []unix.Timespec{unix.NsecToTimespec(accessed.UnixNano()), unix.NsecToTimespec(modified.UnixNano())}
+	return unix.UtimesNanoAt(int(dir.Fd()), path.Base(name), times, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+func (s *session) Chown(_ context.Context, name string, uid, gid int) error {
+	return s.root.Chown(rel(name), uid, gid)
+}
+
 func (s *session) Space(_ context.Context, name string) (sftp.Space, error) {
 	f, err := s.root.Open(rel(name))
 	if err != nil {
 		return sftp.Space{}, err
 	}
 	defer f.Close()
+	return spaceOf(f)
+}
+
+func (s *session) FileSpace(_ context.Context, f sftp.File) (sftp.Space, error) {
+	return spaceOf(f.(file).File)
+}
+
+func spaceOf(f *os.File) (sftp.Space, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Fstatfs(int(f.Fd()), &st); err != nil {
 		return sftp.Space{}, err

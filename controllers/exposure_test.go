@@ -118,6 +118,35 @@ func TestTheHostNetworkTellsTheAddressOfTheConnection(t *testing.T) {
 	}
 }
 
+func TestActiveModeIsRefusedWhereAddressesAreHiddenUnlessTheSpecSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	c, fs := exposed(t, v1alpha1.ExposeNodePort)
+	mode := func(want config.ActiveMode) {
+		t.Helper()
+		eventually(t, func() error {
+			cfg, err := configFile(t, c.ns, "files")
+			if err == nil && cfg.ActiveMode != want {
+				err = fmt.Errorf("active mode is %q, want %q", cfg.ActiveMode, want)
+			}
+			return err
+		})
+	}
+	mode(config.ActiveRefused)
+	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonAddressesHidden, "so they are refused")
+
+	update(t, fs, func() { fs.Spec.ActiveMode = v1alpha1.ActiveAllowed })
+	mode(config.ActiveAllowed)
+	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonAddressesHidden, "any user can have the server connect to ports of the nodes")
+
+	update(t, fs, func() { fs.Spec.ActiveMode, fs.Spec.Expose.ExternalTrafficPolicy = "", v1alpha1.TrafficLocal })
+	mode("") // the server's default, Allowed
+	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonOtherAddress)
+
+	update(t, fs, func() { fs.Spec.ActiveMode = v1alpha1.ActiveRefused })
+	mode(config.ActiveRefused)
+	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonActiveModeRefused, "as spec.activeMode wants")
+}
+
 func TestChangingTheExposureIsHot(t *testing.T) {
 	t.Parallel()
 	c, fs := exposed(t, v1alpha1.ExposeLoadBalancer)

@@ -94,10 +94,18 @@ func (p *pass) describeActiveMode(conditions *[]metav1.Condition) {
 		Message:            "Active data connections come from the address to which clients connect.",
 		ObservedGeneration: p.server.Generation,
 	}
-	if p.server.HidesAddresses() {
+	hidden, refused, from := p.server.HidesAddresses(), p.server.ActiveMode() == v1alpha1.ActiveRefused, p.server.ActiveFrom()
+	switch {
+	case hidden && refused:
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonAddressesHidden
-		c.Message = "The exposure hides the addresses of clients, and the server opens data connections to no other address than it sees: clients must use passive mode, or set expose.externalTrafficPolicy to Local."
-	} else if from := p.server.ActiveFrom(); from != "" {
+		c.Message = "The exposure hides the addresses of clients, and active data connections would go to nodes in their place, so they are refused: clients must use passive mode, or set expose.externalTrafficPolicy to Local."
+	case hidden:
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonAddressesHidden
+		c.Message = "The exposure hides the addresses of clients unless your network keeps them, and spec.activeMode allows active mode all the same: if it does hide them, any user can have the server connect to ports of the nodes. Leave activeMode out, or set expose.externalTrafficPolicy to Local."
+	case refused:
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonActiveModeRefused
+		c.Message = "Active mode is refused, as spec.activeMode wants: clients must use passive mode."
+	case from != "":
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonOtherAddress
 		c.Message = fmt.Sprintf("Active data connections come from %s; clients that want them from where they connected must use passive mode.", from)
 	}

@@ -25,8 +25,10 @@ const (
 	// ReasonOtherAddress: they come from another address.
 	ReasonOtherAddress = "OtherAddress"
 	// ReasonAddressesHidden: the server does not see the addresses of clients,
-	// and so refuses active mode.
+	// and so refuses active mode unless the spec allows it.
 	ReasonAddressesHidden = "AddressesHidden"
+	// ReasonActiveModeRefused: the spec refuses active mode.
+	ReasonActiveModeRefused = "ActiveModeRefused"
 	// ReasonServiceLinks: Kubernetes puts variables for each port of a Service
 	// into the pods of its namespace.
 	ReasonServiceLinks = "ServiceLinks"

@@ -157,6 +157,78 @@ func TestFileServerRefused(t *testing.T) {
 			`spec: {sessions: {idleTimeout: "90"}}`,
 			`this is not a duration: write one such as 90s, 5m or 1h30m`,
 		},
+		"an active mode that is none": {
+			`spec: {activeMode: Maybe}`,
+			`spec.activeMode: Unsupported value: "Maybe": supported values: "Allowed", "Refused"`,
+		},
+		"an ASCII mode that is none": {
+			`spec: {ascii: Guess}`,
+			`spec.ascii: Unsupported value: "Guess": supported values: "Convert", "Keep"`,
+		},
+		"a version of TLS that is none": {
+			`spec: {tls: {minVersion: "1.4"}}`,
+			`spec.tls.minVersion: Unsupported value: "1.4": supported values: "1.0", "1.1", "1.2", "1.3"`,
+		},
+		"a version of TLS without quotes": {
+			`spec: {tls: {minVersion: 1.2}}`,
+			`spec.tls.minVersion in body must be of type string`,
+		},
+		"uploads that are never kept": {
+			`spec: {storage: {keepIncomplete: 0h}}`,
+			`keepIncomplete is zero, and an upload that was cut could never be resumed: write how long it is kept, such as 24h, or leave it out for 7 days`,
+		},
+		"a time to keep uploads in days": {
+			`spec: {storage: {keepIncomplete: 7d}}`,
+			`this is not a duration: write one such as 90s, 5m or 1h30m`,
+		},
+		"a mode without quotes": {
+			`spec: {storage: {fileMode: 0640}}`,
+			`spec.storage.fileMode in body must be of type string`,
+		},
+		"a mode that is not octal": {
+			`spec: {storage: {fileMode: "0689"}}`,
+			`this is not a mode: write three octal digits for owner, group and others after a 0, in quotes, such as 0640`,
+		},
+		"a mode with a special bit": {
+			`spec: {storage: {folderMode: "2770"}}`,
+			`special bits (setuid, setgid, sticky) cannot be set here`,
+		},
+		"a mode in letters": {
+			`spec: {storage: {umask: u=rw}}`,
+			`this is not a mode`,
+		},
+		"a umask against the server itself": {
+			`spec: {storage: {umask: "0277"}}`,
+			`umask takes permissions from the owner, which is the server itself, so that it could not serve the files: write one whose first digit is 0, such as 0027`,
+		},
+		"a umask of three digits against the server itself": {
+			`spec: {storage: {umask: "777"}}`,
+			`umask takes permissions from the owner`,
+		},
+		"files that the server could not read": {
+			`spec: {storage: {fileMode: "0240"}}`,
+			`fileMode does not let the owner, which is the server itself, read and write: write one that begins with 06 or 07, such as 0640`,
+		},
+		"files that the server could not write": {
+			`spec: {storage: {fileMode: "444"}}`,
+			`fileMode does not let the owner`,
+		},
+		"folders that the server could not enter": {
+			`spec: {storage: {folderMode: "0640"}}`,
+			`folderMode does not let the owner, which is the server itself, read, write and enter: write one that begins with 07, such as 0750`,
+		},
+		"transfers that may not pause at all": {
+			`spec: {sessions: {stallTimeout: 0s}}`,
+			`stallTimeout is zero, and would end every transfer: write how long a transfer may pause, such as 10m, or leave it out for 2m`,
+		},
+		"no connection before login": {
+			`spec: {sessions: {maxBeforeLogin: -1}}`,
+			`spec.sessions.maxBeforeLogin in body should be greater than or equal to 1`,
+		},
+		"an exemption that is no network": {
+			`spec: {sessions: {ban: {exempt: [office]}}}`,
+			`exempt has something that is neither an address nor a network: write 192.0.2.7 or 10.0.0.0/8`,
+		},
 		"no upload at all": {
 			`spec: {sessions: {bandwidth: {upload: 0}}}`,
 			`upload is not above zero: write bytes per second such as 10Mi, or leave it out for no limit`,
@@ -203,6 +275,13 @@ func TestFileServerAccepted(t *testing.T) {
 		"an-issuer":            `spec: {tls: {issuerRef: {name: ca}, dnsNames: [ftp.example.com]}}`,
 		"an-address-rule":      `spec: {passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}]}}`,
 		"some-limits":          `spec: {sessions: {max: 100, idleTimeout: 1h30m, bandwidth: {upload: 10Mi, download: 1000000}, ban: {failures: 0}}}`,
+		"no-active-mode":       `spec: {activeMode: Refused, ascii: Keep}`,
+		"old-devices":          `spec: {tls: {minVersion: "1.0"}, ascii: Convert, activeMode: Allowed}`,
+		"a-new-tls-alone":      `spec: {tls: {minVersion: "1.3", secretRef: {name: tls}}}`,
+		"modes":                `spec: {storage: {keepIncomplete: 24h, umask: "0022", fileMode: "0640", folderMode: "0750"}}`,
+		"modes-of-3-digits":    `spec: {storage: {umask: "022", fileMode: "640", folderMode: "777"}}`,
+		"patience":             `spec: {sessions: {stallTimeout: 0h30m, countKeepAlives: true, maxBeforeLogin: 1000}}`,
+		"an-office":            `spec: {sessions: {ban: {exempt: [192.0.2.7, 10.0.0.0/8, "2001:db8::/32"]}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := api.Create(t.Context(), object(t, ns, "FileServer", name, manifest)); err != nil {

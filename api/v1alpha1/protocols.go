@@ -146,6 +146,28 @@ type SSHAlgorithms struct {
 	PublicKeys []string `json:"publicKeys,omitempty"`
 }
 
+// ActiveMode says whether the server opens data connections to clients.
+// +kubebuilder:validation:Enum=Allowed;Refused
+type ActiveMode string
+
+const (
+	// ActiveAllowed opens them to the address of the control connection.
+	ActiveAllowed ActiveMode = "Allowed"
+	// ActiveRefused opens none.
+	ActiveRefused ActiveMode = "Refused"
+)
+
+// ASCII says what TYPE A does to a file.
+// +kubebuilder:validation:Enum=Convert;Keep
+type ASCII string
+
+const (
+	// ASCIIConvert converts line ends.
+	ASCIIConvert ASCII = "Convert"
+	// ASCIIKeep transfers the bytes as they are.
+	ASCIIKeep ASCII = "Keep"
+)
+
 // TLSPolicy says what is asked of FTP clients.
 // +kubebuilder:validation:Enum=Required;Optional;Disabled
 type TLSPolicy string

@@ -5,6 +5,7 @@ import "k8s.io/apimachinery/pkg/api/resource"
 // Sessions limits sessions. Counts are for each pod.
 type Sessions struct {
 	// max is how many sessions a pod has at once; left out, no limit.
+	// Connections that are not logged in do not count: see maxBeforeLogin.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Max int32 `json:"max,omitempty"`
@@ -32,6 +33,30 @@ type Sessions struct {
 	// +optional
 	// +kubebuilder:default="1m"
 	LoginGrace Duration `json:"loginGrace,omitempty"`
+
+	// maxBeforeLogin is how many connections that are not logged in a pod has
+	// at once, besides max; default 256. Beyond it, the oldest one of the
+	// address that has the most makes room for the new one, so that strangers
+	// cannot keep users out. A change counts at once.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	MaxBeforeLogin int32 `json:"maxBeforeLogin,omitempty"`
+
+	// stallTimeout ends a transfer on which no byte has moved for so long;
+	// default 2m. Raise it for clients that pause within a file, such as
+	// those that send from tape. idleTimeout says nothing about transfers. A
+	// change counts at once.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('[1-9]')",message="stallTimeout is zero, and would end every transfer: write how long a transfer may pause, such as 10m, or leave it out for 2m"
+	StallTimeout Duration `json:"stallTimeout,omitempty"`
+
+	// countKeepAlives has the keepalives of an SSH client
+	// (ServerAliveInterval in OpenSSH) count as activity, so that idleTimeout
+	// does not end a folder that is mounted with sshfs. Such a session then
+	// lasts as long as its client. A change counts at once.
+	// +optional
+	CountKeepAlives bool `json:"countKeepAlives,omitempty"`
 
 	// bandwidth limits each session.
 	// +optional
@@ -76,6 +101,16 @@ type Ban struct {
 	// +optional
 	// +kubebuilder:default="10m"
 	Duration Duration `json:"duration,omitempty"`
+
+	// exempt are addresses and networks that are never banned, such as the
+	// one address behind which an office hides all its clients. Example:
+	// [192.0.2.7, 10.0.0.0/8]. A change counts at once.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.all(s, isCIDR(s) || isIP(s))",message="exempt has something that is neither an address nor a network: write 192.0.2.7 or 10.0.0.0/8"
+	Exempt []string `json:"exempt,omitempty"`
 }
 
 // Drain is how a pod ends.

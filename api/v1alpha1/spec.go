@@ -39,6 +39,26 @@ type FileServerSpec struct {
 	// +kubebuilder:default={}
 	Passive Passive `json:"passive,omitzero"`
 
+	// activeMode says whether FTP clients may have the server open data
+	// connections to them (PORT and EPRT): Allowed or Refused. They go to the
+	// address that the server sees on the control connection, which is a
+	// node's or a balancer's where the exposure hides addresses: any user
+	// could then reach ports of the nodes. Left out: Refused there (a
+	// LoadBalancer or NodePort with externalTrafficPolicy Cluster and without
+	// proxyProtocolFrom), else Allowed. Allow it there only where your network
+	// keeps addresses in spite of that policy. A change counts at once.
+	// +optional
+	ActiveMode ActiveMode `json:"activeMode,omitempty"`
+
+	// ascii says what TYPE A, with which every FTP session begins (RFC 959),
+	// does to a file. Convert, the default, changes line ends: LF on the
+	// volume, CR LF on the wire. Keep transfers the bytes as they are, for
+	// cameras, scanners and other devices that send binary files without
+	// asking for TYPE I, whose files Convert would damage. A change counts at
+	// once.
+	// +optional
+	ASCII ASCII `json:"ascii,omitempty"`
+
 	// expose is how clients reach the server.
 	// +optional
 	// +kubebuilder:default={}
@@ -50,8 +70,9 @@ type FileServerSpec struct {
 	// +kubebuilder:default={}
 	Storage Storage `json:"storage,omitzero"`
 
-	// tls is the certificate of FTP and FTPS. Left out, a certificate
-	// authority is made for this FileServer and issues it.
+	// tls is the certificate of FTP and FTPS, and the oldest version that is
+	// served. Without a certificate, an authority is made for this FileServer
+	// and issues one.
 	// +optional
 	// +kubebuilder:default={}
 	TLS TLS `json:"tls,omitzero"`

@@ -26,7 +26,46 @@ type Storage struct {
 	// nobody reads half a file.
 	// +optional
 	AtomicUploads bool `json:"atomicUploads,omitempty"`
+
+	// keepIncomplete is how long an upload that was cut is kept hidden, for
+	// its user to go on with; default 168h, which is 7 days. Then it is
+	// removed. It matters where uploads are hidden until they are complete:
+	// with atomicUploads, and for users with the access WriteOnly. A change
+	// counts at once.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('[1-9]')",message="keepIncomplete is zero, and an upload that was cut could never be resumed: write how long it is kept, such as 24h, or leave it out for 7 days"
+	KeepIncomplete Duration `json:"keepIncomplete,omitempty"`
+
+	// umask has the permissions that new files and folders do not get, in
+	// octal and quotes; default "0007". Example, for programs of other users
+	// beside the server that read the files: "0022". Files that exist keep
+	// their modes. A change counts at once.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^0?[1-7][0-7][0-7]$')",message="umask takes permissions from the owner, which is the server itself, so that it could not serve the files: write one whose first digit is 0, such as 0027"
+	Umask FileMode `json:"umask,omitempty"`
+
+	// fileMode is the mode of every new file, in octal and quotes, such as
+	// "0640"; it is used in place of what the client asks for and the umask
+	// leaves. Left out, those two decide. A change counts at once.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^0?[0-5][0-7][0-7]$')",message="fileMode does not let the owner, which is the server itself, read and write: write one that begins with 06 or 07, such as 0640"
+	FileMode FileMode `json:"fileMode,omitempty"`
+
+	// folderMode is the mode of every new folder, in octal and quotes, such
+	// as "0750"; it is used in place of what the client asks for and the
+	// umask leaves. Left out, those two decide. A change counts at once.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^0?[0-6][0-7][0-7]$')",message="folderMode does not let the owner, which is the server itself, read, write and enter: write one that begins with 07, such as 0750"
+	FolderMode FileMode `json:"folderMode,omitempty"`
 }
+
+// FileMode is permissions in octal, such as "0640". It stands in quotes, since
+// YAML takes 0640 for the number 416.
+//
+// +kubebuilder:validation:MinLength=3
+// +kubebuilder:validation:MaxLength=4
+// +kubebuilder:validation:XValidation:rule="self.matches('^0?[0-7][0-7][0-7]$')",message="this is not a mode: write three octal digits for owner, group and others after a 0, in quotes, such as 0640; special bits (setuid, setgid, sticky) cannot be set here"
+type FileMode string
 
 // Claim describes a PersistentVolumeClaim.
 type Claim struct {

@@ -1,7 +1,8 @@
 package v1alpha1
 
 // TLS is the certificate of FTP and FTPS: from a Secret, from cert-manager, or
-// by default from a certificate authority of this FileServer's own.
+// by default from a certificate authority of this FileServer's own. It also
+// says which versions are served.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.secretRef) || !has(self.issuerRef)",message="tls has both secretRef and issuerRef: keep the one that shall provide the certificate"
 // +kubebuilder:validation:XValidation:rule="!has(self.secretRef) || !has(self.dnsNames)",message="tls.dnsNames are for certificates that are issued; with secretRef the certificate is yours: remove one of them"
@@ -24,7 +25,28 @@ type TLS struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
 	DNSNames []string `json:"dnsNames,omitempty"`
+
+	// minVersion is the oldest version of TLS that FTP and FTPS serve: "1.0",
+	// "1.1", "1.2" or "1.3", in quotes; default "1.2". 1.0 and 1.1 are weak
+	// (RFC 8996 forbids them): they rest on SHA-1, and the cipher suites that
+	// are then offered too have known attacks. Use them only for devices that
+	// know nothing newer, in a network that you trust. "1.3" shuts out clients
+	// that are older than it. A change counts for new connections at once.
+	// +optional
+	MinVersion TLSVersion `json:"minVersion,omitempty"`
 }
+
+// TLSVersion is a version of TLS.
+// +kubebuilder:validation:Enum="1.0";"1.1";"1.2";"1.3"
+type TLSVersion string
+
+// Versions of TLS; the first two are weak.
+const (
+	TLS10 TLSVersion = "1.0"
+	TLS11 TLSVersion = "1.1"
+	TLS12 TLSVersion = "1.2"
+	TLS13 TLSVersion = "1.3"
+)
 
 // SecretReference names a Secret in the same namespace.
 type SecretReference struct {

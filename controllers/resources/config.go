@@ -22,12 +22,14 @@ const (
 	defaultAcceptFor   = 5 * time.Second
 )
 
-// Config is the server's configuration.
+// Config is the server's configuration. What is younger than the others among
+// its fields is left out where the spec leaves it out: the server knows the
+// defaults, and one of an older image refuses fields that it does not know.
 func (s Server) Config() *config.Config {
 	served := s.Spec.ServedProtocols()
 	c := &config.Config{
 		Version:           config.Version,
-		Storage:           config.Storage{Root: config.DataDir, AtomicUploads: s.Spec.Storage.AtomicUploads},
+		Storage:           s.storage(),
 		UsersFile:         config.UsersPath,
 		Sessions:          s.sessions(),
 		ProxyProtocolFrom: prefixes(s.Spec.Expose.ProxyProtocolFrom),
@@ -48,11 +50,14 @@ func (s Server) Config() *config.Config {
 	}
 	if served.HasPassive() {
 		c.Passive = s.passive()
+		c.ActiveMode = config.ActiveMode(s.ActiveMode())
+		c.ASCII = config.ASCII(s.Spec.ASCII)
 	}
 	if served.HasTLS() {
 		c.TLS = &config.TLS{
-			CertFile: path.Join(config.TLSDir, config.TLSCertFile),
-			KeyFile:  path.Join(config.TLSDir, config.TLSKeyFile),
+			CertFile:   path.Join(config.TLSDir, config.TLSCertFile),
+			KeyFile:    path.Join(config.TLSDir, config.TLSKeyFile),
+			MinVersion: string(s.Spec.TLS.MinVersion),
 		}
 	}
 	return c
@@ -97,15 +102,30 @@ func (s Server) ssh(f *v1alpha1.SFTP) *config.SSH {
 	return c
 }
 
+func (s Server) storage() config.Storage {
+	in := s.Spec.Storage
+	return config.Storage{
+		Root:           config.DataDir,
+		AtomicUploads:  in.AtomicUploads,
+		KeepIncomplete: config.Duration(in.KeepIncomplete.Or(0)),
+		Umask:          config.Mode(in.Umask),
+		FileMode:       config.Mode(in.FileMode),
+		FolderMode:     config.Mode(in.FolderMode),
+	}
+}
+
 func (s Server) sessions() config.Sessions {
 	in := s.Spec.Sessions
 	out := config.Sessions{
-		Max:           int(in.Max),
-		MaxPerUser:    int(in.MaxPerUser),
-		MaxPerAddress: int(in.MaxPerAddress),
-		IdleTimeout:   config.Duration(in.IdleTimeout.Or(defaultIdleTimeout)),
-		LoginGrace:    config.Duration(in.LoginGrace.Or(defaultLoginGrace)),
-		Bandwidth:     bandwidth(in.Bandwidth),
+		Max:             int(in.Max),
+		MaxPerUser:      int(in.MaxPerUser),
+		MaxPerAddress:   int(in.MaxPerAddress),
+		IdleTimeout:     config.Duration(in.IdleTimeout.Or(defaultIdleTimeout)),
+		LoginGrace:      config.Duration(in.LoginGrace.Or(defaultLoginGrace)),
+		StallTimeout:    config.Duration(in.StallTimeout.Or(0)),
+		CountKeepAlives: in.CountKeepAlives,
+		MaxBeforeLogin:  int(in.MaxBeforeLogin),
+		Bandwidth:       bandwidth(in.Bandwidth),
 	}
 	ban := in.Ban
 	if ban == nil {
@@ -123,6 +143,7 @@ func (s Server) sessions() config.Sessions {
 			Failures: int(failures),
 			Window:   config.Duration(ban.Window.Or(defaultBan)),
 			Duration: config.Duration(ban.Duration.Or(defaultBan)),
+			Exempt:   prefixes(ban.Exempt),
 		}
 	}
 	return out

@@ -172,6 +172,16 @@ func (s Server) HidesAddresses() bool {
 	return s.ByAnyNode() && len(s.Spec.Expose.ProxyProtocolFrom) == 0
 }
 
+// ActiveMode says whether the server opens data connections to clients. Where
+// the exposure hides addresses they would go to the node in place of the
+// client, and reach what listens there. Empty is the server's default, Allowed.
+func (s Server) ActiveMode() v1alpha1.ActiveMode {
+	if s.Spec.ActiveMode == "" && s.HidesAddresses() {
+		return v1alpha1.ActiveRefused
+	}
+	return s.Spec.ActiveMode
+}
+
 // ByAnyNode says whether clients come by any node, and so perhaps by one with
 // their control connection and by another with a data connection.
 func (s Server) ByAnyNode() bool {

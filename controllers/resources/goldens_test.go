@@ -83,14 +83,17 @@ func TestSharedDeployment(t *testing.T) {
 
 func TestConfigMap(t *testing.T) {
 	for name, spec := range map[string]string{
-		"everything by default":   `{}`,
-		"SFTP alone":              `{protocols: {sftp: {banner: Hello., trustedUserCAKeys: [ssh-ed25519 AAAA], algorithms: {ciphers: [aes256-ctr]}}}}`,
-		"plain FTP alone":         `{protocols: {ftp: {tls: Disabled}}}`,
-		"hidden client addresses": `{expose: {externalTrafficPolicy: Cluster}}`,
-		"PROXY protocol":          `{expose: {externalTrafficPolicy: Cluster, proxyProtocolFrom: [10.0.0.0/8]}}`,
-		"every limit":             `{sessions: {max: 9, maxPerUser: 2, maxPerAddress: 3, idleTimeout: 1h, loginGrace: 5s, bandwidth: {upload: 1M, download: 2Mi}, ban: {failures: 3, window: 1m, duration: 2m}}, drain: {timeout: 1h, acceptFor: 1s}, storage: {atomicUploads: true}}`,
-		"bans turned off":         `{sessions: {ban: {failures: 0}}}`,
-		"told addresses":          `{passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}], peerCheck: Any}}`,
+		"everything by default":                    `{}`,
+		"SFTP alone":                               `{protocols: {sftp: {banner: Hello., trustedUserCAKeys: [ssh-ed25519 AAAA], algorithms: {ciphers: [aes256-ctr]}}}}`,
+		"plain FTP alone":                          `{protocols: {ftp: {tls: Disabled}}}`,
+		"hidden client addresses":                  `{expose: {externalTrafficPolicy: Cluster}}`,
+		"PROXY protocol":                           `{expose: {externalTrafficPolicy: Cluster, proxyProtocolFrom: [10.0.0.0/8]}}`,
+		"every limit":                              `{sessions: {max: 9, maxPerUser: 2, maxPerAddress: 3, idleTimeout: 1h, loginGrace: 5s, bandwidth: {upload: 1M, download: 2Mi}, ban: {failures: 3, window: 1m, duration: 2m}}, drain: {timeout: 1h, acceptFor: 1s}, storage: {atomicUploads: true}}`,
+		"bans turned off":                          `{sessions: {ban: {failures: 0, exempt: [10.0.0.0/8]}}}`,
+		"what people want to set":                  `{activeMode: Refused, ascii: Keep, tls: {minVersion: "1.0"}, storage: {keepIncomplete: 24h, umask: "0022", fileMode: "0640", folderMode: "0750"}, sessions: {stallTimeout: 10m, countKeepAlives: true, maxBeforeLogin: 1000, ban: {exempt: [192.0.2.7, 10.1.2.3/8]}}}`,
+		"active mode in spite of hidden addresses": `{activeMode: Allowed, expose: {type: NodePort}}`,
+		"active mode is nothing that SFTP has":     `{activeMode: Refused, ascii: Keep, protocols: {sftp: {}}, expose: {type: NodePort}}`,
+		"told addresses":                           `{passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}], peerCheck: Any}}`,
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, "configmap", name, configMap(t, server(t, spec))) })
 	}

@@ -23,7 +23,11 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ASCII
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.AccessMode
+  scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ActiveMode
   scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.AddressRule
   map:
@@ -46,6 +50,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Duration
       default: 10m
+    - name: exempt
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: failures
       type:
         scalar: numeric
@@ -206,6 +216,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 990
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileMode
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileServer
   map:
     fields:
@@ -236,6 +248,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileServerSpec
   map:
     fields:
+    - name: activeMode
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ActiveMode
+    - name: ascii
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ASCII
     - name: drain
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Drain
@@ -703,6 +721,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: bandwidth
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Bandwidth
+    - name: countKeepAlives
+      type:
+        scalar: boolean
     - name: idleTimeout
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Duration
@@ -714,12 +735,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: max
       type:
         scalar: numeric
+    - name: maxBeforeLogin
+      type:
+        scalar: numeric
     - name: maxPerAddress
       type:
         scalar: numeric
     - name: maxPerUser
       type:
         scalar: numeric
+    - name: stallTimeout
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Duration
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Storage
   map:
     fields:
@@ -735,6 +762,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: existingClaim
       type:
         scalar: string
+    - name: fileMode
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileMode
+    - name: folderMode
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileMode
+    - name: keepIncomplete
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Duration
+    - name: umask
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileMode
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TLS
   map:
     fields:
@@ -747,6 +786,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: issuerRef
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.IssuerReference
+    - name: minVersion
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TLSVersion
     - name: secretRef
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SecretReference
@@ -764,6 +806,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TLSVersion
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TrafficPolicy
   scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.UserAccess

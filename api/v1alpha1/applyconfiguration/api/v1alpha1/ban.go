@@ -18,6 +18,10 @@ type BanApplyConfiguration struct {
 	Window *apiv1alpha1.Duration `json:"window,omitempty"`
 	// duration is how long the address is refused; default 10m.
 	Duration *apiv1alpha1.Duration `json:"duration,omitempty"`
+	// exempt are addresses and networks that are never banned, such as the
+	// one address behind which an office hides all its clients. Example:
+	// [192.0.2.7, 10.0.0.0/8]. A change counts at once.
+	Exempt []string `json:"exempt,omitempty"`
 }
 
 // BanApplyConfiguration constructs a declarative configuration of the Ban type for use with
@@ -47,5 +51,15 @@ func (b *BanApplyConfiguration) WithWindow(value apiv1alpha1.Duration) *BanApply
 // If called multiple times, the Duration field is set to the value of the last call.
 func (b *BanApplyConfiguration) WithDuration(value apiv1alpha1.Duration) *BanApplyConfiguration {
 	b.Duration = &value
+	return b
+}
+
+// WithExempt adds the given value to the Exempt field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Exempt field.
+func (b *BanApplyConfiguration) WithExempt(values ...string) *BanApplyConfiguration {
+	for i := range values {
+		b.Exempt = append(b.Exempt, values[i])
+	}
 	return b
 }

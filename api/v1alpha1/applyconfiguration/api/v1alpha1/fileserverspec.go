@@ -29,13 +29,30 @@ type FileServerSpecApplyConfiguration struct {
 	// passive is about the data connections that FTP clients open in passive
 	// mode: their ports, and the address that clients are told.
 	Passive *PassiveApplyConfiguration `json:"passive,omitempty"`
+	// activeMode says whether FTP clients may have the server open data
+	// connections to them (PORT and EPRT): Allowed or Refused. They go to the
+	// address that the server sees on the control connection, which is a
+	// node's or a balancer's where the exposure hides addresses: any user
+	// could then reach ports of the nodes. Left out: Refused there (a
+	// LoadBalancer or NodePort with externalTrafficPolicy Cluster and without
+	// proxyProtocolFrom), else Allowed. Allow it there only where your network
+	// keeps addresses in spite of that policy. A change counts at once.
+	ActiveMode *apiv1alpha1.ActiveMode `json:"activeMode,omitempty"`
+	// ascii says what TYPE A, with which every FTP session begins (RFC 959),
+	// does to a file. Convert, the default, changes line ends: LF on the
+	// volume, CR LF on the wire. Keep transfers the bytes as they are, for
+	// cameras, scanners and other devices that send binary files without
+	// asking for TYPE I, whose files Convert would damage. A change counts at
+	// once.
+	ASCII *apiv1alpha1.ASCII `json:"ascii,omitempty"`
 	// expose is how clients reach the server.
 	Expose *ExposeApplyConfiguration `json:"expose,omitempty"`
 	// storage is where the files are. Left out, a claim for 10Gi of the
 	// default StorageClass is made, and kept when the FileServer is deleted.
 	Storage *StorageApplyConfiguration `json:"storage,omitempty"`
-	// tls is the certificate of FTP and FTPS. Left out, a certificate
-	// authority is made for this FileServer and issues it.
+	// tls is the certificate of FTP and FTPS, and the oldest version that is
+	// served. Without a certificate, an authority is made for this FileServer
+	// and issues one.
 	TLS *TLSApplyConfiguration `json:"tls,omitempty"`
 	// sshHostKeys are the keys by which SFTP clients know the server. Left
 	// out, an ed25519, an ecdsa and an rsa key are made once and kept.
@@ -88,6 +105,22 @@ func (b *FileServerSpecApplyConfiguration) WithProtocols(value *ProtocolsApplyCo
 // If called multiple times, the Passive field is set to the value of the last call.
 func (b *FileServerSpecApplyConfiguration) WithPassive(value *PassiveApplyConfiguration) *FileServerSpecApplyConfiguration {
 	b.Passive = value
+	return b
+}
+
+// WithActiveMode sets the ActiveMode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ActiveMode field is set to the value of the last call.
+func (b *FileServerSpecApplyConfiguration) WithActiveMode(value apiv1alpha1.ActiveMode) *FileServerSpecApplyConfiguration {
+	b.ActiveMode = &value
+	return b
+}
+
+// WithASCII sets the ASCII field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ASCII field is set to the value of the last call.
+func (b *FileServerSpecApplyConfiguration) WithASCII(value apiv1alpha1.ASCII) *FileServerSpecApplyConfiguration {
+	b.ASCII = &value
 	return b
 }
 

@@ -12,6 +12,7 @@ import (
 // Sessions limits sessions. Counts are for each pod.
 type SessionsApplyConfiguration struct {
 	// max is how many sessions a pod has at once; left out, no limit.
+	// Connections that are not logged in do not count: see maxBeforeLogin.
 	Max *int32 `json:"max,omitempty"`
 	// maxPerUser is how many sessions a user has at once in a pod; left out,
 	// no limit.
@@ -25,6 +26,21 @@ type SessionsApplyConfiguration struct {
 	// loginGrace ends a connection that is not logged in after so long;
 	// default 1m.
 	LoginGrace *apiv1alpha1.Duration `json:"loginGrace,omitempty"`
+	// maxBeforeLogin is how many connections that are not logged in a pod has
+	// at once, besides max; default 256. Beyond it, the oldest one of the
+	// address that has the most makes room for the new one, so that strangers
+	// cannot keep users out. A change counts at once.
+	MaxBeforeLogin *int32 `json:"maxBeforeLogin,omitempty"`
+	// stallTimeout ends a transfer on which no byte has moved for so long;
+	// default 2m. Raise it for clients that pause within a file, such as
+	// those that send from tape. idleTimeout says nothing about transfers. A
+	// change counts at once.
+	StallTimeout *apiv1alpha1.Duration `json:"stallTimeout,omitempty"`
+	// countKeepAlives has the keepalives of an SSH client
+	// (ServerAliveInterval in OpenSSH) count as activity, so that idleTimeout
+	// does not end a folder that is mounted with sshfs. Such a session then
+	// lasts as long as its client. A change counts at once.
+	CountKeepAlives *bool `json:"countKeepAlives,omitempty"`
 	// bandwidth limits each session.
 	Bandwidth *BandwidthApplyConfiguration `json:"bandwidth,omitempty"`
 	// ban refuses an address for a while after too many failed logins. It is
@@ -76,6 +92,30 @@ func (b *SessionsApplyConfiguration) WithIdleTimeout(value apiv1alpha1.Duration)
 // If called multiple times, the LoginGrace field is set to the value of the last call.
 func (b *SessionsApplyConfiguration) WithLoginGrace(value apiv1alpha1.Duration) *SessionsApplyConfiguration {
 	b.LoginGrace = &value
+	return b
+}
+
+// WithMaxBeforeLogin sets the MaxBeforeLogin field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MaxBeforeLogin field is set to the value of the last call.
+func (b *SessionsApplyConfiguration) WithMaxBeforeLogin(value int32) *SessionsApplyConfiguration {
+	b.MaxBeforeLogin = &value
+	return b
+}
+
+// WithStallTimeout sets the StallTimeout field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StallTimeout field is set to the value of the last call.
+func (b *SessionsApplyConfiguration) WithStallTimeout(value apiv1alpha1.Duration) *SessionsApplyConfiguration {
+	b.StallTimeout = &value
+	return b
+}
+
+// WithCountKeepAlives sets the CountKeepAlives field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CountKeepAlives field is set to the value of the last call.
+func (b *SessionsApplyConfiguration) WithCountKeepAlives(value bool) *SessionsApplyConfiguration {
+	b.CountKeepAlives = &value
 	return b
 }
 

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
 // StorageApplyConfiguration represents a declarative configuration of the Storage type for use
 // with apply.
 //
@@ -18,6 +22,25 @@ type StorageApplyConfiguration struct {
 	// atomicUploads keeps an upload hidden until it is complete, so that
 	// nobody reads half a file.
 	AtomicUploads *bool `json:"atomicUploads,omitempty"`
+	// keepIncomplete is how long an upload that was cut is kept hidden, for
+	// its user to go on with; default 168h, which is 7 days. Then it is
+	// removed. It matters where uploads are hidden until they are complete:
+	// with atomicUploads, and for users with the access WriteOnly. A change
+	// counts at once.
+	KeepIncomplete *apiv1alpha1.Duration `json:"keepIncomplete,omitempty"`
+	// umask has the permissions that new files and folders do not get, in
+	// octal and quotes; default "0007". Example, for programs of other users
+	// beside the server that read the files: "0022". Files that exist keep
+	// their modes. A change counts at once.
+	Umask *apiv1alpha1.FileMode `json:"umask,omitempty"`
+	// fileMode is the mode of every new file, in octal and quotes, such as
+	// "0640"; it is used in place of what the client asks for and the umask
+	// leaves. Left out, those two decide. A change counts at once.
+	FileMode *apiv1alpha1.FileMode `json:"fileMode,omitempty"`
+	// folderMode is the mode of every new folder, in octal and quotes, such
+	// as "0750"; it is used in place of what the client asks for and the
+	// umask leaves. Left out, those two decide. A change counts at once.
+	FolderMode *apiv1alpha1.FileMode `json:"folderMode,omitempty"`
 }
 
 // StorageApplyConfiguration constructs a declarative configuration of the Storage type for use with
@@ -55,5 +78,37 @@ func (b *StorageApplyConfiguration) WithEphemeral(value *EphemeralApplyConfigura
 // If called multiple times, the AtomicUploads field is set to the value of the last call.
 func (b *StorageApplyConfiguration) WithAtomicUploads(value bool) *StorageApplyConfiguration {
 	b.AtomicUploads = &value
+	return b
+}
+
+// WithKeepIncomplete sets the KeepIncomplete field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the KeepIncomplete field is set to the value of the last call.
+func (b *StorageApplyConfiguration) WithKeepIncomplete(value apiv1alpha1.Duration) *StorageApplyConfiguration {
+	b.KeepIncomplete = &value
+	return b
+}
+
+// WithUmask sets the Umask field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Umask field is set to the value of the last call.
+func (b *StorageApplyConfiguration) WithUmask(value apiv1alpha1.FileMode) *StorageApplyConfiguration {
+	b.Umask = &value
+	return b
+}
+
+// WithFileMode sets the FileMode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FileMode field is set to the value of the last call.
+func (b *StorageApplyConfiguration) WithFileMode(value apiv1alpha1.FileMode) *StorageApplyConfiguration {
+	b.FileMode = &value
+	return b
+}
+
+// WithFolderMode sets the FolderMode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FolderMode field is set to the value of the last call.
+func (b *StorageApplyConfiguration) WithFolderMode(value apiv1alpha1.FileMode) *StorageApplyConfiguration {
+	b.FolderMode = &value
 	return b
 }

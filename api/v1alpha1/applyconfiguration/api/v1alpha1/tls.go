@@ -2,11 +2,16 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
 // TLSApplyConfiguration represents a declarative configuration of the TLS type for use
 // with apply.
 //
 // TLS is the certificate of FTP and FTPS: from a Secret, from cert-manager, or
-// by default from a certificate authority of this FileServer's own.
+// by default from a certificate authority of this FileServer's own. It also
+// says which versions are served.
 type TLSApplyConfiguration struct {
 	// secretRef names a Secret of type kubernetes.io/tls with tls.crt and
 	// tls.key. When its content changes, new connections get the new one.
@@ -17,6 +22,13 @@ type TLSApplyConfiguration struct {
 	// dnsNames are names in the certificate, besides the Service's own names
 	// and the address at which it is reached. Example: ftp.example.com.
 	DNSNames []string `json:"dnsNames,omitempty"`
+	// minVersion is the oldest version of TLS that FTP and FTPS serve: "1.0",
+	// "1.1", "1.2" or "1.3", in quotes; default "1.2". 1.0 and 1.1 are weak
+	// (RFC 8996 forbids them): they rest on SHA-1, and the cipher suites that
+	// are then offered too have known attacks. Use them only for devices that
+	// know nothing newer, in a network that you trust. "1.3" shuts out clients
+	// that are older than it. A change counts for new connections at once.
+	MinVersion *apiv1alpha1.TLSVersion `json:"minVersion,omitempty"`
 }
 
 // TLSApplyConfiguration constructs a declarative configuration of the TLS type for use with
@@ -48,5 +60,13 @@ func (b *TLSApplyConfiguration) WithDNSNames(values ...string) *TLSApplyConfigur
 	for i := range values {
 		b.DNSNames = append(b.DNSNames, values[i])
 	}
+	return b
+}
+
+// WithMinVersion sets the MinVersion field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MinVersion field is set to the value of the last call.
+func (b *TLSApplyConfiguration) WithMinVersion(value apiv1alpha1.TLSVersion) *TLSApplyConfiguration {
+	b.MinVersion = &value
 	return b
 }

@@ -11,12 +11,13 @@ import (
 // trees opens the files of users, alike for all protocols.
 type trees struct {
 	storage func() config.Storage // that is in force
+	audit   *audit
 }
 
-// open returns what a user who has logged in may do with the files. Permissions
-// are asked first, under the names that the user knows; below them, uploads are
+// open returns what a user who has logged in may do with the files. The trail
+// tells of it; permissions are asked next, under the names that the user knows; below them, uploads are
 // hidden until they are complete; the volume is at the bottom.
-func (t trees) open(user *users.User, atomic bool) (storage.FS, error) {
+func (t trees) open(user *users.User, trail *trail, atomic bool) (storage.FS, error) {
 	local, err := storage.OpenLocal(t.storage().Root, user.Home())
 	if err != nil {
 		return nil, fmt.Errorf("opening the home of user %q: %w", user.Name(), err)
@@ -25,5 +26,6 @@ func (t trees) open(user *users.User, atomic bool) (storage.FS, error) {
 	if atomic {
 		tree = storage.Atomic(tree)
 	}
-	return user.Restrict(tree), nil
+	trail.audit, trail.user = t.audit, user.Name()
+	return &audited{user.Restrict(tree), trail}, nil
 }

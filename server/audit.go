@@ -7,11 +7,18 @@ import (
 	"time"
 )
 
-// audit writes one line for each session and each transfer, and counts them.
-// Nothing in it ever holds a password or a key.
+// audit writes one line for each session, login, transfer and change of a file,
+// and counts the first three. Nothing in it ever holds a password or a key, and
+// nothing of a client more than maxLogged bytes.
 type audit struct {
 	log     *slog.Logger
 	metrics *metrics
+	before  *budget // for clients that are not logged in
+}
+
+// newAudit returns one that writes to log.
+func newAudit(log *slog.Logger, m *metrics, before *budget) *audit {
+	return &audit{log: slog.New(&tame{to: log.Handler()}), metrics: m, before: before}
 }
 
 // sessionEvent is a session that ended.
@@ -26,6 +33,7 @@ type sessionEvent struct {
 	upload   int64
 	tls      string // version, or "" without TLS
 	cipher   string
+	client   string // what it calls itself
 	reason   string
 }
 
@@ -37,6 +45,7 @@ type loginEvent struct {
 	method   string
 	key      string // its fingerprint, or ""
 	remote   netip.AddrPort
+	again    bool // the connection has logged in before
 	err      error
 }
 
@@ -66,11 +75,25 @@ func (a *audit) disconnected(e sessionEvent) {
 	} else {
 		a.metrics.sessionsTotal.WithLabelValues(e.protocol).Inc()
 	}
+	if e.user == "" && level >= slog.LevelInfo && !a.before.take(e.remote.Addr()) {
+		return
+	}
+	a.session(level, e)
+}
+
+// loggedOut tells of a user who has logged out of a connection that goes on.
+func (a *audit) loggedOut(e sessionEvent) {
+	if a.before.take(e.remote.Addr()) {
+		a.session(slog.LevelInfo, e)
+	}
+}
+
+func (a *audit) session(level slog.Level, e sessionEvent) {
 	a.log.Log(context.Background(), level, "session",
 		"protocol", e.protocol, "session", e.id, "user", e.user, "remote", e.remote.String(),
 		"duration", e.duration.Round(time.Millisecond).String(), "commands", e.commands,
 		"downloaded", e.download, "uploaded", e.upload,
-		"tls", e.tls, "cipher", e.cipher, "reason", e.reason)
+		"tls", e.tls, "cipher", e.cipher, "client", e.client, "reason", e.reason)
 }
 
 func (a *audit) login(e loginEvent) {
@@ -82,10 +105,16 @@ func (a *audit) login(e loginEvent) {
 	}
 	if e.err != nil {
 		a.metrics.logins.WithLabelValues(e.protocol, e.method, "failure").Inc()
+		if !a.before.take(e.remote.Addr()) {
+			return
+		}
 		a.log.Warn("login failed", append(attrs, "error", e.err.Error())...)
 		return
 	}
 	a.metrics.logins.WithLabelValues(e.protocol, e.method, "success").Inc()
+	if e.again && !a.before.take(e.remote.Addr()) {
+		return
+	}
 	a.log.Info("login", attrs...)
 }
 
@@ -109,4 +138,25 @@ func (a *audit) transferEnded(e transferEvent) {
 	}
 	a.metrics.transfersTotal.WithLabelValues(e.protocol, e.direction, "success").Inc()
 	a.log.Info("transfer", attrs...)
+}
+
+// file tells of what a session has done to a file, so many times.
+func (a *audit) file(t *trail, e fileEvent, times int, refused bool) {
+	attrs := []any{
+		"protocol", t.protocol, "session", t.id, "user", t.user, "remote", t.remote.String(), "op", e.op, "path", e.path,
+	}
+	if e.to != "" {
+		attrs = append(attrs, "to", e.to)
+	}
+	if times > 1 {
+		attrs = append(attrs, "times", times)
+	}
+	switch {
+	case e.err == "":
+		a.log.Info("file", attrs...)
+	case refused:
+		a.log.Warn("file refused", append(attrs, "error", e.err)...)
+	default:
+		a.log.Info("file failed", append(attrs, "error", e.err)...)
+	}
 }

@@ -134,7 +134,7 @@ func ftpHooks(a *audit, v *visits[*ftp.Conn]) ftp.Hooks {
 		},
 		Login: func(c *ftp.Conn, r ftp.LoginRecord) {
 			a.login(loginEvent{
-				protocol: c.Listener().Name, id: c.ID(), user: r.User, method: r.Method, remote: c.RemoteAddr(), err: r.Err,
+				protocol: c.Listener().Name, id: c.ID(), user: r.User, method: r.Method, remote: c.RemoteAddr(), err: r.Err, again: r.Again,
 			})
 		},
 		TransferStart: func(c *ftp.Conn, r ftp.TransferRecord) {
@@ -153,18 +153,27 @@ func ftpHooks(a *audit, v *visits[*ftp.Conn]) ftp.Hooks {
 				duration: r.Duration, tls: version, err: r.Err,
 			})
 		},
+		Work: func(c *ftp.Conn, r ftp.WorkRecord) {
+			t := &trail{audit: a, protocol: c.Listener().Name, id: c.ID(), user: c.User(), remote: c.RemoteAddr()}
+			t.tell(r.Verb, r.Path, "", r.Err)
+		},
+		Logout: func(c *ftp.Conn, r ftp.SessionRecord) { a.loggedOut(ftpSessionEvent(c, r)) },
 		Disconnect: func(c *ftp.Conn, r ftp.SessionRecord) {
 			v.leave(c)
-			e := sessionEvent{
-				protocol: c.Listener().Name, id: c.ID(), user: r.User, remote: c.RemoteAddr(),
-				duration: r.Duration, commands: r.Commands, download: r.Downloaded, upload: r.Uploaded, reason: r.Reason,
-			}
-			if r.TLSVersion != 0 {
-				e.tls, e.cipher = tls.VersionName(r.TLSVersion), tls.CipherSuiteName(r.CipherSuite)
-			}
-			a.disconnected(e)
+			a.disconnected(ftpSessionEvent(c, r))
 		},
 	}
+}
+
+func ftpSessionEvent(c *ftp.Conn, r ftp.SessionRecord) sessionEvent {
+	e := sessionEvent{
+		protocol: c.Listener().Name, id: c.ID(), user: r.User, remote: c.RemoteAddr(),
+		duration: r.Duration, commands: r.Commands, download: r.Downloaded, upload: r.Uploaded, reason: r.Reason,
+	}
+	if r.TLSVersion != 0 {
+		e.tls, e.cipher = tls.VersionName(r.TLSVersion), tls.CipherSuiteName(r.CipherSuite)
+	}
+	return e
 }
 
 // tooMany is what somebody is told whom users.Directory has no room for.

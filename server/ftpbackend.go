@@ -36,7 +36,7 @@ func (b *ftpBackend) Login(ctx context.Context, c *ftp.Conn, name, password stri
 	case err != nil:
 		return nil, &ftp.Error{Code: 421, Text: tooMany(err)}
 	}
-	tree, err := b.trees.open(session.User, false)
+	tree, err := b.trees.open(session.User, &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()}, false)
 	if err != nil {
 		session.End()
 		return nil, err

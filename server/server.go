@@ -89,17 +89,19 @@ func New(opts Options) (*Server, error) {
 	}
 	reg := prometheus.NewRegistry()
 	s := &Server{opts: opts, log: opts.Logger, registry: reg, metrics: newMetrics(reg), users: users.NewDirectory(opts.Memory)}
-	s.audit = &audit{log: s.log, metrics: s.metrics}
+	before := newBudget(s.log)
+	s.audit = newAudit(s.log, s.metrics, before)
+	clients := slog.New(&tame{to: s.log.Handler(), budget: before}) // what the protocols tell of them
 	registerRuntime(reg)
 	s.use(f)
 	if f.config.Protocols.FTP != nil || f.config.Protocols.FTPS != nil {
-		backend := &ftpBackend{users: s.users, trees: trees{s.storage}, visits: &visits[*ftp.Conn]{users: s.users}}
-		s.ftp = newFTPService(f, opts, s.files.Load, backend, s.audit, s.log)
+		backend := &ftpBackend{users: s.users, trees: trees{s.storage, s.audit}, visits: &visits[*ftp.Conn]{users: s.users}}
+		s.ftp = newFTPService(f, opts, s.files.Load, backend, s.audit, clients)
 		registerPassive(reg, s.ftp.pool.Stats)
 	}
 	if f.config.Protocols.SFTP != nil {
-		backend := &sftpBackend{users: s.users, trees: trees{s.storage}, visits: &visits[*sftp.Conn]{users: s.users}}
-		s.sftp = newSFTPService(f, s.files.Load, backend, s.audit, s.log)
+		backend := &sftpBackend{users: s.users, trees: trees{s.storage, s.audit}, visits: &visits[*sftp.Conn]{users: s.users}}
+		s.sftp = newSFTPService(f, s.files.Load, backend, s.audit, clients)
 	}
 	return s, nil
 }

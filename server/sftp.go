@@ -117,6 +117,10 @@ func sftpHooks(a *audit, v *visits[*sftp.Conn]) sftp.Hooks {
 				duration: r.Duration, err: r.Err,
 			})
 		},
+		Work: func(c *sftp.Conn, r sftp.WorkRecord) {
+			t := &trail{audit: a, protocol: name(c), id: c.ID(), user: c.User(), remote: c.RemoteAddr()}
+			t.tell(r.Verb, r.Path, "", r.Err)
+		},
 		Disconnect: func(c *sftp.Conn, r sftp.SessionRecord) {
 			v.leave(c)
 			commands := r.Commands
@@ -125,7 +129,7 @@ func sftpHooks(a *audit, v *visits[*sftp.Conn]) sftp.Hooks {
 			}
 			a.disconnected(sessionEvent{
 				protocol: name(c), id: c.ID(), user: r.User, remote: c.RemoteAddr(), duration: r.Duration,
-				commands: commands, download: r.Downloaded, upload: r.Uploaded, cipher: r.Cipher, reason: r.Reason,
+				commands: commands, download: r.Downloaded, upload: r.Uploaded, cipher: r.Cipher, client: r.Client, reason: r.Reason,
 			})
 		},
 	}

@@ -66,7 +66,7 @@ func (a *sftpAccount) After(first sftp.Account) sftp.Account {
 }
 
 // Login implements [sftp.Account].
-func (a *sftpAccount) Login(ctx context.Context, _ *sftp.Conn) (sftp.Session, error) {
+func (a *sftpAccount) Login(ctx context.Context, c *sftp.Conn) (sftp.Session, error) {
 	session, err := a.backend.users.Begin(ctx, a.attempt, a.checked.Proof)
 	switch {
 	case errors.Is(err, users.ErrLogin):
@@ -74,18 +74,20 @@ func (a *sftpAccount) Login(ctx context.Context, _ *sftp.Conn) (sftp.Session, er
 	case err != nil:
 		return nil, &sftp.Error{Text: tooMany(err)}
 	}
-	tree, err := a.backend.trees.open(session.User, a.backend.trees.storage().AtomicUploads)
+	trail := &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()}
+	tree, err := a.backend.trees.open(session.User, trail, a.backend.trees.storage().AtomicUploads)
 	if err != nil {
 		session.End()
 		return nil, err
 	}
-	return &sftpSession{tree, session}, nil
+	return &sftpSession{tree, session, trail}, nil
 }
 
 // sftpSession is a user's tree as the SFTP server wants it.
 type sftpSession struct {
 	tree    storage.FS
 	session *users.Session
+	trail   *trail
 }
 
 func (s *sftpSession) Stat(_ context.Context, name string) (fs.FileInfo, error) {
@@ -105,7 +107,7 @@ func (s *sftpSession) OpenFile(_ context.Context, name string, flag int, perm fs
 	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return auditFile(f, s.trail, name), nil
 }
 
 func (s *sftpSession) Mkdir(_ context.Context, name string, perm fs.FileMode) error {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"time"
 )
 
 // draft-bryan-ftpext-hash, and the older verbs for single algorithms: checksums.
@@ -187,8 +188,12 @@ func (c *Conn) startHash(verb string, a *hashAlgorithm, arg string, start, end i
 
 // startWork runs a job that uses no data connection.
 func (c *Conn) startWork(j *job, f func(*job) (*Error, error)) error {
+	start := time.Now()
 	c.startJob(j, func(j *job) *Error {
 		reply, err := f(j)
+		if hook := c.server.Hooks.Work; hook != nil {
+			hook(c, WorkRecord{Verb: j.verb, Path: j.path, Duration: time.Since(start), Err: err})
+		}
 		if err == nil {
 			return reply
 		}

@@ -45,10 +45,11 @@ func (c *Conn) loggedIn(session Session, err error, method string, code int) err
 		err = c.begin(session, user)
 	}
 	if hook := c.server.Hooks.Login; hook != nil {
-		record := LoginRecord{User: user, Method: method, Err: err}
+		record := LoginRecord{User: user, Method: method, Err: err, Again: c.state.logins > 0}
 		c.guard("hook Login", func() { hook(c, record) })
 	}
 	if err == nil {
+		c.state.logins++
 		return c.reply(code, "Logged in")
 	}
 	c.state.failed++
@@ -110,6 +111,22 @@ func (c *Conn) logout() {
 	c.user, c.limited = "", nil
 	c.mu.Unlock()
 	c.server.removeUser(user)
+	if c.ctx.Err() == nil {
+		c.loggedOut(user)
+	}
+}
+
+// loggedOut tells of what a user has done who has logged out, and begins anew.
+func (c *Conn) loggedOut(user string) {
+	r := c.sessionRecord(user)
+	r.Reason = "logout"
+	if hook := c.server.Hooks.Logout; hook != nil {
+		c.guard("hook Logout", func() { hook(c, r) })
+	}
+	c.since, c.state.commands = time.Now(), 1 // the command that has logged out
+	c.mu.Lock()
+	c.downloaded, c.uploaded = 0, 0
+	c.mu.Unlock()
 }
 
 // cmdAcct: no account is ever needed. 202 says so.

@@ -22,6 +22,7 @@ type Conn struct {
 	remote   netip.AddrPort
 	local    netip.AddrPort
 	started  time.Time
+	since    time.Time // the start, or the last logout; used by the control goroutine only
 	ctx      context.Context
 	cancel   context.CancelFunc
 

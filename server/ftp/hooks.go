@@ -24,6 +24,13 @@ type Hooks struct {
 	// called.
 	TransferStart func(c *Conn, r TransferRecord)
 	TransferEnd   func(c *Conn, r TransferRecord)
+	// Work is called when the server has read or written a file for a command
+	// that is no transfer: HASH and its older kin, COMB.
+	Work func(c *Conn, r WorkRecord)
+	// Logout is called when a user logs out and the connection stays (REIN, or
+	// USER once more), with what was done since the login. Disconnect's record
+	// begins anew then.
+	Logout func(c *Conn, r SessionRecord)
 	// Disconnect is called once for each connection that Connect accepted.
 	Disconnect func(c *Conn, r SessionRecord)
 }
@@ -33,6 +40,7 @@ type LoginRecord struct {
 	User   string
 	Method string // "password" or "certificate"
 	Err    error  // nil if it succeeded
+	Again  bool   // somebody has logged in on this connection before
 }
 
 // A CommandRecord is one command.
@@ -42,9 +50,18 @@ type CommandRecord struct {
 	Duration time.Duration
 }
 
-// A SessionRecord is a whole connection.
+// A WorkRecord is work on a file that is no transfer.
+type WorkRecord struct {
+	Verb     string
+	Path     string // absolute in the session; of COMB, the target
+	Duration time.Duration
+	Err      error // nil if it is complete
+}
+
+// A SessionRecord is a whole connection, or what is left of it after the last
+// logout.
 type SessionRecord struct {
-	User     string // the last that logged in, or ""
+	User     string // "" if nobody is logged in
 	Start    time.Time
 	Duration time.Duration
 	// Commands is how many were received. Zero is a probe: something
@@ -52,7 +69,7 @@ type SessionRecord struct {
 	Commands      int
 	Downloaded    int64 // bytes on data connections, listings included
 	Uploaded      int64
-	Reason        string // why it ended: "quit", "lost", "idle", "login timeout", "drain", "ended", "limit", "error"
+	Reason        string // why it ended: "quit", "lost", "idle", "login timeout", "drain", "ended", "limit", "garbage", "error"; "logout" if it has not
 	FailedLogins  int
 	TLSVersion    uint16 // of the control connection; 0 without TLS
 	CipherSuite   uint16

@@ -32,6 +32,7 @@ type state struct {
 	hostText    string // greeting of the virtual host
 	beforeLogin int
 	failed      int
+	logins      int
 	garbage     int
 	commands    int
 	code        int // of the last reply
@@ -110,7 +111,7 @@ func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 		nc = quietNearby(nc)
 	}
 	c := &Conn{
-		server: s, listener: opts, raw: nc, nc: nc, direct: direct, started: time.Now(),
+		server: s, listener: opts, raw: nc, nc: nc, direct: direct, started: time.Now(), since: time.Now(),
 		remote: addrPort(nc.RemoteAddr()),
 		local:  addrPort(nc.LocalAddr()),
 	}
@@ -387,7 +388,7 @@ func (c *Conn) drain() {
 
 func (c *Conn) sessionRecord(user string) SessionRecord {
 	r := SessionRecord{
-		User: user, Start: c.started, Duration: time.Since(c.started),
+		User: user, Start: c.since, Duration: time.Since(c.since),
 		Commands: c.state.commands, FailedLogins: c.state.failed, Reason: c.state.reason,
 	}
 	c.mu.Lock()

@@ -144,7 +144,9 @@ func (s *subsystem) copyData(r *request) error {
 	case from == to && overlap(fromOffset, toOffset, length):
 		return &Error{StatusFailure, "The ranges overlap"}
 	}
-	return s.copyRange(from, to, int64(fromOffset), int64(toOffset), int64(length))
+	err = s.copyRange(from, to, int64(fromOffset), int64(toOffset), int64(length))
+	s.conn.worked("copy-data", from.path, err)
+	return err
 }
 
 func overlap(a, b, length uint64) bool {

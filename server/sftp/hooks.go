@@ -19,6 +19,9 @@ type Hooks struct {
 	// first byte that is read or written until the file is closed.
 	TransferStart func(c *Conn, r TransferRecord)
 	TransferEnd   func(c *Conn, r TransferRecord)
+	// Work is called when the server has read a file for something other than a
+	// transfer: copy-data, and the tools for checksums.
+	Work func(c *Conn, r WorkRecord)
 	// Disconnect is called once for each connection that Connect accepted.
 	Disconnect func(c *Conn, r SessionRecord)
 }
@@ -38,6 +41,19 @@ type LoginRecord struct {
 	// a key with which it did not sign, or only one of two credentials. Err is
 	// ErrRefused unless one of them was wrong.
 	Unverified bool
+}
+
+// A WorkRecord is work on a file that is no transfer.
+type WorkRecord struct {
+	Verb string // "copy-data", "sha256sum", ...
+	Path string // absolute in the session; the file that was read
+	Err  error  // nil if it is complete
+}
+
+func (c *Conn) worked(verb, path string, err error) {
+	if c.server.Hooks.Work != nil {
+		c.server.Hooks.Work(c, WorkRecord{verb, path, err})
+	}
 }
 
 // A SessionRecord is a whole connection.

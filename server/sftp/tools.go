@@ -103,9 +103,9 @@ func sums(newHash func() hash.Hash) func(*tool, []word) int {
 }
 
 // sum adds a file, or what the client sends for "-", to h.
-func (t *tool) sum(h hash.Hash, name string) error {
+func (t *tool) sum(h hash.Hash, name string) (err error) {
 	if name == "-" {
-		_, err := io.Copy(h, patient{t.ch})
+		_, err = io.Copy(h, patient{t.ch})
 		return err
 	}
 	abs, err := absolute(t.home, name)
@@ -116,6 +116,7 @@ func (t *tool) sum(h hash.Hash, name string) error {
 	if err != nil {
 		return err
 	}
+	defer func() { t.ch.conn.worked(t.name, abs, err) }()
 	defer f.Close()
 	buf := getBuffer(maxData)
 	defer putBuffer(buf)

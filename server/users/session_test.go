@@ -71,10 +71,12 @@ func TestSessionsEndWithTheirCredential(t *testing.T) {
 		change func(*config.User, *Directory)
 		done   bool
 	}{
-		"a key that is gone":                   {Key(blob(t, aliceKey)), func(u *config.User, _ *Directory) { u.AuthorizedKeys = []string{otherKey} }, true},
-		"a key beside another":                 {Key(blob(t, aliceKey)), func(u *config.User, _ *Directory) { u.AuthorizedKeys = []string{otherKey, aliceKey} }, false},
-		"a key that may be used elsewhere":     {Key(blob(t, aliceKey)), func(u *config.User, _ *Directory) { u.AuthorizedKeys = []string{`from="10.0.0.1" ` + aliceKey} }, true},
-		"a key that expires later":             {Key(blob(t, aliceKey)), func(u *config.User, _ *Directory) { u.AuthorizedKeys = []string{`expiry-time="` + soon + `" ` + aliceKey} }, false},
+		"a key that is gone":               {Key(blob(t, aliceKey)), func(u *config.User, _ *Directory) { u.AuthorizedKeys = []string{otherKey} }, true},
+		"a key beside another":             {Key(blob(t, aliceKey)), func(u *config.User, _ *Directory) { u.AuthorizedKeys = []string{otherKey, aliceKey} }, false},
+		"a key that may be used elsewhere": {Key(blob(t, aliceKey)), func(u *config.User, _ *Directory) { u.AuthorizedKeys = []string{`from="10.0.0.1" ` + aliceKey} }, true},
+		"a key that expires later": {Key(blob(t, aliceKey)), func(u *config.User, _ *Directory) {
+			u.AuthorizedKeys = []string{`expiry-time="` + soon + `" ` + aliceKey}
+		}, false},
 		"a key, and another password":          {Key(blob(t, aliceKey)), func(u *config.User, _ *Directory) { u.PasswordHash = hash(t, "new") }, false},
 		"both, and another password":           {both, func(u *config.User, _ *Directory) { u.PasswordHash = hash(t, "new") }, true},
 		"both, and the key is gone":            {both, func(u *config.User, _ *Directory) { u.AuthorizedKeys = nil }, true},

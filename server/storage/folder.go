@@ -2,6 +2,8 @@ package storage
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,6 +19,21 @@ type folder struct {
 	mu     sync.Mutex
 	users  int
 	closed bool
+	root   *os.Root // the same folder, once it was asked for
+}
+
+// lstat describes an entry of the folder itself: what os does with one call.
+func (f *folder) lstat(name string) (fs.FileInfo, error) {
+	f.mu.Lock()
+	if f.root == nil && !f.closed {
+		f.root, _ = os.OpenRoot(procPath(f.fd))
+	}
+	root := f.root
+	f.mu.Unlock()
+	if root == nil {
+		return nil, fs.ErrClosed
+	}
+	return root.Lstat(name)
 }
 
 // hold reports whether the folder may be used, until it is dropped.
@@ -41,10 +58,16 @@ func (f *folder) drop() {
 func (f *folder) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.closed && f.users == 0 {
-		unix.Close(f.fd)
+	if f.closed {
+		return
 	}
 	f.closed = true
+	if f.users == 0 {
+		unix.Close(f.fd)
+	}
+	if f.root != nil {
+		f.root.Close()
+	}
 }
 
 // openHome opens the folder home below the folder root, and makes what is

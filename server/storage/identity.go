@@ -2,7 +2,10 @@ package storage
 
 import (
 	"errors"
+	"io"
+	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +23,13 @@ type ID struct {
 // number. Where it does not, only a file that is kept open is known to be the
 // same still.
 func (id ID) Lasting() bool { return id.born != 0 }
+
+// Is reports whether info describes what has this number now. It says nothing
+// of the time of birth.
+func (id ID) Is(info fs.FileInfo) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && s.Dev == id.device && s.Ino == id.number
+}
 
 // IDOf returns the identity of an open file.
 func IDOf(f *os.File) (id ID, err error) {
@@ -63,4 +73,18 @@ func control(file *os.File, f func(fd int) error) error {
 		return err
 	}
 	return inner
+}
+
+// Pin keeps the number of an open file from being used again, until the
+// closer is closed. It holds no lock of the file.
+func Pin(f *os.File) (io.Closer, error) {
+	var pin *os.File
+	err := control(f, func(fd int) error {
+		pinned, err := openat(unix.AT_FDCWD, procPath(fd), unix.O_PATH, 0)
+		if err == nil {
+			pin = os.NewFile(uintptr(pinned), f.Name())
+		}
+		return err
+	})
+	return pin, err
 }

@@ -112,6 +112,13 @@ func (l *Local) Lstat(name string) (fs.FileInfo, error) {
 }
 
 func (l *Local) describe(name string, follow bool) (fs.FileInfo, error) {
+	if part := strings.TrimPrefix(name, "/"); isPart(part) {
+		info, err := l.top.lstat(part)
+		isLink := err == nil && info.Mode()&fs.ModeSymlink != 0
+		if err == nil && (!isLink || !follow) || errors.Is(err, fs.ErrNotExist) {
+			return info, err
+		}
+	}
 	fd, err := l.open(name, follow, unix.O_PATH, 0)
 	if err != nil {
 		return nil, err
@@ -119,6 +126,12 @@ func (l *Local) describe(name string, follow bool) (fs.FileInfo, error) {
 	f := os.NewFile(uintptr(fd), path.Base(path.Clean("/"+name)))
 	defer f.Close()
 	return f.Stat()
+}
+
+// isPart reports whether a name is an entry of its folder, and nothing that
+// the kernel gives a meaning.
+func isPart(name string) bool {
+	return name != "" && name != "." && name != ".." && strings.IndexByte(name, '/') < 0
 }
 
 // meansFolder reports whether a name ends with a slash. A link there is

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"os"
 	"time"
 )
 
@@ -128,3 +129,14 @@ type nameError struct{}
 
 func (*nameError) Error() string        { return "name has a character that is not allowed" }
 func (*nameError) Is(target error) bool { return target == fs.ErrInvalid }
+
+// OSFile returns the file of the system that f is or stands for, or nil.
+func OSFile(f File) *os.File {
+	switch f := f.(type) {
+	case *os.File:
+		return f
+	case interface{ OSFile() *os.File }:
+		return f.OSFile()
+	}
+	return nil
+}

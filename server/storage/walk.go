@@ -22,7 +22,7 @@ const (
 type Place struct {
 	// Name is the real name: absolute, and without links, dots and doubled
 	// slashes. Its last part may be a link that was not followed, or missing.
-	// If the walk ended with an error, Name ends with what was not walked.
+	// If the walk ended with an error, it is that of the part that failed.
 	Name string
 	// IDs are the identities of the top and of the parts of Name, in order.
 	// What is missing has none.
@@ -106,7 +106,9 @@ func (l *Local) walk(name string, follow bool) (*walk, error) {
 	w.Name, w.IDs = "/", []ID{id}
 	for w.rest != "" {
 		if err := w.step(follow); err != nil {
-			w.Name = path.Join(w.Name, "/"+w.rest)
+			if part, _, _ := strings.Cut(w.rest, "/"); part != ".." {
+				w.Name = path.Join(w.Name, part)
+			}
 			return w, err
 		}
 	}

@@ -18,7 +18,8 @@ type trees struct {
 // tells of it; permissions are asked next, under the names that the user knows; below them, uploads are
 // hidden until they are complete; the volume is at the bottom.
 func (t trees) open(user *users.User, trail *trail, atomic bool) (storage.FS, error) {
-	local, err := storage.OpenLocal(t.storage().Root, user.Home())
+	c := t.storage()
+	local, err := storage.OpenLocal(c.Root, user.Home(), modes(&c))
 	if err != nil {
 		return nil, fmt.Errorf("opening the home of user %q: %w", user.Name(), err)
 	}
@@ -28,4 +29,17 @@ func (t trees) open(user *users.User, trail *trail, atomic bool) (storage.FS, er
 	}
 	trail.audit, trail.user = t.audit, user.Name()
 	return &audited{user.Restrict(tree), trail}, nil
+}
+
+// defaultUmask has files shared by the group, which is the same for all pods,
+// and by nobody else.
+const defaultUmask = 0o007
+
+// modes are those of what users make.
+func modes(c *config.Storage) storage.Modes {
+	return storage.Modes{
+		Umask:  c.Umask.BitsOr(defaultUmask),
+		File:   c.FileMode.BitsOr(0),
+		Folder: c.FolderMode.BitsOr(0),
+	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/users"
 )
 
-// Permissions of what users make. The umask of the process takes from them.
+// Permissions of what users make. Those of the configuration take from them.
 const (
 	fileMode   = 0o666
 	folderMode = 0o777

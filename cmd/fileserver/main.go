@@ -39,9 +39,8 @@ func run(args []string) error {
 		return err
 	}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level})))
-	// Files are shared by the group, which is the same for all pods, and by
-	// nobody else.
-	syscall.Umask(0o007)
+	// The modes of what users make are those of the configuration (storage.umask).
+	syscall.Umask(0)
 	// x/crypto allocates each SSH packet that it reads, so an upload makes as
 	// much garbage as it has bytes, of which next to nothing lives on. With the
 	// default, the small heap is collected three hundred times per GiB.

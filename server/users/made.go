@@ -1,61 +1,104 @@
 package users
 
 import (
-	"io/fs"
-	"os"
-	"path"
+	"io"
 	"sync"
 
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
 )
 
-// maxMade bounds what a session remembers of its uploads.
-const maxMade = 10_000
+const (
+	// maxMade bounds what a session remembers of its uploads.
+	maxMade = 10_000
+	// maxPinned bounds how many of them are kept open.
+	maxPinned = 64
+)
 
 // made are the files that were made through a restricted tree. Who makes a file
 // in a drop box may complete it, though do nothing with those of others: a
-// file that has come in the place of one of these is another, as far as its
-// number on the volume tells.
+// file that has come in the place of one of these is another, even if it has
+// its number on the volume.
 type made struct {
-	mu    sync.Mutex
-	files map[string]fs.FileInfo
+	mu     sync.Mutex
+	files  map[string]madeFile
+	pinned int
 }
 
-// has reports whether name is one of the files still.
-func (m *made) has(tree storage.FS, name string) bool {
+// A madeFile is a file as it was when it was made. Where the volume has no
+// time of birth, a pin keeps its number from going to another.
+type madeFile struct {
+	id  storage.ID
+	pin io.Closer
+}
+
+// has reports whether one of the files is at the place still. An upload that
+// is hidden has nothing at its place.
+func (m *made) has(place *storage.Place) bool {
 	m.mu.Lock()
-	file := m.files[path.Clean("/"+name)]
-	m.mu.Unlock()
-	if file == nil {
-		return false
-	}
-	info, err := tree.Lstat(name)
-	return err == nil && os.SameFile(file, info)
+	defer m.mu.Unlock()
+	file, ok := m.files[place.Name]
+	return ok && (!place.Exists() || place.ID() == file.id)
 }
 
+// add remembers a file that has just been made with that real name.
 func (m *made) add(name string, f storage.File) {
-	info, err := f.Stat()
+	osFile := storage.OSFile(f)
+	if osFile == nil {
+		return
+	}
+	id, err := storage.IDOf(osFile)
 	if err != nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.drop(name)
+	file := madeFile{id: id}
+	if !id.Lasting() {
+		if m.pinned >= maxPinned {
+			return
+		}
+		if file.pin, err = storage.Pin(osFile); err != nil {
+			return
+		}
+		m.pinned++
+	}
 	if m.files == nil {
-		m.files = map[string]fs.FileInfo{}
+		m.files = map[string]madeFile{}
 	}
 	for old := range m.files {
 		if len(m.files) < maxMade {
 			break
 		}
-		delete(m.files, old) // any: the map's order is random
+		m.drop(old) // any: the map's order is random
 	}
-	m.files[path.Clean("/"+name)] = info
+	m.files[name] = file
 }
 
 func (m *made) move(from, to string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	from, to = path.Clean("/"+from), path.Clean("/"+to)
-	m.files[to] = m.files[from]
-	delete(m.files, from)
+	if file, ok := m.files[from]; ok {
+		m.drop(to)
+		m.files[to] = file
+		delete(m.files, from)
+	}
+}
+
+// drop forgets one file. The caller holds the lock.
+func (m *made) drop(name string) {
+	if file := m.files[name]; file.pin != nil {
+		file.pin.Close()
+		m.pinned--
+	}
+	delete(m.files, name)
+}
+
+// forget forgets all files.
+func (m *made) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name := range m.files {
+		m.drop(name)
+	}
 }

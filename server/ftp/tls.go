@@ -132,7 +132,7 @@ func (c *Conn) startTLS() error {
 	// A resumed control connection stays in the lineage of its ticket, because
 	// its client may go on using that ticket for data connections.
 	t := &tickets{own: newLineage(), adopt: true}
-	tc := c.tlsServer(c.raw, t, nil)
+	tc := c.tlsServer(&synchConn{Conn: c.raw}, t, nil)
 	timeout := orForever(c.limits().WriteTimeout)
 	if c.limits().LoginTimeout > 0 {
 		timeout = min(timeout, time.Until(c.loginBy()))

@@ -3,6 +3,7 @@
 package ftp_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -118,6 +119,29 @@ func TestABORAfterTelnetCommandsWorksOverTLS(t *testing.T) {
 		}
 		c.sendRaw(abort)
 		c.expect("226 ...")
+	}
+}
+
+func TestASynchPastTheTLSOfTheControlConnectionIsDropped(t *testing.T) {
+	t.Parallel()
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		ts := serve(t, ftp.ListenerOptions{}, nil)
+		ts.write("/big", strings.Repeat("x", 32<<20))
+		config := clientTLS(version)
+		c := ts.connect()
+		below := *c
+		c.startTLS(config).login().protectData(config)
+		for _, command := range []string{"RETR big", "STOR f"} {
+			c.start(command)
+			below.sendUrgent("\xff\xf4\xff")
+			c.sendRaw("\xf2ABOR\r\n")
+			c.expect("426 ...")
+			c.expect("226 ...")
+		}
+		below.sendRaw(strings.Repeat("\xff\xf4", 10000))
+		c.command("NOOP", "200 ...")
+		below.sendRaw("GET / HTTP/1.1\r\n\r\n")
+		c.expectClosed()
 	}
 }
 

@@ -1,7 +1,10 @@
 package server
 
 import (
+	"context"
 	"fmt"
+	"math/rand/v2"
+	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
@@ -14,19 +17,20 @@ type trees struct {
 	audit   *audit
 }
 
+// defaultKeepIncomplete is for storage.keepIncomplete.
+const defaultKeepIncomplete = 7 * 24 * time.Hour
+
 // open returns what a user who has logged in may do with the files. The trail
-// tells of it; permissions are asked next, under the names that the user knows; below them, uploads are
-// hidden until they are complete; the volume is at the bottom.
-func (t trees) open(user *users.User, trail *trail, atomic bool) (storage.FS, error) {
+// tells of it; permissions are asked next, under the names that the user knows;
+// below them, uploads are hidden until they are complete; the volume is at the
+// bottom.
+func (t trees) open(user *users.User, trail *trail) (storage.FS, error) {
 	c := t.storage()
 	local, err := storage.OpenLocal(c.Root, user.Home(), modes(&c))
 	if err != nil {
 		return nil, fmt.Errorf("opening the home of user %q: %w", user.Name(), err)
 	}
-	tree := storage.FS(local)
-	if atomic {
-		tree = storage.Atomic(tree)
-	}
+	tree := storage.Atomic(local, storage.Uploads{User: user.Name(), Hidden: t.hidden, Keep: t.keep})
 	trail.audit, trail.user = t.audit, user.Name()
 	return &audited{user.Restrict(tree), trail}, nil
 }
@@ -41,5 +45,33 @@ func modes(c *config.Storage) storage.Modes {
 		Umask:  c.Umask.BitsOr(defaultUmask),
 		File:   c.FileMode.BitsOr(0),
 		Folder: c.FolderMode.BitsOr(0),
+	}
+}
+
+func (t trees) hidden() bool { return t.storage().AtomicUploads }
+
+func (t trees) keep() time.Duration { return t.storage().KeepIncomplete.Or(defaultKeepIncomplete) }
+
+const (
+	// sweepEvery is how often the volume is searched for uploads that were cut
+	// too long ago, in folders that nobody lists.
+	sweepEvery = 12 * time.Hour
+	// sweepPause is how long that rests between two folders.
+	sweepPause = 20 * time.Millisecond
+)
+
+// sweep searches the volume from time to time, until ctx ends.
+func (t trees) sweep(ctx context.Context) {
+	for {
+		// Pods that started together do not sweep together.
+		select {
+		case <-time.After(sweepEvery/2 + rand.N(sweepEvery)):
+		case <-ctx.Done():
+			return
+		}
+		if local, err := storage.OpenLocal(t.storage().Root, "."); err == nil {
+			storage.Sweep(ctx, local, t.keep(), sweepPause)
+			local.Close()
+		}
 	}
 }

@@ -30,14 +30,13 @@ func newFTPService(f *files, opts Options, current func() *files, backend *ftpBa
 	s.teller.set(f.config.Passive.Tell)
 	s.pool = ftp.NewPassivePool(s.passiveOptions(f.config))
 	s.engine = &ftp.Server{
-		Backend:       backend,
-		TLSConfig:     s.tlsConfig,
-		Passive:       s.pool,
-		Limits:        ftpLimits(f.config.Sessions),
-		Hooks:         ftpHooks(a, backend.visits),
-		Logger:        log,
-		Greeting:      "Ready",
-		AtomicUploads: f.config.Storage.AtomicUploads,
+		Backend:   backend,
+		TLSConfig: s.tlsConfig,
+		Passive:   s.pool,
+		Limits:    ftpLimits(f.config.Sessions),
+		Hooks:     ftpHooks(a, backend.visits),
+		Logger:    log,
+		Greeting:  "Ready",
 	}
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"os"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
@@ -36,7 +37,7 @@ func (b *ftpBackend) Login(ctx context.Context, c *ftp.Conn, name, password stri
 	case err != nil:
 		return nil, &ftp.Error{Code: 421, Text: tooMany(err)}
 	}
-	tree, err := b.trees.open(session.User, &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()}, false)
+	tree, err := b.trees.open(session.User, &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()})
 	if err != nil {
 		session.End()
 		return nil, err
@@ -101,6 +102,26 @@ func (s *ftpSession) OpenFile(_ context.Context, name string, flag int) (ftp.Fil
 	return f, nil
 }
 
+// OpenUpload implements [ftp.Uploader].
+func (s *ftpSession) OpenUpload(ctx context.Context, name string, offset int64) (ftp.File, error) {
+	if offset == 0 {
+		return s.OpenFile(ctx, name, os.O_WRONLY|os.O_CREATE|storage.Upload)
+	}
+	f, err := s.FS.OpenFile(name, os.O_WRONLY|storage.Upload, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && storage.Incomplete(info) && info.Size() < offset {
+		// The client goes by the size of the file, and not of what was cut.
+		if f, ok := f.(interface{ CloseWithError(error) error }); ok {
+			_ = f.CloseWithError(fs.ErrInvalid)
+		}
+		return s.OpenFile(ctx, name, os.O_WRONLY)
+	}
+	return f, nil
+}
+
 func (s *ftpSession) Mkdir(_ context.Context, name string) error     { return s.FS.Mkdir(name, folderMode) }
 func (s *ftpSession) Remove(_ context.Context, name string) error    { return s.FS.Remove(name) }
 func (s *ftpSession) RemoveDir(_ context.Context, name string) error { return s.FS.RemoveDir(name) }
@@ -157,4 +178,5 @@ var (
 	_ ftp.SpaceReporter  = (*ftpSession)(nil)
 	_ ftp.LimitedSession = (*ftpSession)(nil)
 	_ ftp.EndingSession  = (*ftpSession)(nil)
+	_ ftp.Uploader       = (*ftpSession)(nil)
 )

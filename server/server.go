@@ -211,6 +211,7 @@ func (s *Server) Run(ctx context.Context) error {
 			stop(err)
 		}
 	})
+	serving.Go(func() { trees{storage: s.storage}.sweep(watching) })
 	s.ready.Store(true)
 	s.log.Info("serving", "listeners", len(listeners), "users", s.users.Len())
 

@@ -75,7 +75,7 @@ func (a *sftpAccount) Login(ctx context.Context, c *sftp.Conn) (sftp.Session, er
 		return nil, &sftp.Error{Text: tooMany(err)}
 	}
 	trail := &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()}
-	tree, err := a.backend.trees.open(session.User, trail, a.backend.trees.storage().AtomicUploads)
+	tree, err := a.backend.trees.open(session.User, trail)
 	if err != nil {
 		session.End()
 		return nil, err

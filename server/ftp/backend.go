@@ -63,7 +63,7 @@ var (
 // never sent, except that of an *Error.
 //
 // FEAT and HELP promise what a session implements. It may also implement Chmodder, ModTimeSetter, CreateTimeSetter,
-// Symlinker, LinkStater, SpaceReporter, FactReporter, StartDirectory, LimitedSession
+// Symlinker, LinkStater, Uploader, SpaceReporter, FactReporter, StartDirectory, LimitedSession
 // and EndingSession.
 type Session interface {
 	// Stat describes a file or directory, following symbolic links.
@@ -74,13 +74,14 @@ type Session interface {
 	List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error]
 	// OpenFile opens a file with the flags of package os:
 	//
-	//	RETR, HASH                      O_RDONLY
-	//	STOR, COMB                      O_WRONLY|O_CREATE|O_TRUNC
-	//	STOR after REST, and APPE       O_WRONLY|O_CREATE
-	//	STOU                            O_WRONLY|O_CREATE|O_EXCL
+	//	RETR, HASH       O_RDONLY
+	//	STOR             O_WRONLY|O_CREATE, and without O_CREATE after REST
+	//	APPE             O_WRONLY|O_CREATE|O_APPEND
+	//	STOU             O_WRONLY|O_CREATE|O_EXCL
+	//	COMB             as STOU or, if there is a file, as APPE
 	//
-	// The server seeks to the offset or the end itself, never with O_APPEND:
-	// the kernel's splice refuses that.
+	// The server seeks to the offset itself. It truncates the file that STOR
+	// replaces when the data connection is there, and not before.
 	OpenFile(ctx context.Context, name string, flag int) (File, error)
 
 	// Mkdir creates a directory.
@@ -100,16 +101,31 @@ type Session interface {
 // A File is an open file. If it is an *os.File, or says which one it stands
 // for with OSFile, plain transfers use sendfile and splice.
 //
+// An upload is complete when Close is called and has succeeded. All that is not
+// (the client or one of its connections is gone, it aborts, a write fails) ends
+// with CloseWithError, if the file has that.
+//
 // A File may also implement:
 //
-//	CloseWithError(err error) error  // called in place of Close when a transfer failed
-//	Truncate(size int64) error       // used when a partial upload is continued earlier than its end
+//	CloseWithError(err error) error  // called in place of Close when an upload is not complete
 //	OSFile() *os.File                // the file to transfer from or to
+//	Allowed() error                  // asked while bytes of OSFile are moved
 type File interface {
 	io.Reader
 	io.Writer
 	io.Seeker
 	io.Closer
+	// Truncate sets the size of a file that is open for writing.
+	Truncate(size int64) error
+}
+
+// Uploader opens files for STOR, in place of OpenFile.
+type Uploader interface {
+	// OpenUpload opens a file that will have what the client sends, from the
+	// offset that REST has given. With zero, one is made if there is none; it is
+	// truncated by the server. With another, there has to be one, which may be
+	// what is left of an upload that was cut.
+	OpenUpload(ctx context.Context, name string, offset int64) (File, error)
 }
 
 // Chmodder provides SITE CHMOD and UNIX.mode of MFF.

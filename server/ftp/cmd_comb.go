@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -55,20 +56,25 @@ func (c *Conn) cmdComb(arg string) error {
 }
 
 func combine(j *job, session Session, target string, parts []string) error {
-	out, err := session.OpenFile(j.ctx, target, os.O_WRONLY|os.O_CREATE)
+	// A target that is new begins with the first part, and with nothing that an
+	// upload has left.
+	out, err := session.OpenFile(j.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if errors.Is(err, fs.ErrExist) {
+		out, err = session.OpenFile(j.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	}
 	if err != nil {
 		return err
 	}
-	_, err = out.Seek(0, io.SeekEnd)
 	for _, part := range parts {
 		if err == nil {
 			err = appendPart(j, session, out, part)
 		}
 	}
-	if cerr := out.Close(); err == nil {
-		err = cerr
+	if err != nil {
+		closeWithError(out, err)
+		return err
 	}
-	return err
+	return out.Close()
 }
 
 func appendPart(j *job, session Session, out io.Writer, part string) error {

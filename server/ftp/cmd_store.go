@@ -18,21 +18,50 @@ var _ = register(map[string]*command{
 
 func (c *Conn) cmdStor(arg string) error {
 	offset := c.takeOffset()
-	flag := os.O_WRONLY | os.O_CREATE
-	if offset == 0 {
-		flag |= os.O_TRUNC
+	return c.store("STOR", arg, func(name string) (*upload, error) {
+		file, err := c.openUpload(name, offset)
+		if err != nil {
+			return nil, err
+		}
+		u := &upload{file: file, name: name, offset: offset}
+		if offset > 0 {
+			err = u.goOn()
+		}
+		return u, err
+	})
+}
+
+// openUpload opens a file for STOR.
+func (c *Conn) openUpload(name string, offset int64) (file File, err error) {
+	session := c.state.session
+	if s, ok := session.(Uploader); ok {
+		file, err = s.OpenUpload(c.ctx, name, offset)
+	} else {
+		flag := os.O_WRONLY
+		if offset == 0 {
+			flag |= os.O_CREATE
+		}
+		file, err = session.OpenFile(c.ctx, name, flag)
 	}
-	return c.store("STOR", arg, offset, flag)
+	if offset > 0 && errors.Is(err, fs.ErrNotExist) {
+		return nil, errBeyondEnd
+	}
+	return file, err
 }
 
 // cmdAppe creates the file if there is none, and ignores REST.
 func (c *Conn) cmdAppe(arg string) error {
 	c.takeOffset()
-	return c.store("APPE", arg, toEnd, os.O_WRONLY|os.O_CREATE)
+	return c.store("APPE", arg, func(name string) (*upload, error) {
+		file, err := c.state.session.OpenFile(c.ctx, name, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+		if err != nil {
+			return nil, err
+		}
+		u := &upload{file: file, name: name, appends: true}
+		u.offset, err = file.Seek(0, io.SeekEnd)
+		return u, err
+	})
 }
-
-// toEnd is the offset of APPE.
-const toEnd = -1
 
 // cmdStou stores under a new name, which the replies tell in the form of RFC
 // 1123 section 4.1.2.9.
@@ -67,7 +96,8 @@ func (c *Conn) cmdStou(arg string) error {
 	return &Error{553, "No unique name is free"}
 }
 
-func (c *Conn) store(verb, arg string, offset int64, flag int) error {
+// store receives a file, which open opens.
+func (c *Conn) store(verb, arg string, open func(name string) (*upload, error)) error {
 	name, err := c.resolve(arg)
 	if err != nil {
 		return err
@@ -78,8 +108,11 @@ func (c *Conn) store(verb, arg string, offset int64, flag int) error {
 	if err := c.dataReady(); err != nil {
 		return err
 	}
-	u, err := c.openUpload(name, offset, flag)
+	u, err := open(name)
 	if err != nil {
+		if u != nil {
+			closeWithError(u.file, err)
+		}
 		return err
 	}
 	return c.startUpload(verb, u, c.opening(arg, -1))
@@ -88,79 +121,74 @@ func (c *Conn) store(verb, arg string, offset int64, flag int) error {
 // An upload is a file that is being received.
 type upload struct {
 	file    File
-	name    string // of the target
-	partial string // what is written to in its place, if uploads are atomic
+	name    string
 	offset  int64
-	release func() // gives partial back
+	appends bool // what comes is appended, whoever else appends
 }
 
-func (c *Conn) openUpload(name string, offset int64, flag int) (*upload, error) {
-	u := &upload{name: name}
-	if c.server.AtomicUploads {
-		if err := c.choosePartial(u, offset); err != nil {
-			return nil, err
-		}
-	}
-	target := name
-	if u.partial != "" {
-		target = u.partial
-	}
-	file, err := c.state.session.OpenFile(c.ctx, target, flag)
-	if err != nil {
-		u.done()
-		return nil, err
-	}
-	u.file = file
+// errBeyondEnd keeps an upload that goes on from leaving a hole. RFC 959 lets the
+// server say so at STOR only.
+var errBeyondEnd = &Error{554, "The restart position is beyond the end of the file"}
+
+// goOn has the file written from the offset.
+func (u *upload) goOn() error {
+	size, err := u.file.Seek(0, io.SeekEnd)
 	switch {
-	case offset == toEnd:
-		u.offset, err = file.Seek(0, io.SeekEnd)
-	case offset > 0:
-		u.offset, err = file.Seek(offset, io.SeekStart)
-	}
-	if err != nil {
-		u.done()
-		file.Close()
-		return nil, err
-	}
-	return u, nil
-}
-
-func (c *Conn) startUpload(verb string, u *upload, opening string) error {
-	session := c.state.session
-	return c.startTransfer(transfer{
-		verb: verb, path: u.name, direction: Upload, offset: u.offset, size: -1, opening: opening,
-		file:   u.file,
-		move:   func(s *stream) error { return s.upload(u.file) },
-		finish: func(err error) error { return u.finish(c, session, err) },
-	})
-}
-
-// finish closes the file and, if all of it has come, puts it in its place.
-// What closing says counts: some file systems report a lack of space only then.
-func (u *upload) finish(c *Conn, session Session, err error) error {
-	defer u.done()
-	if err != nil {
-		if f, ok := u.file.(interface{ CloseWithError(error) error }); ok {
-			f.CloseWithError(err)
-		} else {
-			u.file.Close()
-		}
+	case err != nil:
 		return err
+	case u.offset > size:
+		return errBeyondEnd
 	}
-	if u.partial != "" && u.offset > 0 {
-		err = u.cut()
-	}
-	if cerr := u.file.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil && u.partial != "" {
-		err = session.Rename(c.ctx, u.partial, u.name)
-	}
+	_, err = u.file.Seek(u.offset, io.SeekStart)
 	return err
 }
 
-func (u *upload) done() {
-	if u.release != nil {
-		u.release()
+// empty takes away what the file held, now that there is a data connection.
+func (u *upload) empty() error {
+	if u.offset > 0 || u.appends {
+		return nil
 	}
+	size, err := u.file.Seek(0, io.SeekEnd)
+	if err != nil || size == 0 {
+		return err
+	}
+	if err := u.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = u.file.Seek(0, io.SeekStart)
+	return err
+}
+
+func (c *Conn) startUpload(verb string, u *upload, opening string) error {
+	return c.startTransfer(transfer{
+		verb: verb, path: u.name, direction: Upload, offset: u.offset, size: -1, opening: opening,
+		file: u.file, appends: u.appends,
+		begin: u.empty,
+		move: func(s *stream) error {
+			if u.appends {
+				return s.append(u.file)
+			}
+			return s.upload(u.file)
+		},
+		finish: u.finish,
+	})
+}
+
+// finish completes the upload, unless there is an error. What closing says counts:
+// some file systems report a lack of space only then.
+func (u *upload) finish(err error) error {
+	if err != nil {
+		closeWithError(u.file, err)
+		return err
+	}
+	return u.file.Close()
+}
+
+// closeWithError closes a file that is not complete.
+func closeWithError(f File, err error) {
+	if f, ok := f.(interface{ CloseWithError(error) error }); ok {
+		_ = f.CloseWithError(err)
+		return
+	}
+	f.Close()
 }

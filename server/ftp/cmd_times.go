@@ -74,12 +74,6 @@ func (c *Conn) cmdSize(arg string) error {
 		return err
 	}
 	info, err := c.state.session.Stat(c.ctx, name)
-	if errors.Is(err, fs.ErrNotExist) && c.server.AtomicUploads {
-		// A client that was cut asks where to go on.
-		if partial, perr := c.state.session.Stat(c.ctx, partialName(name)); perr == nil {
-			info, err = partial, nil
-		}
-	}
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type Conn struct {
 	state   state // used by the control goroutine only
 	stopped stopReason
 	current atomic.Pointer[job] // the transfer that runs, if any
+	waits   atomic.Int32        // what for: see forCommand
 	inForce atomic.Pointer[sessionLimits]
 
 	unforeseens atomic.Int32 // how many errors nobody foresaw

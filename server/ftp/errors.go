@@ -37,7 +37,6 @@ var (
 	errNoParameter  = &Error{504, "Command not implemented for that parameter"}
 	errBadName      = &Error{553, "File name not allowed"}
 	errTLSNeeded    = &Error{530, "TLS is required: use AUTH TLS first"}
-	errBusy         = &Error{450, "File busy: another upload to it is running"}
 	errTransferring = &Error{503, "A transfer is in progress: only ABOR, STAT, NOOP and QUIT are possible"}
 	errNotEnded     = &Error{450, "The transfer that was aborted still waits for the file system, try again later"}
 	errInternal     = &Error{451, "Requested action aborted: internal error"}

@@ -32,7 +32,7 @@ func FuzzSession(f *testing.F) {
 		}
 		const short = 20 * time.Millisecond
 		srv := &ftp.Server{
-			Backend: backend, TLSConfig: ftp.StaticTLS(serverTLS()), Deflate: true, AtomicUploads: len(input)%2 == 0,
+			Backend: backend, TLSConfig: ftp.StaticTLS(serverTLS()), Deflate: true,
 			Passive: ftp.NewPassivePool(ftp.PassiveOptions{Address: loopback}),
 			Limits: ftp.Limits{
 				LoginTimeout: time.Second, IdleTimeout: time.Second,

@@ -150,6 +150,8 @@ func (c *Conn) awaitJob() error {
 	case j.outcome.Load() == abandoned:
 		return errNotEnded
 	}
+	c.waits.Store(forJob)
+	defer c.waits.Store(forNothing)
 	if j.grace.IsZero() {
 		j.grace = time.Now().Add(grace)
 	}

@@ -154,7 +154,6 @@ func (s *Server) add(c *Conn) error {
 		s.conns = map[*Conn]struct{}{}
 		s.byAddr = map[netip.Addr]int{}
 		s.byUser = map[string]int{}
-		s.uploads = map[string]struct{}{}
 	}
 	if s.nextID == 0 {
 		s.visited = c.started

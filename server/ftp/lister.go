@@ -140,9 +140,6 @@ func (g *listing) each(dir string, f func(fs.FileInfo) error) error {
 		if g.ctx.Err() != nil {
 			return context.Cause(g.ctx)
 		}
-		if g.conn.hidden(info.Name()) {
-			continue
-		}
 		if err := f(info); err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ var errSlow = errors.New("ftp: not so quick")
 func (r *running) tryQuick() bool {
 	w, passive := r.src.(*passiveWait)
 	s := r.stream
-	if !passive || !w.first || r.protected || r.file == nil || osFile(r.file) == nil ||
+	if !passive || !w.first || r.protected || r.file == nil || r.appends || osFile(r.file) == nil ||
 		r.direction == Download && (r.size < 0 || r.size-r.offset > quickSize) ||
 		s.ascii || s.deflate || len(s.limiters) > 0 || r.conn.server.WrapData != nil {
 		return false
@@ -31,6 +31,7 @@ func (r *running) tryQuick() bool {
 	if raw == nil {
 		return false
 	}
+	s.quick = true
 	r.conn.beginJob(s.job)
 	r.conn.expectMore()
 	if r.direction == Upload {
@@ -48,7 +49,12 @@ func (r *running) quickDownload(raw *rawConn) {
 
 func (r *running) quickUpload(raw *rawConn) {
 	r.conn.reply(150, r.opening) // the client waits for it
-	r.quickEnd(raw, func() (int64, error) { return raw.receive(r.file) })
+	r.quickEnd(raw, func() (int64, error) {
+		if err := r.begin(); err != nil {
+			return 0, err
+		}
+		return raw.receive(r.file)
+	})
 }
 
 func (r *running) quickEnd(raw *rawConn, move func() (int64, error)) {
@@ -69,6 +75,7 @@ func (r *running) quickEnd(raw *rawConn, move func() (int64, error)) {
 // goOn does what is left as for any other transfer.
 func (r *running) goOn(raw *rawConn) {
 	c, j := r.conn, r.stream.job
+	r.stream.quick = false
 	conn, err := raw.conn()
 	if err == nil {
 		err = j.attach(conn)

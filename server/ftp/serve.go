@@ -196,7 +196,9 @@ func (c *Conn) next() ([]byte, error) {
 		if why != nil && !time.Now().Before(at) {
 			return nil, why
 		}
+		c.waits.Store(forCommand)
 		line, err := c.in.readLine(c.nc, c.limits().MaxLineLength)
+		c.waits.Store(forNothing)
 		switch {
 		case err == nil && c.stopped.Load() == whenQuit:
 			// What follows QUIT is ignored.
@@ -317,6 +319,12 @@ func (c *Conn) endWith(session Session) {
 // leave ends the dialogue because of err.
 func (c *Conn) leave(err error) {
 	var stop *stopError
+	if errors.Is(err, io.EOF) && c.stopped.Load() == whenQuit {
+		// The client has said all, and waits for the end of the transfer. If it
+		// is gone, that shows when it is told.
+		c.awaitEnd()
+		err = stopQuit
+	}
 	if !errors.As(err, &stop) {
 		c.state.end("lost")
 		return

@@ -72,11 +72,6 @@ type Server struct {
 	// of golang.org/x/time/rate is a RateLimiter.
 	Throttle func(c *Conn, d Direction) RateLimiter
 
-	// AtomicUploads makes STOR write to a hidden file beside its target, which
-	// is renamed to the target when all of it has arrived. An upload that was
-	// cut stays hidden and can be continued with REST or APPE.
-	AtomicUploads bool
-
 	// BinaryASCII makes TYPE A transfer bytes unchanged, as TYPE I does, until
 	// SetBinaryASCII says otherwise. SIZE and REST then work in TYPE A as well.
 	BinaryASCII bool
@@ -95,7 +90,6 @@ type Server struct {
 	conns     map[*Conn]struct{}
 	byAddr    map[netip.Addr]int
 	byUser    map[string]int
-	uploads   map[string]struct{} // partial files in use, see AtomicUploads
 	stopping  bool                // Shutdown or Close was called
 	empty     chan struct{}       // closed when stopping and the last Conn is gone
 	freePool  *PassivePool        // in place of Passive, if that is nil

@@ -21,6 +21,7 @@ type stream struct {
 	ascii    bool
 	deflate  bool
 	level    int
+	quick    bool // it is the control goroutine that moves the data
 }
 
 const (
@@ -82,6 +83,37 @@ func (s *stream) upload(f File) error {
 		}
 	}
 	return copyBlocks(f, s.reader())
+}
+
+// append appends what the client sends to a file, as much as a block holds in one
+// piece: others may append at the same time.
+func (s *stream) append(f File) error {
+	if err := s.quieten(); err != nil {
+		return err
+	}
+	r := s.reader()
+	block := getBlock()
+	defer putBlock(block)
+	for {
+		n, err := io.ReadFull(r, block[:])
+		ended := err == io.EOF || err == io.ErrUnexpectedEOF
+		switch {
+		case err != nil && !ended:
+			return err
+		case ended:
+			if err := s.confirm(); err != nil {
+				return err
+			}
+		}
+		if n > 0 {
+			if _, err := f.Write(block[:n]); err != nil {
+				return err
+			}
+		}
+		if ended {
+			return nil
+		}
+	}
 }
 
 // quieten has the runtime woken for the data connection only when it is waited for.
@@ -283,10 +315,10 @@ func (w wire) Read(p []byte) (int, error) {
 	switch {
 	case err == nil || err == io.EOF:
 		return n, err
-	case err == io.ErrUnexpectedEOF && w.data.tls != nil:
-		// No close_notify. Many clients leave it out, so it has to do.
-		return n, io.EOF
 	}
+	// io.ErrUnexpectedEOF among them: the connection ended within a TLS record.
+	// Without close_notify between two records, as many clients end, it is
+	// io.EOF.
 	return n, &dataError{err}
 }
 

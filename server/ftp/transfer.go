@@ -15,8 +15,11 @@ type transfer struct {
 	size      int64  // or -1
 	opening   string // text of the 150 reply
 	file      File   // or nil, for listings and the like
-	// move moves the data. finish, which may be nil, is always called, with
-	// the error so far, and returns the error that counts.
+	appends   bool   // the file is open for appending
+	// begin, which may be nil, is called when there is a data connection. move
+	// moves the data. finish, which may be nil, is always called, with the
+	// error so far, and returns the error that counts.
+	begin  func() error
 	move   func(s *stream) error
 	finish func(err error) error
 }
@@ -84,6 +87,9 @@ func (r *running) connect() error {
 		r.record.TLSVersion, r.record.CipherSuite, r.record.TLSResumed = d.tls.Version, d.tls.CipherSuite, d.tls.DidResume
 		r.stream.job.after = d.linger
 	}
+	if r.begin != nil {
+		return r.begin()
+	}
 	return nil
 }
 
@@ -97,6 +103,9 @@ func (r *running) try(f func() error) error {
 // complete ends the transfer after err, and returns the final reply.
 func (r *running) complete(err error) *Error {
 	c, j := r.conn, r.stream.job
+	if err == nil && r.direction == Upload {
+		err = r.stream.confirm()
+	}
 	if r.stream.data != nil {
 		err = j.err(err)
 		r.stream.close(err)

@@ -1,7 +1,10 @@
 package ftp_test
 
 import (
+	"context"
+	"errors"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -100,7 +103,7 @@ func TestQUITInATransferFinishesIt(t *testing.T) {
 func TestLosingTheControlConnectionAbortsTheTransfer(t *testing.T) {
 	t.Parallel()
 	rec := &recorder{}
-	ts := serve(t, plain, func(s *ftp.Server) { rec.hook(s); s.AtomicUploads = true })
+	ts := serve(t, plain, rec.hook)
 	c := ts.login()
 	conn := c.data(c.epsv())
 	c.command("STOR f", "150 ...")
@@ -118,9 +121,6 @@ func TestLosingTheControlConnectionAbortsTheTransfer(t *testing.T) {
 	}
 	if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
 		t.Errorf("the data connection is still open: %v", err)
-	}
-	if _, err := ts.fs.ReadFile("/f"); err == nil {
-		t.Error("an incomplete upload has its name")
 	}
 }
 
@@ -181,11 +181,45 @@ func TestRESTResumesBothWays(t *testing.T) {
 	}
 }
 
+// sparse makes a file of zeros.
+func (ts *testServer) sparse(name string, size int64) {
+	ts.t.Helper()
+	f, err := ts.fs.Session().OpenFile(context.Background(), name, os.O_WRONLY|os.O_CREATE)
+	if err == nil {
+		err = errors.Join(f.Truncate(size), f.Close())
+	}
+	if err != nil {
+		ts.t.Fatal(err)
+	}
+}
+
+func TestAnUploadFromBeyondTheEndLeavesNoHole(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	ts.write("/f", "12345")
+	c := ts.login()
+	for _, name := range []string{"f", "new"} {
+		c.epsv()
+		c.command("REST 6", "350 ...")
+		c.command("STOR "+name, "554 ...")
+	}
+	if got := ts.read("/f"); got != "12345" {
+		t.Errorf("got %q", got)
+	}
+	c.command("SIZE new", "550 ...")
+	c.command("REST 5", "350 ...")
+	c.put("STOR f", []byte("6"))
+	if got := ts.read("/f"); got != "123456" {
+		t.Errorf("at the end: got %q", got)
+	}
+}
+
 func TestRESTResumesPast4GiB(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, plain, nil)
 	c := ts.login()
 	const offset = 5 << 30
+	ts.sparse("/big", offset)
 	c.command("REST "+strconv.Itoa(offset), "350 ...")
 	c.put("STOR big", []byte("the end"))
 	c.command("SIZE big", "213 "+strconv.Itoa(offset+7))
@@ -270,8 +304,7 @@ func TestABORStopsALongHASH(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, plain, nil)
 	c := ts.login()
-	c.command("REST 1000000000000", "350 ...")
-	c.put("STOR huge", []byte("x"))
+	ts.sparse("/huge", 1000000000000)
 	c.send("HASH huge")
 	c.command("NOOP", "200 ...")
 	c.talk("> ABOR\n< 426 ...\n< 226 ...")

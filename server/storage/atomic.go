@@ -1,8 +1,6 @@
 package storage
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io/fs"
 	"iter"
@@ -12,199 +10,224 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// partialPrefix begins the names of uploads that are not complete.
-const partialPrefix = ".upload."
+// Flags of [FS.OpenFile] beside those of package os. [Atomic] takes them out;
+// without it they mean nothing.
+const (
+	// Upload says that the file is made or replaced as a whole, though nothing
+	// is emptied before there is data: who opens it truncates it. Without
+	// os.O_CREATE, the upload goes on where an earlier one was cut, or else
+	// with the file that is there.
+	Upload = 1 << 28
+	// Hide hides the upload until it is complete, whatever Uploads.Hidden says.
+	// With it, os.O_EXCL alone does not begin an upload anew that was cut.
+	Hide = 1 << 29
+)
 
-// maxName is how long a file's name may be on every file system that matters.
-const maxName = 255
-
-// Atomic returns tree with uploads that are hidden until they are complete: a
-// file that is opened to be made, or to be written from its beginning, is
-// written under another name, and gets its own when it is closed. Whoever looks
-// at the volume finds whole files only.
-//
-// A file of it has a method CloseWithError, which is called in place of Close
-// when the upload was cut. What has come then stays hidden, and goes on when
-// the file is opened again without O_TRUNC. For that, the name has the size
-// and the times of the hidden file as long as there is no other. Listings have
-// neither. What changes a file that exists is written in place.
-//
-// It is for one session. Two uploads to one name at once, by whomever, are
-// refused with EBUSY.
-func Atomic(tree FS) FS { return &atomic{FS: tree, mu: new(sync.Mutex), open: map[string]string{}} }
-
-type atomic struct {
-	FS
-	mu   *sync.Mutex
-	open map[string]string // hidden files being written, by the name they will have
+// Uploads says how uploads of a tree are kept until they are complete.
+type Uploads struct {
+	// User is whose they are. Uploads of different users to one name do not
+	// meet; the one that is complete last is the file.
+	User string
+	// Hidden tells, for each upload that begins, whether it is hidden until it
+	// is complete. What was hidden before can be completed in either case. Nil:
+	// all are hidden.
+	Hidden func() bool
+	// Keep tells how long an upload that was cut is kept; nil or zero: for ever.
+	Keep func() time.Duration
 }
 
-// NoLinks implements [FS]. It is the same tree, with the same uploads.
-func (a *atomic) NoLinks() FS { return &atomic{FS: a.FS.NoLinks(), mu: a.mu, open: a.open} }
+// Atomic returns tree with uploads that are complete or not there at all: a
+// file that is made, or written from its beginning, is written under a hidden
+// name, and gets its own when it is closed. Whoever looks at the volume finds
+// whole files only.
+//
+// A file counts as complete when Close is called and every Write, WriteAt,
+// Truncate and Sync before has succeeded. CloseWithError ends an upload that is
+// not complete. What has come of it stays hidden: it goes on when its user
+// opens the file again without O_TRUNC, from any session, protocol or pod. For
+// that, the name has the size and the times of the hidden file as long as there
+// is no other. Listings do not show it. What changes a file that exists, such as
+// an append, is written in place.
+//
+// While a session writes a file, the name is that file for this session: for
+// Stat, for reading, and for Rename.
+//
+// Names of hidden files are no names for callers: there is nothing to be found
+// under them, and nothing can be made.
+//
+// A tree is for one session. A second upload of one user to one name at the same
+// time is refused with EBUSY.
+func Atomic(tree FS, uploads Uploads) FS {
+	return &atomic{tree: tree, session: &session{real: tree.NoLinks(), uploads: uploads, open: map[string]*upload{}}}
+}
 
-// partialName is where the upload to name is hidden. It is always the same, so
-// that a later session finds it again.
-func partialName(name string) string {
-	dir, base := path.Split(path.Clean("/" + name))
-	if len(partialPrefix)+len(base) > maxName {
-		sum := sha256.Sum256([]byte(base))
-		base = hex.EncodeToString(sum[:])
+// atomic embeds no FS: a method that FS gains does not compile here until it is
+// decided what hidden files are to it.
+type atomic struct {
+	tree    FS
+	noLinks bool // tree takes real names only
+	*session
+}
+
+// A session is what its trees, with links and without, have in common.
+type session struct {
+	real    FS // for real names
+	uploads Uploads
+	mu      sync.Mutex
+	open    map[string]*upload // by the real name that they will have
+}
+
+var _ FS = (*atomic)(nil)
+
+func (s *session) partial(real string) string { return partialName(s.uploads.User, real) }
+
+// NoLinks implements [FS]. It is the same session.
+func (a *atomic) NoLinks() FS { return &atomic{tree: a.real, noLinks: true, session: a.session} }
+
+// realName returns where name leads.
+func (a *atomic) realName(name string, follow bool) (string, error) {
+	if a.noLinks {
+		return name, nil
 	}
-	return dir + partialPrefix + base
+	place, err := a.tree.Resolve(name, follow || meansFolder(name))
+	return place.Name, err
+}
+
+// writing returns this session's upload to name, if there is one.
+func (a *atomic) writing(name string, follow bool) *upload {
+	a.mu.Lock()
+	none := len(a.open) == 0
+	a.mu.Unlock()
+	if none {
+		return nil
+	}
+	real, err := a.realName(name, follow)
+	if err != nil {
+		return nil
+	}
+	return a.writingTo(real)
+}
+
+// writingTo is writing for a real name.
+func (s *session) writingTo(real string) *upload {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open[real]
 }
 
 // OpenFile implements [FS].
 func (a *atomic) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	if flag&os.O_CREATE == 0 {
-		return a.FS.OpenFile(name, flag, perm)
-	}
-	info, err := a.FS.Lstat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
+	const writes = os.O_WRONLY | os.O_RDWR | os.O_CREATE | os.O_TRUNC | os.O_APPEND
+	if err := refuse("open", flag&os.O_CREATE != 0, name); err != nil {
 		return nil, err
-	case flag&os.O_EXCL != 0 || flag&os.O_TRUNC == 0 || !info.Mode().IsRegular():
-		return a.FS.OpenFile(name, flag, perm) // which may be to fail
-	default:
-		perm = info.Mode().Perm()
 	}
-	f, err := a.openPartial(name, flag, perm)
+	o := opening{
+		flag: flag &^ (Upload | Hide), perm: perm, upload: flag&Upload != 0, drop: flag&Hide != 0,
+	}
+	if u := a.writing(name, true); u != nil {
+		f, err := u.openAgain(o)
+		return f, withName(name, err)
+	}
+	if flag&writes == 0 || meansFolder(name) {
+		return a.tree.OpenFile(name, o.flag, perm)
+	}
+	f, err := a.openUpload(name, o)
+	if f == nil && err == nil {
+		return a.tree.OpenFile(name, o.flag, perm)
+	}
+	return f, withName(name, err)
+}
+
+// openUpload opens a hidden file, if the file is to be hidden.
+func (a *atomic) openUpload(name string, o opening) (File, error) {
+	real, err := a.realName(name, o.flag&os.O_EXCL == 0)
 	if err != nil {
 		return nil, err
 	}
-	if info != nil {
-		// The mode is that of what is replaced, whatever the umask is.
-		if err := a.FS.Chmod(f.partial, perm); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return nil, errors.Join(err, f.CloseWithError(err))
-		}
+	info, err := a.real.Lstat(real)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
-	a.mu.Lock()
-	a.open[f.name] = f.partial
-	a.mu.Unlock()
-	return f, nil
-}
-
-// openPartial opens the hidden file of an upload to name, and locks it.
-func (a *atomic) openPartial(name string, flag int, perm fs.FileMode) (*upload, error) {
-	u := &upload{tree: a, name: path.Clean("/" + name), partial: partialName(name), exclusive: flag&os.O_EXCL != 0}
-	for {
-		// Not to be emptied before it is locked.
-		f, err := a.FS.OpenFile(u.partial, flag&^(os.O_EXCL|os.O_TRUNC), perm)
-		if err != nil {
-			return nil, named("open", name, withoutPath(err))
-		}
-		u.File = f
-		if err := lock(f); err != nil {
-			return nil, named("open", name, errors.Join(err, f.Close()))
-		}
-		if current, err := a.isAt(f, u.partial); err != nil {
-			return nil, errors.Join(err, f.Close())
-		} else if !current {
-			f.Close() // the upload that had it was completed meanwhile
-			continue
-		}
-		if flag&os.O_TRUNC != 0 {
-			if err := f.Truncate(0); err != nil {
-				return nil, named("open", name, errors.Join(withoutPath(err), f.Close()))
-			}
-		}
+	if info != nil && o.flag&os.O_EXCL != 0 {
+		return nil, fs.ErrExist
+	}
+	where := o.where(info, o.drop || a.uploads.Hidden == nil || a.uploads.Hidden())
+	if where == inPlace {
+		return nil, nil
+	}
+	create := o.flag&os.O_CREATE != 0
+	if where == ifCut {
+		o.flag &^= os.O_CREATE
+	}
+	u, err := a.openPartial(real, o, info)
+	switch {
+	case err == nil:
 		return u, nil
+	case where == ifCut && errors.Is(err, fs.ErrNotExist) && (info != nil || create):
+		return nil, nil
 	}
+	return nil, err
 }
 
-// isAt reports whether name is the open file.
-func (a *atomic) isAt(f File, name string) (bool, error) {
-	opened, err := f.Stat()
-	if err != nil {
-		return false, err
-	}
-	info, err := a.FS.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil && os.SameFile(opened, info), err
+// An opening is what OpenFile was asked for.
+type opening struct {
+	flag   int // of package os
+	perm   fs.FileMode
+	upload bool // Upload
+	drop   bool // Hide
 }
 
-// lock makes the file this upload's, among all processes that use the volume. A
-// volume without locks has none.
-func lock(f File) error {
-	file, ok := f.(interface{ Fd() uintptr })
-	if !ok {
-		return nil
-	}
-	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+// whereTo is where a file is written.
+type whereTo int
+
+const (
+	inPlace whereTo = iota
+	hidden
+	ifCut // hidden if an upload was cut, else in place
+)
+
+// where decides, given what is under the name, or nil.
+func (o opening) where(info fs.FileInfo, hide bool) whereTo {
+	create, truncate := o.flag&os.O_CREATE != 0, o.flag&os.O_TRUNC != 0
 	switch {
-	case errors.Is(err, unix.EWOULDBLOCK):
-		return syscall.EBUSY
-	case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EOPNOTSUPP):
-		return nil
+	case info == nil && create && hide:
+		return hidden
+	case info == nil && create && (o.upload || o.anew()):
+		return inPlace
+	case info == nil && (create || o.upload):
+		return ifCut
+	case info == nil, !info.Mode().IsRegular():
+		return inPlace // which may be to fail
+	case o.upload && !create:
+		return ifCut
+	case hide && (truncate || o.upload):
+		return hidden
 	}
-	return err
+	return inPlace
 }
 
-// An upload is a file that is hidden until it is closed.
-type upload struct {
-	File
-	tree      *atomic
-	name      string // that it will have
-	partial   string // that it has
-	exclusive bool   // it must not replace anything
+// anew reports whether what an earlier upload has left is of no use.
+func (o opening) anew() bool {
+	return o.flag&os.O_TRUNC != 0 || o.flag&os.O_EXCL != 0 && !o.drop
 }
 
-// OSFile returns the file itself, for the kernel to move bytes to it.
-func (u *upload) OSFile() *os.File {
-	f, _ := u.File.(*os.File)
-	return f
-}
-
-// Close completes the upload: the file gets its name.
-func (u *upload) Close() error {
-	rename := u.tree.FS.Rename
-	if u.exclusive {
-		rename = u.tree.FS.RenameNew
+// at calls f with a tree and the name under which the file is there: hidden,
+// while this session writes it, or where there is nothing else.
+func (a *atomic) at(op, name string, follow bool, f func(FS, string) error) error {
+	if err := refuse(op, false, name); err != nil {
+		return err
 	}
-	err := rename(u.partial, u.name)
-	if err != nil {
-		err = named("close", u.name, withoutPath(err))
+	if u := a.writing(name, follow); u != nil {
+		return withName(name, f(a.real, u.at()))
 	}
-	return errors.Join(err, u.end()) // the lock is held until then
-}
-
-// CloseWithError ends the upload before it is complete. What has come of it
-// stays, to be continued.
-func (u *upload) CloseWithError(cause error) error {
-	if cause == nil {
-		return u.Close()
-	}
-	if info, err := u.File.Stat(); err == nil && info.Size() == 0 {
-		_ = u.tree.FS.Remove(u.partial) // nothing to continue
-	}
-	return u.end()
-}
-
-func (u *upload) end() error {
-	u.tree.mu.Lock()
-	delete(u.tree.open, u.name)
-	u.tree.mu.Unlock()
-	return u.File.Close()
-}
-
-// at calls f with the name under which the file is: hidden, while this session
-// writes it, or where there is nothing else.
-func (a *atomic) at(name string, f func(string) error) error {
-	a.mu.Lock()
-	partial, writing := a.open[path.Clean("/"+name)]
-	a.mu.Unlock()
-	if writing {
-		return withName(name, f(partial))
-	}
-	err := f(name)
-	if errors.Is(err, fs.ErrNotExist) && f(partialName(name)) == nil {
-		return nil
+	err := f(a.tree, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		real, resolveErr := a.realName(name, follow)
+		if resolveErr == nil && f(a.real, a.partial(real)) == nil {
+			return nil
+		}
 	}
 	return err
 }
@@ -217,37 +240,52 @@ func withName(name string, err error) error {
 	return err
 }
 
-// renamed is the description of a hidden file under the name it will have.
-type renamed struct {
+// incomplete is the description of a hidden file under the name it will have.
+type incomplete struct {
 	fs.FileInfo
 	name string
 }
 
-func (r renamed) Name() string { return r.name }
+func (i incomplete) Name() string { return i.name }
+
+// Incomplete reports whether info, from a tree of [Atomic], describes an upload
+// of the tree's own user that is not complete.
+func Incomplete(info fs.FileInfo) bool {
+	_, ok := info.(incomplete)
+	return ok
+}
 
 // describe is for Stat and Lstat.
-func (a *atomic) describe(name string, stat func(string) (fs.FileInfo, error)) (fs.FileInfo, error) {
-	info, err := stat(name)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return info, err
-	}
-	if hidden, err := stat(partialName(name)); err == nil {
-		return renamed{hidden, path.Base(path.Clean("/" + name))}, nil
-	}
-	return nil, err
+func (a *atomic) describe(op, name string, follow bool, stat func(FS, string) (fs.FileInfo, error)) (info fs.FileInfo, err error) {
+	err = a.at(op, name, follow, func(tree FS, at string) (err error) {
+		if info, err = stat(tree, at); err == nil && Reserved(path.Base(at)) {
+			info = incomplete{info, path.Base(path.Clean("/" + name))}
+		}
+		return err
+	})
+	return info, err
 }
 
 // Stat implements [FS].
-func (a *atomic) Stat(name string) (fs.FileInfo, error) { return a.describe(name, a.FS.Stat) }
+func (a *atomic) Stat(name string) (fs.FileInfo, error) {
+	return a.describe("stat", name, true, FS.Stat)
+}
 
 // Lstat implements [FS].
-func (a *atomic) Lstat(name string) (fs.FileInfo, error) { return a.describe(name, a.FS.Lstat) }
+func (a *atomic) Lstat(name string) (fs.FileInfo, error) {
+	return a.describe("lstat", name, false, FS.Lstat)
+}
 
-// List implements [FS].
+// List implements [FS]. It removes uploads that were cut too long ago.
 func (a *atomic) List(name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
-		for info, err := range a.FS.List(name) {
-			if err == nil && strings.HasPrefix(info.Name(), partialPrefix) {
+		if err := refuse("list", false, name); err != nil {
+			yield(nil, err)
+			return
+		}
+		for info, err := range a.tree.List(name) {
+			if err == nil && Reserved(info.Name()) {
+				a.expire(name, info)
 				continue
 			}
 			if !yield(info, err) {
@@ -257,22 +295,64 @@ func (a *atomic) List(name string) iter.Seq2[fs.FileInfo, error] {
 	}
 }
 
+func (a *atomic) expire(dir string, info fs.FileInfo) {
+	if keep := a.uploads.Keep; keep != nil {
+		expire(a.tree, dir+"/"+info.Name(), info, keep())
+	}
+}
+
+// Mkdir implements [FS].
+func (a *atomic) Mkdir(name string, perm fs.FileMode) error {
+	if err := refuse("mkdir", true, name); err != nil {
+		return err
+	}
+	return a.tree.Mkdir(name, perm)
+}
+
 // Chmod implements [FS].
 func (a *atomic) Chmod(name string, mode fs.FileMode) error {
-	return a.at(name, func(name string) error { return a.FS.Chmod(name, mode) })
+	return a.at("chmod", name, true, func(tree FS, name string) error { return tree.Chmod(name, mode) })
 }
 
 // Chtimes implements [FS].
 func (a *atomic) Chtimes(name string, accessed, modified time.Time) error {
-	return a.at(name, func(name string) error { return a.FS.Chtimes(name, accessed, modified) })
+	return a.at("chtimes", name, true, func(tree FS, name string) error {
+		return tree.Chtimes(name, accessed, modified)
+	})
+}
+
+// Lchtimes implements [FS].
+func (a *atomic) Lchtimes(name string, accessed, modified time.Time) error {
+	return a.at("lchtimes", name, false, func(tree FS, name string) error {
+		return tree.Lchtimes(name, accessed, modified)
+	})
 }
 
 // Remove implements [FS]. Where there is nothing else, it gives up the upload
-// that was cut.
+// that was cut. A file that this session is writing is gone, and stays so when it
+// is closed.
 func (a *atomic) Remove(name string) error {
-	err := a.FS.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) && a.FS.Remove(partialName(name)) == nil {
+	if err := refuse("remove", false, name); err != nil {
+		return err
+	}
+	u := a.writing(name, false)
+	err := a.tree.Remove(name)
+	if u != nil && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		u.abandon()
 		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	real, resolveErr := a.realName(name, false)
+	if resolveErr != nil {
+		return err
+	}
+	switch hiddenErr := discard(a.real, a.partial(real), 0); {
+	case hiddenErr == nil:
+		return nil
+	case errors.Is(hiddenErr, syscall.EBUSY):
+		return named("remove", name, syscall.EBUSY)
 	}
 	return err
 }
@@ -280,34 +360,128 @@ func (a *atomic) Remove(name string) error {
 // RemoveDir implements [FS]. A folder with nothing but uploads that were cut is
 // empty for whoever lists it, and so it is removed with them.
 func (a *atomic) RemoveDir(name string) error {
-	err := a.FS.RemoveDir(name)
+	if err := refuse("rmdir", false, name); err != nil {
+		return err
+	}
+	err := a.tree.RemoveDir(name)
 	if !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	var hidden []string
-	for info, listErr := range a.FS.List(name) {
-		if listErr != nil || !strings.HasPrefix(info.Name(), partialPrefix) {
+	var partials []string
+	for info, listErr := range a.tree.List(name) {
+		if listErr != nil || !Reserved(info.Name()) {
 			return err
 		}
-		hidden = append(hidden, path.Join("/", name, info.Name()))
+		partials = append(partials, name+"/"+info.Name())
 	}
-	for _, partial := range hidden {
-		if a.inUse(partial) {
-			return named("rmdir", name, syscall.EBUSY)
-		}
-		if err := a.FS.Remove(partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, partial := range partials {
+		if err := discard(a.tree, partial, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return named("rmdir", name, withoutPath(err))
 		}
 	}
-	return a.FS.RemoveDir(name)
+	return a.tree.RemoveDir(name)
 }
 
-// inUse reports whether somebody writes to the hidden file now.
-func (a *atomic) inUse(partial string) bool {
-	f, err := a.FS.OpenFile(partial, os.O_WRONLY, 0)
-	if err != nil {
-		return false
+// Rename implements [FS].
+func (a *atomic) Rename(oldName, newName string) error { return a.rename(oldName, newName, true) }
+
+// RenameNew implements [FS].
+func (a *atomic) RenameNew(oldName, newName string) error { return a.rename(oldName, newName, false) }
+
+func (a *atomic) rename(oldName, newName string, replace bool) error {
+	if err := errors.Join(refuse("rename", false, oldName), refuse("rename", true, newName)); err != nil {
+		return err
 	}
-	defer f.Close()
-	return lock(f) != nil
+	from, err := a.realName(oldName, false)
+	if err != nil {
+		return err
+	}
+	to, err := a.realName(newName, false)
+	if err != nil {
+		return named("rename", oldName, err)
+	}
+	if u := a.writingTo(from); u != nil {
+		return withName(oldName, u.rename(to, replace))
+	}
+	replaced := a.writingTo(to)
+	rename := a.tree.Rename
+	if !replace {
+		if rename = a.tree.RenameNew; replaced != nil {
+			return named("rename", oldName, fs.ErrExist)
+		}
+	}
+	if err := rename(oldName, newName); err != nil {
+		return err
+	}
+	if replaced != nil {
+		replaced.abandon()
+	}
+	a.moved(from+"/", to+"/")
+	return nil
 }
+
+// moved keeps up with what this session is writing below a folder that has
+// another name now.
+func (s *session) moved(from, to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, u := range s.open {
+		if rest, below := strings.CutPrefix(name, from); below {
+			delete(s.open, name)
+			u.name, u.hidden = to+rest, to+strings.TrimPrefix(u.hidden, from)
+			s.open[u.name] = u
+		}
+	}
+}
+
+// Link implements [FS].
+func (a *atomic) Link(oldName, newName string) error {
+	if err := errors.Join(refuse("link", false, oldName), refuse("link", true, newName)); err != nil {
+		return err
+	}
+	return a.tree.Link(oldName, newName)
+}
+
+// Symlink implements [FS].
+func (a *atomic) Symlink(target, name string) error {
+	if err := errors.Join(refuse("symlink", true, name), refuse("symlink", true, target)); err != nil {
+		return err
+	}
+	return a.tree.Symlink(target, name)
+}
+
+// Readlink implements [FS].
+func (a *atomic) Readlink(name string) (string, error) {
+	if err := refuse("readlink", false, name); err != nil {
+		return "", err
+	}
+	return a.tree.Readlink(name)
+}
+
+// Realpath implements [FS].
+func (a *atomic) Realpath(name string) (string, error) {
+	if err := refuse("realpath", false, name); err != nil {
+		return "", err
+	}
+	return a.tree.Realpath(name)
+}
+
+// Resolve implements [FS].
+func (a *atomic) Resolve(name string, follow bool) (Place, error) {
+	if err := refuse("resolve", false, name); err != nil {
+		return Place{Name: path.Clean("/" + name)}, err
+	}
+	return a.tree.Resolve(name, follow)
+}
+
+// Space implements [FS].
+func (a *atomic) Space(name string) (space Space, err error) {
+	err = a.at("statfs", name, true, func(tree FS, name string) (err error) {
+		space, err = tree.Space(name)
+		return err
+	})
+	return space, err
+}
+
+// Close implements [FS].
+func (a *atomic) Close() error { return a.tree.Close() }

@@ -13,6 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// alice is whose uploads they are in tests.
+var alice = Uploads{User: "alice"}
+
 const uploading = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 
 var errCut = errors.New("the client went away")
@@ -37,7 +40,7 @@ func begin(t *testing.T, f FS, name string, flag int) *upload {
 func TestAnUploadIsHiddenUntilItIsComplete(t *testing.T) {
 	t.Parallel()
 	l, _ := open(t)
-	a := Atomic(l)
+	a := Atomic(l, alice)
 	u := begin(t, a, "/file", uploading)
 	if _, err := l.Stat("/file"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("who looks at the volume finds half a file: %v", err)
@@ -67,7 +70,7 @@ func TestAnUploadIsHiddenUntilItIsComplete(t *testing.T) {
 func TestAnUploadThatReplacesAFileDoesSoAtItsEnd(t *testing.T) {
 	t.Parallel()
 	l, _ := open(t)
-	a := Atomic(l)
+	a := Atomic(l, alice)
 	write(t, l, "/file", "before")
 	if err := l.Chmod("/file", 0o604); err != nil {
 		t.Fatal(err)
@@ -77,8 +80,8 @@ func TestAnUploadThatReplacesAFileDoesSoAtItsEnd(t *testing.T) {
 	if err := a.Chtimes("/file", when, when); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := read(a, "/file"); s != "before" || err != nil {
-		t.Errorf("meanwhile: got %q, %v", s, err)
+	if s, err := read(Atomic(l, alice), "/file"); s != "before" || err != nil {
+		t.Errorf("meanwhile, another session: got %q, %v", s, err)
 	}
 	if err := u.Close(); err != nil {
 		t.Fatal(err)
@@ -94,10 +97,10 @@ func TestAnUploadThatReplacesAFileDoesSoAtItsEnd(t *testing.T) {
 func TestAnUploadThatWasCutIsContinued(t *testing.T) {
 	t.Parallel()
 	l, _ := open(t)
-	if err := begin(t, Atomic(l), "/file", uploading).CloseWithError(errCut); err != nil {
+	if err := begin(t, Atomic(l, alice), "/file", uploading).CloseWithError(errCut); err != nil {
 		t.Fatal(err)
 	}
-	a := Atomic(l) // another session
+	a := Atomic(l, alice) // another session
 	if _, err := l.Stat("/file"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("half a file is there: %v", err)
 	}
@@ -119,7 +122,7 @@ func TestAnUploadThatWasCutIsContinued(t *testing.T) {
 func TestAnUploadThatWasCutIsGivenUp(t *testing.T) {
 	t.Parallel()
 	l, _ := open(t)
-	a := Atomic(l)
+	a := Atomic(l, alice)
 	if err := l.Mkdir("/dir", 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -169,8 +172,8 @@ func TestAnUploadThatWasCutIsGivenUp(t *testing.T) {
 func TestTwoUploadsToOneNameDoNotMix(t *testing.T) {
 	t.Parallel()
 	l, _ := open(t)
-	u := begin(t, Atomic(l), "/file", uploading)
-	if _, err := Atomic(l).OpenFile("/file", uploading, 0o640); !errors.Is(err, syscall.EBUSY) {
+	u := begin(t, Atomic(l, alice), "/file", uploading)
+	if _, err := Atomic(l, alice).OpenFile("/file", uploading, 0o640); !errors.Is(err, syscall.EBUSY) {
 		t.Fatalf("the second: got %v, want EBUSY", err)
 	}
 	if err := u.Close(); err != nil {
@@ -179,7 +182,7 @@ func TestTwoUploadsToOneNameDoNotMix(t *testing.T) {
 	if s, err := read(l, "/file"); s != "half" || err != nil {
 		t.Errorf("got %q, %v; the second must not have touched it", s, err)
 	}
-	if err := begin(t, Atomic(l), "/file", uploading).Close(); err != nil {
+	if err := begin(t, Atomic(l, alice), "/file", uploading).Close(); err != nil {
 		t.Errorf("after it: %v", err)
 	}
 }
@@ -187,11 +190,11 @@ func TestTwoUploadsToOneNameDoNotMix(t *testing.T) {
 func TestAnExclusiveUploadReplacesNothing(t *testing.T) {
 	t.Parallel()
 	l, root := open(t)
-	a := Atomic(l)
+	a := Atomic(l, alice)
 	u := begin(t, a, "/file", os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	write(t, l, "/file", "quicker")
 	err := u.Close()
-	if !errors.Is(err, fs.ErrExist) || strings.Contains(err.Error(), root) || strings.Contains(err.Error(), partialPrefix) {
+	if !errors.Is(err, fs.ErrExist) || strings.Contains(err.Error(), root) || strings.Contains(err.Error(), ".upload.") {
 		t.Errorf("got %v, want that the file exists", err)
 	}
 	if _, err := a.OpenFile("/file", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640); !errors.Is(err, fs.ErrExist) {
@@ -205,23 +208,31 @@ func TestAnExclusiveUploadReplacesNothing(t *testing.T) {
 func TestWhatChangesAFileIsWrittenInPlace(t *testing.T) {
 	t.Parallel()
 	l, _ := open(t)
-	a := Atomic(l)
+	a := Atomic(l, alice)
 	write(t, l, "/file", "before")
 	if err := errors.Join(l.Symlink("file", "/link"), l.Mkdir("/dir", 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	for name, flag := range map[string]int{"/file": os.O_WRONLY | os.O_CREATE, "/link": uploading} {
-		f, err := a.OpenFile(name, flag, 0o640)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(f, "after"); err != nil {
-			t.Fatal(err)
-		}
-		if s, _ := read(l, "/file"); !strings.HasPrefix(s, "after") {
-			t.Errorf("%s: got %q before it is closed", name, s)
-		}
-		f.Close()
+	f, err := a.OpenFile("/file", os.O_WRONLY|os.O_CREATE, 0o640)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(f, "after"); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := read(l, "/file"); !strings.HasPrefix(s, "after") {
+		t.Errorf("got %q before it is closed", s)
+	}
+	f.Close()
+	u := begin(t, a, "/link", uploading)
+	if s, _ := read(l, "/file"); !strings.HasPrefix(s, "after") {
+		t.Errorf("through a link: got %q before it is closed", s)
+	}
+	if err := u.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := read(l, "/file"); s != "half" {
+		t.Errorf("through a link: got %q", s)
 	}
 	if info, err := l.Lstat("/link"); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		t.Errorf("the link is replaced: %v, %v", info, err)
@@ -229,7 +240,7 @@ func TestWhatChangesAFileIsWrittenInPlace(t *testing.T) {
 	if _, err := a.OpenFile("/dir", uploading, 0o640); !errors.Is(err, syscall.EISDIR) {
 		t.Errorf("a folder: got %v", err)
 	}
-	if _, err := a.OpenFile("/missing/file", uploading, 0o640); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), partialPrefix) {
+	if _, err := a.OpenFile("/missing/file", uploading, 0o640); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), ".upload.") {
 		t.Errorf("a folder that is missing: got %v", err)
 	}
 }
@@ -238,7 +249,7 @@ func TestAVeryLongNameIsUploaded(t *testing.T) {
 	t.Parallel()
 	l, _ := open(t)
 	name := "/" + strings.Repeat("n", maxName)
-	if err := begin(t, Atomic(l), name, uploading).Close(); err != nil {
+	if err := begin(t, Atomic(l, alice), name, uploading).Close(); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := read(l, name); s != "half" || err != nil {

@@ -140,9 +140,12 @@ func meansFolder(name string) bool { return strings.HasSuffix(name, "/") }
 
 // OpenFile implements [FS].
 func (l *Local) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	f, err := l.openFile(name, flag, perm)
+	f, err := l.openFile(name, flag&^(Upload|Hide), perm)
 	if err != nil {
 		return nil, named("open", name, err)
+	}
+	if flag&os.O_APPEND != 0 {
+		return &appended{f}, nil
 	}
 	return f, nil
 }

@@ -2,9 +2,9 @@ package storage
 
 import "strings"
 
-// reservedPrefixes begin the names of uploads that are not complete.
-// The FTP engine's own, ".ftp-upload.", belongs here as soon as it has none.
-var reservedPrefixes = []string{partialPrefix}
+// reservedPrefixes begin the names of uploads that are not complete. The
+// second is one of former releases.
+var reservedPrefixes = []string{partialPrefix, ".ftp-upload."}
 
 // Reserved reports whether a part of name begins, in any case of letters, like
 // the name of a hidden upload. Clients neither see nor use such names.

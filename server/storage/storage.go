@@ -35,8 +35,10 @@ type FS interface {
 	// read as they are asked for, so the size of the folder costs no memory. A
 	// name that is no folder yields an error.
 	List(name string) iter.Seq2[fs.FileInfo, error]
-	// OpenFile opens a file with flags of package os. perm is that of a file
-	// that it makes.
+	// OpenFile opens a file with flags of package os, and [Upload] and [Hide].
+	// perm is that of a file that it makes. With os.O_APPEND, each Write and
+	// WriteAt goes to the end in one piece, whoever else appends in whatever
+	// process and pod.
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
 	// Mkdir makes a folder.
 	Mkdir(name string, perm fs.FileMode) error
@@ -87,7 +89,8 @@ type FS interface {
 }
 
 // File is an open file. Those of [Local] are *os.File and nothing else, so
-// that the kernel can move their bytes (sendfile, splice).
+// that the kernel can move their bytes (sendfile, splice), but for those that
+// are open for appending.
 //
 // A file may also have these methods:
 //

@@ -155,7 +155,8 @@ func (r *restricted) Lstat(name string) (fs.FileInfo, error) {
 func (r *restricted) describe(op, name string, follow bool, stat func(storage.FS, string) (fs.FileInfo, error)) (info fs.FileInfo, err error) {
 	err = r.on(act{op, name, follow, mayDescribe, func(tree storage.FS, name string, s *spot) (err error) {
 		info, err = stat(tree, name)
-		if err == nil && s.access == config.AccessWriteOnly && !info.IsDir() && !(r.own(s) && s.isOf(info)) {
+		if err == nil && s.access == config.AccessWriteOnly && !info.IsDir() &&
+			!storage.Incomplete(info) && !(r.own(s) && s.isOf(info)) {
 			return fs.ErrNotExist // a drop box does not tell what others have dropped
 		}
 		return err
@@ -206,7 +207,8 @@ func (r *restricted) OpenFile(name string, flag int, perm fs.FileMode) (file sto
 		case config.AccessReadOnly:
 			return flag&writing == 0
 		case config.AccessWriteOnly:
-			return flag&os.O_CREATE != 0 || flag&(os.O_WRONLY|os.O_RDWR) == os.O_WRONLY && r.own(s)
+			return flag&os.O_CREATE != 0 ||
+				flag&(os.O_WRONLY|os.O_RDWR) == os.O_WRONLY && (r.own(s) || flag&storage.Upload != 0)
 		}
 		return false
 	}
@@ -226,17 +228,22 @@ func (r *restricted) OpenFile(name string, flag int, perm fs.FileMode) (file sto
 	return file, err
 }
 
-// drop opens a file in a drop box: a new one, or one that was made through this
-// tree. It is not read, whatever the client asks for.
+// drop opens a file in a drop box: a new one, one that was made through this tree,
+// or an upload of the user's that was cut. It is not read, whatever the client
+// asks for, and it is hidden until it is complete: so who was cut may repeat the
+// upload under the same name.
 func (r *restricted) drop(tree storage.FS, name string, s *spot, flag int, perm fs.FileMode) (storage.File, error) {
 	exclusive := flag&os.O_EXCL != 0
 	if flag&os.O_RDWR != 0 {
 		flag = flag&^os.O_RDWR | os.O_WRONLY
 	}
-	if !r.own(s) {
+	if exclusive {
+		flag |= os.O_TRUNC // nothing of an earlier upload
+	}
+	if !r.own(s) || !s.Exists() {
 		flag |= os.O_EXCL
 	}
-	f, err := tree.OpenFile(name, flag, perm)
+	f, err := tree.OpenFile(name, flag|storage.Hide, perm)
 	if errors.Is(err, fs.ErrExist) && !exclusive {
 		return nil, errDenied
 	}

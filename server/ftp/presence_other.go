@@ -1,0 +1,10 @@
+//go:build !linux
+
+package ftp
+
+import "net"
+
+// presenceOf leaves it to the control goroutine to notice the end.
+func presenceOf(net.Conn) presence { return present }
+
+func (s *stream) pipelined(string) bool { return false }

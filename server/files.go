@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 )
 
 // files is all that the server reads, at one moment. It is replaced as a
@@ -27,6 +28,8 @@ type files struct {
 	clientCAs  *x509.CertPool   // nil if no client certificate is asked for
 	hostKeys   []ssh.Signer     // nil without SFTP
 	userCAs    []ssh.PublicKey
+	algorithms sftp.Algorithms // of SSH
+	unusable   []error         // entries that were left out
 	configHash string
 	usersHash  string
 	certHash   string
@@ -99,10 +102,12 @@ func (f *files) readHostKeys() error {
 	if f.config.SSH == nil {
 		return nil
 	}
-	var err error
-	if f.userCAs, err = parseUserCAs(f.config.SSH.TrustedUserCAKeys); err != nil {
-		return err
-	}
+	// One bad entry costs that entry, and not SFTP, or the next configuration.
+	var problems []error
+	f.userCAs, problems = parseUserCAs(f.config.SSH.TrustedUserCAKeys)
+	f.unusable = append(f.unusable, problems...)
+	f.algorithms, problems = usableAlgorithms(f.config.SSH.Algorithms)
+	f.unusable = append(f.unusable, problems...)
 	for _, name := range f.config.SSH.HostKeyFiles {
 		pem, err := f.read(name)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
@@ -33,11 +34,11 @@ func newFTPService(f *files, opts Options, current func() *files, backend *ftpBa
 		Backend:   backend,
 		TLSConfig: s.tlsConfig,
 		Passive:   s.pool,
-		Limits:    ftpLimits(f.config.Sessions),
 		Hooks:     ftpHooks(a, backend.visits),
 		Logger:    log,
 		Greeting:  "Ready",
 	}
+	s.reload(f.config)
 	return s
 }
 
@@ -57,6 +58,8 @@ func (s *ftpService) count() (sessions, transfers int) {
 // has pods of its own.
 func (s *ftpService) reload(c *config.Config) {
 	s.engine.SetLimits(ftpLimits(c.Sessions))
+	s.engine.SetBinaryASCII(c.ASCII == config.ASCIIKeep)
+	s.engine.SetNoActive(c.ActiveMode == config.ActiveRefused)
 	if c.Passive != nil {
 		s.teller.set(c.Passive.Tell)
 		s.pool.Update(s.passiveOptions(c))
@@ -99,7 +102,8 @@ var ftpTLSPolicies = map[config.TLSPolicy]ftp.TLSPolicy{
 
 func (s *ftpService) tlsConfig(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error) {
 	f := s.current()
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ClientCAs: f.clientCAs}
+	c := &tls.Config{ClientCAs: f.clientCAs}
+	setMinVersion(c, f.config.TLS)
 	if f.cert != nil {
 		c.Certificates = []tls.Certificate{*f.cert}
 	}
@@ -109,12 +113,36 @@ func (s *ftpService) tlsConfig(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, er
 	return c, nil
 }
 
+var tlsVersions = map[string]uint16{
+	"": tls.VersionTLS12, "1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
+}
+
+// setMinVersion sets the oldest version that is served. With one below 1.2, the
+// suites that go with it are offered too: devices that need the one need the
+// other. RC4 is not: no device of this century has nothing else.
+func setMinVersion(c *tls.Config, conf *config.TLS) {
+	c.MinVersion = tls.VersionTLS12
+	if conf == nil {
+		return
+	}
+	c.MinVersion = tlsVersions[conf.MinVersion]
+	if c.MinVersion >= tls.VersionTLS12 {
+		return
+	}
+	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		if !strings.Contains(suite.Name, "_RC4_") {
+			c.CipherSuites = append(c.CipherSuites, suite.ID)
+		}
+	}
+}
+
 // ftpLimits leaves numbers of sessions to package users, which counts them
 // over all protocols.
 func ftpLimits(s config.Sessions) ftp.Limits {
 	return ftp.Limits{
 		LoginTimeout: s.LoginGrace.Or(defaultLoginGrace),
 		IdleTimeout:  s.IdleTimeout.Or(defaultIdleTimeout),
+		StallTimeout: time.Duration(s.StallTimeout),
 		DownloadRate: s.Bandwidth.Download,
 		UploadRate:   s.Bandwidth.Upload,
 	}

@@ -27,8 +27,10 @@ var errForeignHeader = errors.New("a PROXY protocol header that is not believed"
 // proxyListener wraps the listener of control connections so that those from a
 // trusted balancer have the client's address, as its PROXY protocol header (versions
 // 1 and 2) tells it. Connections from elsewhere are what they are, and wait for
-// nothing; a header from there is not believed but ends the connection.
-func proxyListener(trusted []netip.Prefix, l net.Listener) net.Listener {
+// nothing; a header from there is not believed but ends the connection. Which
+// balancers are trusted is asked for each connection; if there are none, no header
+// is looked for.
+func proxyListener(trusted func() []netip.Prefix, l net.Listener) net.Listener {
 	return &headerListener{Listener: l, trusted: trusted, foreign: func(c net.Conn) net.Conn {
 		return &proxiedConn{Conn: c, unread: true}
 	}}
@@ -38,13 +40,13 @@ func proxyListener(trusted []netip.Prefix, l net.Listener) net.Listener {
 // file of any content, so nothing in it is taken for a header.
 func proxyDataListener(trusted []netip.Prefix) func(net.Listener) net.Listener {
 	return func(l net.Listener) net.Listener {
-		return &headerListener{Listener: l, trusted: trusted, foreign: func(c net.Conn) net.Conn { return c }}
+		return &headerListener{Listener: l, trusted: func() []netip.Prefix { return trusted }, foreign: func(c net.Conn) net.Conn { return c }}
 	}
 }
 
 type headerListener struct {
 	net.Listener
-	trusted []netip.Prefix
+	trusted func() []netip.Prefix
 	foreign func(net.Conn) net.Conn // what a connection from elsewhere becomes
 }
 
@@ -53,7 +55,11 @@ func (l *headerListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if addr, ok := conn.RemoteAddr().(*net.TCPAddr); ok && matches(l.trusted, addr.AddrPort().Addr().Unmap()) {
+	trusted := l.trusted()
+	if len(trusted) == 0 {
+		return conn, nil
+	}
+	if addr, ok := conn.RemoteAddr().(*net.TCPAddr); ok && matches(trusted, addr.AddrPort().Addr()) {
 		return &proxiedConn{Conn: conn, expected: true}, nil
 	}
 	return l.foreign(conn), nil

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -118,6 +119,9 @@ func (s *Server) use(f *files) {
 	if f.cert != nil && f.cert.Leaf != nil {
 		s.metrics.certExpiry.Set(float64(f.cert.Leaf.NotAfter.Unix()))
 	}
+	for _, problem := range f.unusable {
+		s.log.Warn("something in the configuration is unusable, and left out", "error", problem)
+	}
 	if s.ftp != nil {
 		s.ftp.reload(f.config)
 	}
@@ -128,7 +132,21 @@ func (s *Server) use(f *files) {
 
 // reload reads the files again. What cannot be used changes nothing.
 func (s *Server) reload() {
-	f, err := readFiles(s.opts.ConfigPath)
+	var f *files
+	err := s.contain("reading the configuration", func() (err error) {
+		f, err = readFiles(s.opts.ConfigPath)
+		return err
+	})
+	if err == nil && !f.sameAs(s.files.Load()) {
+		err = s.contain("using the configuration", func() error {
+			s.use(f)
+			return nil
+		})
+		if err == nil {
+			s.metrics.reloads.WithLabelValues("success").Inc()
+			s.log.Info("configuration reloaded", "config", f.configHash, "users", f.usersHash, "userCount", s.users.Len())
+		}
+	}
 	if err != nil {
 		reason := err.Error()
 		if old := s.refused.Swap(&reason); old == nil || *old != reason {
@@ -138,13 +156,6 @@ func (s *Server) reload() {
 		return
 	}
 	s.refused.Store(nil)
-	old := s.files.Load()
-	if f.sameAs(old) {
-		return
-	}
-	s.use(f)
-	s.metrics.reloads.WithLabelValues("success").Inc()
-	s.log.Info("configuration reloaded", "config", f.configHash, "users", f.usersHash, "userCount", s.users.Len())
 }
 
 // loaded is what is in force.
@@ -197,7 +208,8 @@ func (s *Server) Run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	for _, l := range listeners {
 		serving.Go(func() {
-			if err := l.serve(l.Listener); err != nil && !isClosed(err) {
+			err := s.contain("serving "+l.name, func() error { return l.serve(l.Listener) })
+			if err != nil && !isClosed(err) {
 				stop(fmt.Errorf("serving %s: %w", l.name, err))
 			}
 		})
@@ -207,9 +219,8 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopWatching()
 	serving.Go(func() {
 		folders := func() []string { return s.files.Load().folders(s.opts.ConfigPath) }
-		if err := watch(watching, folders, s.reload); err != nil {
-			stop(err)
-		}
+		w := watcher{folders: folders, changed: s.reload, log: s.log, again: watchAgain}
+		w.run(watching)
 	})
 	serving.Go(func() { trees{storage: s.storage}.sweep(watching) })
 	s.ready.Store(true)
@@ -222,7 +233,8 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.drain(ctx.Err() == nil)
 	stopWatching()
-	serving.Wait()
+	closeAll(listeners)
+	within(time.Second, serving.Wait)
 	if ctx.Err() == nil {
 		return context.Cause(running)
 	}
@@ -247,14 +259,46 @@ func (s *Server) drain(hurry bool) {
 	}
 	var g errgroup.Group
 	if s.ftp != nil {
-		g.Go(func() error { return s.ftp.engine.Shutdown(ctx) })
+		g.Go(func() error { return s.contain("draining FTP", func() error { return s.ftp.engine.Shutdown(ctx) }) })
 	}
 	if s.sftp != nil {
-		g.Go(func() error { return s.sftp.engine.Shutdown(ctx) })
+		g.Go(func() error { return s.contain("draining SFTP", func() error { return s.sftp.engine.Shutdown(ctx) }) })
 	}
-	if err := g.Wait(); err != nil {
+	// Whatever holds an engine up, the pod ends in its time.
+	var cut atomic.Bool
+	deadline, _ := ctx.Deadline()
+	ended := within(time.Until(deadline)+time.Second, func() { cut.Store(g.Wait() != nil) })
+	if cut.Load() || !ended {
 		s.log.Warn("the drain took too long; what still ran was cut", "timeout", timeout.String())
 	}
+}
+
+// within reports whether f came to its end in that time. It goes on if it did not.
+func within(limit time.Duration, f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// contain runs f, and makes a panic an error of it.
+func (s *Server) contain(doing string, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic", "doing", doing, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("%s: panic: %v", doing, p)
+		}
+	}()
+	return f()
 }
 
 // listener is an open port and what serves it.
@@ -273,9 +317,7 @@ func (s *Server) listen() ([]listener, error) {
 			closeAll(all)
 			return fmt.Errorf("listening for %s (protocols.%s.port): %w", name, name, err)
 		}
-		if len(c.ProxyProtocolFrom) > 0 {
-			l = proxyListener(c.ProxyProtocolFrom, l)
-		}
+		l = proxyListener(func() []netip.Prefix { return s.files.Load().config.ProxyProtocolFrom }, l)
 		all = append(all, listener{l, name, serve})
 		return nil
 	}

@@ -60,7 +60,9 @@ func (t *teller) tell(ctx context.Context, client, local netip.Addr) (netip.Addr
 	return local, nil
 }
 
+// matches reports whether the client is of one of the networks, or there are none.
 func matches(networks []netip.Prefix, client netip.Addr) bool {
+	client = client.Unmap().WithZone("") // networks have neither IPv4 in IPv6 nor zones
 	for _, n := range networks {
 		if n.Contains(client) {
 			return true

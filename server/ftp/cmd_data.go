@@ -33,9 +33,20 @@ func (c *Conn) cmdEprt(arg string) error {
 	return c.activeData(addr)
 }
 
+var errNoActive = &Error{504, "Active mode is not possible here: use EPSV or PASV"}
+
+// SetNoActive refuses active data connections (PORT, EPRT) or, with false, allows
+// them again, while the server runs: where the addresses of clients are hidden behind
+// that of a node or a balancer, such connections would go to the node or the balancer.
+// STAT does not tell the address then.
+func (s *Server) SetNoActive(refused bool) { s.noActive.Store(refused) }
+
 func (c *Conn) activeData(addr netip.AddrPort) error {
-	if c.state.epsvAll {
+	switch {
+	case c.state.epsvAll:
 		return errEpsvAll
+	case c.server.noActive.Load():
+		return errNoActive
 	}
 	target := c.activeTo(addr)
 	if !c.isPeer(target) {

@@ -123,7 +123,10 @@ func (c *Conn) cmdStat(arg string) error {
 	c.mu.Lock()
 	user, state := c.user, c.tls
 	c.mu.Unlock()
-	lines := []string{"Status:", "Connected from " + c.remote.Addr().String()}
+	lines := []string{"Status:"}
+	if !c.server.noActive.Load() {
+		lines = append(lines, "Connected from "+c.remote.Addr().String())
+	}
 	if user != "" {
 		lines = append(lines, "Logged in as "+user)
 	} else {

@@ -18,7 +18,7 @@ var ErrServerClosed = errors.New("ftp: server closed")
 
 // A Server serves FTP on any number of listeners. Its fields are set before
 // the first call of Serve and not changed afterwards; what may change while it
-// runs has a method: [Server.SetLimits], [Server.SetBinaryASCII], [PassivePool.Update],
+// runs has a method: [Server.SetLimits], [Server.SetBinaryASCII], [Server.SetNoActive], [PassivePool.Update],
 // and TLSConfig, which is asked for each handshake.
 type Server struct {
 	// Backend checks logins and provides the files. Required.
@@ -80,10 +80,11 @@ type Server struct {
 	// memory for each transfer that uses it.
 	Deflate bool
 
-	limits  atomic.Pointer[serverLimits]
-	asIs    atomic.Pointer[bool] // in place of BinaryASCII, if it was set since
-	tickets ticketKeys
-	sending atomic.Pointer[turns] // see sendTurns
+	limits   atomic.Pointer[serverLimits]
+	noActive atomic.Bool          // see SetNoActive
+	asIs     atomic.Pointer[bool] // in place of BinaryASCII, if it was set since
+	tickets  ticketKeys
+	sending  atomic.Pointer[turns] // see sendTurns
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}

@@ -93,7 +93,7 @@ func TestACommandThatWaitsForItsClientHoldsUpNoDrain(t *testing.T) {
 			if err := <-f.shutdown(deadline); err != nil {
 				t.Error(err)
 			}
-			if s := f.events.session(t); s.Reason != "drain" || s.Duration > deadline/4 {
+			if s := f.events.session(t); s.Reason != "drain" || s.Duration > deadline/2 {
 				t.Errorf("ended as %q after %v", s.Reason, s.Duration)
 			}
 		})

@@ -1,0 +1,106 @@
+package sftp
+
+import (
+	"errors"
+	"io"
+	"math"
+	"os"
+)
+
+// copyData serves copy-data (draft-ietf-secsh-filexfer-extensions-00 section
+// 7): it copies from one open file to another. It copies no more than there is
+// when it begins, so that a file that grows by it, or by others, is not copied
+// for ever.
+func (s *subsystem) copyData(r *request) error {
+	from, err := s.fileHandle(r)
+	if err != nil {
+		return err
+	}
+	fromOffset, length := r.args.uint64(), r.args.uint64()
+	to, err := s.fileHandle(r)
+	if err != nil {
+		return err
+	}
+	toOffset := r.args.uint64()
+	switch {
+	case r.args.failed:
+		return errBadMessage
+	case !from.reads:
+		return errNotRead
+	case !to.writes:
+		return errNotWrite
+	case fromOffset > math.MaxInt64 || toOffset > math.MaxInt64 || length > math.MaxInt64:
+		return &Error{StatusFailure, "File too large"}
+	}
+	c := copying{from, to, int64(fromOffset), int64(toOffset), int64(length)}
+	if err := c.bound(); err != nil {
+		return err
+	}
+	err = c.run(s)
+	s.conn.worked("copy-data", from.path, err)
+	return err
+}
+
+// A copying is what a request for copy-data asks for.
+type copying struct {
+	from, to             *handle
+	fromOffset, toOffset int64
+	length               int64
+}
+
+// bound makes length what there is to be copied. A client that asks for zero
+// bytes wants all.
+func (c *copying) bound() error {
+	info, err := c.from.file.Stat()
+	if err != nil {
+		return err
+	}
+	left := max(0, info.Size()-c.fromOffset)
+	if c.length == 0 || c.length > left {
+		c.length = left
+	}
+	target, err := c.to.file.Stat()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.toOffset > math.MaxInt64-c.length:
+		return &Error{StatusFailure, "File too large"}
+	case os.SameFile(info, target) && !c.to.append && overlap(c.fromOffset, c.toOffset, c.length):
+		return &Error{StatusFailure, "The ranges overlap"}
+	}
+	return nil
+}
+
+func overlap(a, b, length int64) bool { return max(a, b)-min(a, b) < length }
+
+// run copies. What is written counts as uploaded, also for the limit of rates.
+// A client that leaves ends it.
+func (c *copying) run(s *subsystem) error {
+	buf := getBuffer(maxData)
+	defer putBuffer(buf)
+	for c.length > 0 {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		n, readErr := c.from.file.ReadAt((*buf)[:min(c.length, maxData)], c.fromOffset)
+		if n > 0 {
+			w, err := c.to.write((*buf)[:n], c.toOffset)
+			c.to.transfer.add(w, err)
+			if err != nil {
+				return err
+			}
+			if err := s.conn.moved(s.ctx, Upload, w); err != nil {
+				return err
+			}
+		}
+		c.fromOffset, c.toOffset, c.length = c.fromOffset+int64(n), c.toOffset+int64(n), c.length-int64(n)
+		switch {
+		case errors.Is(readErr, io.EOF):
+			return nil
+		case readErr != nil:
+			return readErr
+		}
+	}
+	return nil
+}

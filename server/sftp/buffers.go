@@ -18,6 +18,14 @@ func newBuffer(size int) *[]byte {
 	return &b
 }
 
+// bufferSize is how large the buffer is that getBuffer returns.
+func bufferSize(size int) int {
+	if size <= shortBuffer {
+		return shortBuffer
+	}
+	return 4 + maxPacket
+}
+
 // getBuffer returns a buffer of size bytes or more, which putBuffer takes back.
 // The most that can be asked for is a packet with its length.
 func getBuffer(size int) *[]byte {

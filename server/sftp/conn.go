@@ -25,8 +25,8 @@ type Conn struct {
 	cancel   context.CancelFunc
 	log      *slog.Logger
 	activity activity
-	weight   atomic.Int64 // of what is open
-	account  *account     // of the user; nil before login
+	budgets  budgets
+	account  *account // of the user; nil before login
 	inForce  atomic.Pointer[sessionLimits]
 	limited  atomic.Pointer[LimitedSession]
 	stats    stats

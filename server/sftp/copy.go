@@ -77,8 +77,11 @@ func overlap(a, b, length int64) bool { return max(a, b)-min(a, b) < length }
 // run copies. What is written counts as uploaded, also for the limit of rates.
 // A client that leaves ends it.
 func (c *copying) run(s *subsystem) error {
-	buf := getBuffer(maxData)
-	defer putBuffer(buf)
+	buf, err := s.conn.getBuffer(s.ctx, maxData)
+	if err != nil {
+		return err
+	}
+	defer s.conn.putBuffer(buf)
 	for c.length > 0 {
 		if err := s.ctx.Err(); err != nil {
 			return err

@@ -36,6 +36,12 @@ func (s *subsystem) read(r *request) error {
 	id := r.id
 	s.reads.Go(func() {
 		defer close(p.ready)
+		defer func() {
+			if v := recover(); v != nil {
+				p.packet = statusPacket(id, errUnknown)
+				s.conn.failed("reading a file", v)
+			}
+		}()
 		s.readFile(p, h, id, int64(offset), length)
 		if first && p.data == int(length) && s.prefetches {
 			time.Sleep(prefetchLead)

@@ -27,7 +27,7 @@ func (s *subsystem) opendir(r *request) error {
 	if err := r.parsed(); err != nil {
 		return err
 	}
-	if err := s.reserveHandle(weightFolder); err != nil {
+	if err := s.reserveHandle(kindFolder); err != nil {
 		return err
 	}
 	d := &directory{}
@@ -35,7 +35,7 @@ func (s *subsystem) opendir(r *request) error {
 	d.first, d.firstErr, d.pending = d.next()
 	if d.pending && d.firstErr != nil {
 		d.stop()
-		s.conn.release(weightFolder)
+		s.conn.release(kindFolder)
 		return d.firstErr
 	}
 	return s.add(r, &handle{path: name, dir: d})

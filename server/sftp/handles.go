@@ -77,8 +77,8 @@ func (t *transfer) end(c *Conn, err error) {
 var errAborted = errors.New("sftp: the client went away before it closed the file")
 
 // reserveHandle makes sure that a client may have one more handle.
-func (s *subsystem) reserveHandle(weight int) error {
-	err := s.conn.reserve(weight)
+func (s *subsystem) reserveHandle(k kind) error {
+	err := s.conn.reserve(k)
 	if err != nil {
 		if s.refused++; s.refused > 1000 {
 			return errTooManyHandles
@@ -136,11 +136,11 @@ func (s *subsystem) open(r *request) error {
 		writes: pflags&openWrite != 0,
 		append: pflags&(openWrite|openAppend) == openWrite|openAppend,
 	}
-	if err := s.reserveHandle(weightFile); err != nil {
+	if err := s.reserveHandle(kindFile); err != nil {
 		return err
 	}
 	if h.file, err = s.openFile(h, pflags, attrs); err != nil {
-		s.conn.release(weightFile)
+		s.conn.release(kindFile)
 		return err
 	}
 	if h.writes {
@@ -215,11 +215,11 @@ func (s *subsystem) close(r *request) error {
 // closeHandle closes a file or directory; cause is why the client does not.
 func (s *subsystem) closeHandle(h *handle, cause error) error {
 	if h.dir != nil {
-		defer s.conn.release(weightFolder)
+		defer s.conn.release(kindFolder)
 		h.dir.stop()
 		return nil
 	}
-	defer s.conn.release(weightFile)
+	defer s.conn.release(kindFile)
 	err := closeFile(h.file, cause)
 	if cause == nil {
 		cause = err

@@ -31,6 +31,7 @@ type pending struct {
 	ready  chan struct{}
 	buffer *[]byte // of getBuffer, behind packet
 	size   int     // counted in ahead
+	room   int     // that was taken with Conn.buffer
 	data   int     // how much of packet is of a file
 }
 
@@ -49,7 +50,16 @@ func (o *replies) stop() {
 }
 
 // send queues a reply that is complete. It fails if replies cannot be sent.
-func (o *replies) send(packet []byte) error { return o.enqueue(&pending{packet: packet}) }
+func (o *replies) send(packet []byte) error {
+	p := &pending{packet: packet}
+	if len(packet) > smallPacket {
+		p.room = len(packet)
+		if err := o.ch.conn.buffer(o.ch.ctx, p.room); err != nil {
+			return err
+		}
+	}
+	return o.enqueue(p)
+}
 
 // reserve queues a reply of up to size bytes of data that is complete once its
 // ready is closed. It waits until there is room for it.
@@ -60,7 +70,10 @@ func (o *replies) reserve(size int) (*pending, error) {
 	}
 	o.ahead += size
 	o.mu.Unlock()
-	p := &pending{ready: make(chan struct{}), size: size}
+	p := &pending{ready: make(chan struct{}), size: size, room: bufferSize(dataHead + size)}
+	if err := o.ch.conn.buffer(o.ch.ctx, p.room); err != nil {
+		return nil, err
+	}
 	return p, o.enqueue(p)
 }
 
@@ -69,6 +82,7 @@ func (o *replies) enqueue(p *pending) error {
 	err := o.err
 	o.mu.Unlock()
 	if err != nil {
+		o.ch.conn.unbuffer(p.room)
 		return err
 	}
 	o.ch.conn.activity.replies.Add(1)
@@ -78,6 +92,15 @@ func (o *replies) enqueue(p *pending) error {
 
 func (o *replies) run() {
 	defer close(o.ended)
+	defer func() {
+		if v := recover(); v != nil {
+			o.ch.conn.failed("sending replies", v)
+			o.fail(errNotSent)
+			for p := range o.queue {
+				o.release(p)
+			}
+		}
+	}()
 	var batch []byte // small replies, which go in one packet of SSH
 	var batched int64
 	flush := func() {
@@ -149,6 +172,7 @@ func (o *replies) release(p *pending) {
 		putBuffer(p.buffer)
 		p.buffer = nil
 	}
+	o.ch.conn.unbuffer(p.room)
 	if p.size > 0 {
 		o.mu.Lock()
 		o.ahead -= p.size

@@ -174,14 +174,14 @@ func (s *scp) readLine() (string, error) {
 // opened notes that a file is open, which the client is in the midst of sending
 // or taking, until closed is called.
 func (s *scp) opened() error {
-	err := s.conn.reserve(weightFile)
+	err := s.conn.reserve(kindFile)
 	s.ch.input.within.Store(err == nil)
 	return err
 }
 
 func (s *scp) closed() {
 	s.ch.input.within.Store(false)
-	s.conn.release(weightFile)
+	s.conn.release(kindFile)
 }
 
 // line makes a name fit for a line.

@@ -13,6 +13,8 @@ import (
 // maxSCPDepth bounds how deep directories may be in one another.
 const maxSCPDepth = 256
 
+var errSCPDepth = &Error{StatusFailure, "directories are too deep in one another"}
+
 // An scpHeader is a line of the protocol: a file, a directory, or times for the next
 // of either.
 type scpHeader struct {
@@ -203,8 +205,11 @@ func (s *scp) receiveFile(name string, h scpHeader, times *scpHeader) error {
 // receiveData takes size bytes. When those cannot be written, they are read
 // all the same, for the client sends them; writeErr says why.
 func (s *scp) receiveData(f File, size int64, t *transfer) (writeErr, err error) {
-	buf := getBuffer(int(min(size, maxData)))
-	defer putBuffer(buf)
+	buf, err := s.conn.getBuffer(s.ctx, int(min(size, maxData)))
+	if err != nil {
+		return nil, err
+	}
+	defer s.conn.putBuffer(buf)
 	for at := int64(0); at < size; {
 		if err := s.ctx.Err(); err != nil {
 			return writeErr, err

@@ -17,78 +17,103 @@ func (s *scp) source(words []word) error {
 		return err
 	}
 	for _, w := range words {
-		names, err := s.expand(w)
-		if err != nil {
-			if err := s.warn(w.text, err); err != nil {
-				return err
-			}
-			continue
-		}
-		for _, name := range names {
-			if err := s.send(name, 0); err != nil {
-				return err
-			}
+		if err := s.sendWord(w); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// expand returns the names that a word stands for: itself, or, where it has
-// wildcards that were not quoted, the files that match. A word that matches
-// nothing stands for itself, as in a shell.
-func (s *scp) expand(w word) ([]string, error) {
+// sendWord sends what a word stands for: itself, or, where it has wildcards
+// that were not quoted, the files that match. A word that matches nothing
+// stands for itself, as in a shell.
+func (s *scp) sendWord(w word) error {
 	name, err := s.absolute(w.text)
-	if err != nil || w.pattern == "" {
-		return []string{name}, err
+	if err != nil {
+		return s.warn(w.text, err)
+	}
+	if w.pattern == "" {
+		return s.send(name, 0)
 	}
 	pattern := w.pattern
 	if !path.IsAbs(pattern) {
 		pattern = s.home + "/" + pattern
 	}
-	matches := []string{"/"}
-	for part := range strings.SplitSeq(pattern, "/") {
-		if part == "" || part == "." {
-			continue
-		}
-		if matches, err = s.match(matches, part); err != nil {
-			return nil, err
-		}
+	parts := slices.DeleteFunc(strings.Split(pattern, "/"), func(part string) bool { return part == "" || part == "." })
+	if len(parts) > maxSCPDepth {
+		return s.warn(w.text, errSCPDepth)
 	}
-	if len(matches) == 0 {
-		return []string{name}, nil
+	if found, err := s.sendMatches("/", parts); err != nil || found {
+		return err
 	}
-	return matches, nil
+	return s.send(name, 0)
 }
 
-// maxMatches bounds what a pattern may stand for.
-const maxMatches = 100_000
-
-// match returns the entries of the directories that match part of a pattern.
-func (s *scp) match(dirs []string, part string) ([]string, error) {
-	var matches []string
-	for _, dir := range dirs {
-		if !strings.ContainsAny(part, `*?[\`) {
-			name := child(dir, part)
-			if _, err := s.session.Lstat(s.ctx, name); err == nil {
-				matches = append(matches, name)
-			}
-			continue
-		}
-		for info, err := range s.session.List(s.ctx, dir) {
-			if err != nil {
-				break // of the directories that match so far, some may be files
-			}
-			hidden := strings.HasPrefix(info.Name(), ".") && !strings.HasPrefix(part, ".")
-			if ok, err := path.Match(part, info.Name()); err == nil && ok && !hidden {
-				matches = append(matches, child(dir, info.Name()))
-			}
-			if len(matches) > maxMatches {
-				return nil, &Error{StatusFailure, "Too many files match"}
-			}
+// sendMatches sends what the parts of a pattern stand for in a directory, and
+// reports whether that is anything. It goes into one directory after the other,
+// so that no more than the names in those on the way are kept.
+func (s *scp) sendMatches(dir string, parts []string) (found bool, err error) {
+	part, rest := parts[0], parts[1:]
+	next := func(entry string) error {
+		if name := child(dir, entry); len(rest) == 0 {
+			found = true
+			return s.send(name, 0)
+		} else {
+			foundIn, err := s.sendMatches(name, rest)
+			found = found || foundIn
+			return err
 		}
 	}
-	slices.Sort(matches)
-	return matches, nil
+	if strings.ContainsAny(part, `*?[\`) {
+		err = s.eachMatch(dir, part, next)
+		return found, err
+	}
+	if _, err := s.session.Lstat(s.ctx, child(dir, part)); err != nil {
+		return false, nil
+	}
+	err = next(part)
+	return found, err
+}
+
+// eachMatch calls next for the entries of a directory that match part of a
+// pattern, in order if their names may be kept, and else in several parts that
+// are. Of what matched so far, some may be no directory.
+func (s *scp) eachMatch(dir, part string, next func(string) error) error {
+	if err := s.conn.reserve(kindFolder); err != nil {
+		return s.warn(dir, err)
+	}
+	names := heldNames{conn: s.conn}
+	defer names.clear()
+	err := func() error {
+		defer s.conn.release(kindFolder)
+		for info, err := range s.session.List(s.ctx, dir) {
+			if err != nil {
+				return s.ctx.Err()
+			}
+			name := info.Name()
+			hidden := strings.HasPrefix(name, ".") && !strings.HasPrefix(part, ".")
+			if ok, err := path.Match(part, name); err != nil || !ok || hidden {
+				continue
+			}
+			if names.add(name) {
+				continue
+			}
+			if err := names.each(next); err != nil {
+				return err
+			}
+			if names.add(name) {
+				continue
+			}
+			if err := next(name); err != nil {
+				return err
+			}
+		}
+		return s.ctx.Err()
+	}()
+	if err != nil {
+		return err
+	}
+	return names.each(next)
 }
 
 // send sends a file or directory, which is so deep in one that was asked for.
@@ -98,7 +123,7 @@ func (s *scp) send(name string, depth int) error {
 	case err != nil:
 		return s.warn(name, err)
 	case info.IsDir() && s.recursive && depth == maxSCPDepth:
-		return s.warn(name, &Error{StatusFailure, "directories are too deep in one another"})
+		return s.warn(name, errSCPDepth)
 	case info.IsDir() && s.recursive:
 		return s.sendDir(name, info, depth)
 	case info.IsDir():
@@ -139,22 +164,43 @@ func (s *scp) sendDir(name string, info fs.FileInfo, depth int) error {
 	if ok, err := s.header(info, "D", 0, name); err != nil || !ok {
 		return err
 	}
-	for entry, err := range s.session.List(s.ctx, name) {
-		if err != nil {
-			if err := s.warn(name, err); err != nil {
-				return err
-			}
-			break
-		}
-		if err := s.send(child(name, entry.Name()), depth+1); err != nil {
-			return err
-		}
+	if err := s.sendEntries(name, depth+1); err != nil {
+		return err
 	}
 	if err := s.write([]byte("E\n")); err != nil {
 		return err
 	}
 	_, err := s.acknowledged()
 	return err
+}
+
+// sendEntries sends what is in a directory: the files, and, once the directory
+// is closed, the directories, so that a tree costs as little as one of them.
+func (s *scp) sendEntries(dir string, depth int) error {
+	if err := s.conn.reserve(kindFolder); err != nil {
+		return s.warn(dir, err)
+	}
+	later := heldNames{conn: s.conn}
+	defer later.clear()
+	err := func() error {
+		defer s.conn.release(kindFolder)
+		for entry, err := range s.session.List(s.ctx, dir) {
+			if err != nil {
+				return s.warn(dir, err)
+			}
+			if !entry.Mode().IsRegular() && later.add(entry.Name()) {
+				continue
+			}
+			if err := s.send(child(dir, entry.Name()), depth); err != nil {
+				return err
+			}
+		}
+		return nil
+	}()
+	if err != nil {
+		return err
+	}
+	return later.each(func(name string) error { return s.send(child(dir, name), depth) })
 }
 
 func (s *scp) sendFile(name string) error {
@@ -196,8 +242,11 @@ func (s *scp) sendFile(name string) error {
 // sendData sends size bytes. When the file cannot be read to there, the rest is
 // zeros, for the client waits for as much as it was told; readErr says why.
 func (s *scp) sendData(f File, size int64, t *transfer) (readErr, err error) {
-	buf := getBuffer(int(min(size, maxData)))
-	defer putBuffer(buf)
+	buf, err := s.conn.getBuffer(s.ctx, int(min(size, maxData)))
+	if err != nil {
+		return nil, err
+	}
+	defer s.conn.putBuffer(buf)
 	for at := int64(0); at < size; {
 		b := (*buf)[:min(size-at, maxData)]
 		if readErr == nil {

@@ -161,8 +161,11 @@ func (s *subsystem) readPacket() (b []byte, release func(), err error) {
 	if n <= smallPacket {
 		b = s.small[:n]
 	} else {
-		buf := getBuffer(int(n))
-		b, release = (*buf)[:n], func() { putBuffer(buf) }
+		buf, err := s.conn.getBuffer(s.ctx, int(n))
+		if err != nil {
+			return nil, nil, err
+		}
+		b, release = (*buf)[:n], func() { s.conn.putBuffer(buf) }
 	}
 	if _, err := io.ReadFull(s.in, b); err != nil {
 		release()

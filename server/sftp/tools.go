@@ -118,8 +118,11 @@ func (t *tool) sum(h hash.Hash, name string) (err error) {
 	}
 	defer func() { t.ch.conn.worked(t.name, abs, err) }()
 	defer f.Close()
-	buf := getBuffer(maxData)
-	defer putBuffer(buf)
+	buf, err := t.ch.conn.getBuffer(t.ch.ctx, maxData)
+	if err != nil {
+		return err
+	}
+	defer t.ch.conn.putBuffer(buf)
 	for at := int64(0); ; {
 		if err := t.ch.ctx.Err(); err != nil {
 			return err

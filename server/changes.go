@@ -182,6 +182,9 @@ func (f *auditedFile) Truncate(size int64) error {
 	return err
 }
 
+// OSFile returns the file of the system.
+func (f *auditedFile) OSFile() *os.File { return storage.OSFile(f.File) }
+
 func (f *auditedFile) CloseWithError(cause error) error {
 	if c, ok := f.File.(interface{ CloseWithError(error) error }); ok {
 		return c.CloseWithError(cause)

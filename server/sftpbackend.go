@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"os"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -151,6 +152,29 @@ func (s *sftpSession) Space(_ context.Context, name string) (sftp.Space, error) 
 	return sftp.Space(space), err
 }
 
+// FileSpace implements [sftp.FileSpaceReporter].
+func (s *sftpSession) FileSpace(_ context.Context, f sftp.File) (sftp.Space, error) {
+	stands, ok := f.(interface{ OSFile() *os.File })
+	if !ok || stands.OSFile() == nil {
+		return sftp.Space{}, errors.ErrUnsupported
+	}
+	space, err := storage.SpaceOf(stands.OSFile())
+	return sftp.Space(space), err
+}
+
+// Lchtimes implements [sftp.LinkTimes].
+func (s *sftpSession) Lchtimes(_ context.Context, name string, accessed, modified time.Time) error {
+	return s.tree.Lchtimes(name, accessed, modified)
+}
+
+// Realpath implements [sftp.RealPather].
+func (s *sftpSession) Realpath(_ context.Context, name string) (string, error) {
+	return s.tree.Realpath(name)
+}
+
+// Checksums implements [sftp.Tools]: who may read nothing has none.
+func (s *sftpSession) Checksums() bool { return s.session.User.MayRead() }
+
 // Limits implements [sftp.LimitedSession]: a user's own come before the
 // server's.
 func (s *sftpSession) Limits(l sftp.Limits) sftp.Limits {
@@ -179,4 +203,9 @@ var (
 	_ sftp.Session        = (*sftpSession)(nil)
 	_ sftp.SpaceReporter  = (*sftpSession)(nil)
 	_ sftp.LimitedSession = (*sftpSession)(nil)
+	_ sftp.Tools          = (*sftpSession)(nil)
+	_ sftp.LinkTimes      = (*sftpSession)(nil)
+	_ sftp.RealPather     = (*sftpSession)(nil)
+
+	_ sftp.FileSpaceReporter = (*sftpSession)(nil)
 )

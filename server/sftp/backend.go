@@ -74,7 +74,7 @@ type SecondAccount interface {
 // *Error.
 //
 // A session may also implement StartDirectory, LimitedSession, SpaceReporter,
-// FileSpaceReporter, Owners, LinkTimes, Tools and Names.
+// FileSpaceReporter, Owners, LinkTimes, RealPather, Tools and Names.
 type Session interface {
 	// Stat describes what name leads to, following symbolic links.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
@@ -154,6 +154,12 @@ type Owners interface {
 // LinkTimes sets the times of a symbolic link itself.
 type LinkTimes interface {
 	Lchtimes(ctx context.Context, name string, accessed, modified time.Time) error
+}
+
+// RealPather resolves links, "." and ".." in a name. The last part may be
+// missing. Without it, the server does that with Lstat and Readlink.
+type RealPather interface {
+	Realpath(ctx context.Context, name string) (string, error)
 }
 
 // Tools says whether the commands for checksums are served, of which clients

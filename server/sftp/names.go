@@ -168,6 +168,9 @@ const maxLinks = 40
 // missing, as with OpenSSH: clients ask before they make something. Of a link that the user
 // must not read, as in a drop box, the name is that of the link.
 func (s *subsystem) resolve(name string) (string, error) {
+	if r, ok := s.session.(RealPather); ok {
+		return r.Realpath(s.ctx, name)
+	}
 	done, rest, links := "/", strings.Split(name, "/"), 0
 	for len(rest) > 0 {
 		part := rest[0]

@@ -305,19 +305,32 @@ func timespec(t time.Time) unix.Timespec {
 // Space implements [FS].
 func (l *Local) Space(name string) (space Space, err error) {
 	err = l.with(name, true, func(fd int) error {
-		var s unix.Statfs_t
-		if err := unix.Fstatfs(fd, &s); err != nil {
-			return err
-		}
-		space = Space{
-			BlockSize: uint64(s.Frsize), Blocks: s.Blocks, Free: s.Bfree, Available: s.Bavail,
-			Files: s.Files, FilesFree: s.Ffree, NameMax: uint64(s.Namelen),
-			ReadOnly:   s.Flags&unix.ST_RDONLY != 0,
-			FileSystem: uint64(uint32(s.Fsid.Val[0])) | uint64(uint32(s.Fsid.Val[1]))<<32,
-		}
-		return nil
+		space, err = spaceOf(fd)
+		return err
 	})
 	return space, named("statfs", name, err)
+}
+
+// SpaceOf tells how full the volume is on which an open file is.
+func SpaceOf(f *os.File) (space Space, err error) {
+	err = control(f, func(fd int) error {
+		space, err = spaceOf(fd)
+		return err
+	})
+	return space, err
+}
+
+func spaceOf(fd int) (Space, error) {
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(fd, &s); err != nil {
+		return Space{}, err
+	}
+	return Space{
+		BlockSize: uint64(s.Frsize), Blocks: s.Blocks, Free: s.Bfree, Available: s.Bavail,
+		Files: s.Files, FilesFree: s.Ffree, NameMax: uint64(s.Namelen),
+		ReadOnly:   s.Flags&unix.ST_RDONLY != 0,
+		FileSystem: uint64(uint32(s.Fsid.Val[0])) | uint64(uint32(s.Fsid.Val[1]))<<32,
+	}, nil
 }
 
 // procPath is a path of what is open, for calls that take no descriptor.

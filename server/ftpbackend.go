@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"strings"
 	"os"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
@@ -147,6 +149,28 @@ func (s *ftpSession) Available(_ context.Context, name string) (int64, error) {
 	return int64(space.BlockSize * space.Available), err
 }
 
+// Perm implements [ftp.FactReporter]: of what the mode allows, what the user's
+// permissions leave (RFC 3659 section 7.5.5).
+func (s *ftpSession) Perm(name string, info fs.FileInfo) string {
+	all, left := ftp.Perm(info.Mode()), ""
+	switch s.session.User.AccessHint(name) {
+	case config.AccessReadWrite:
+		return all
+	case config.AccessReadOnly:
+		left = "elr"
+	case config.AccessWriteOnly:
+		if left = "afw"; info.IsDir() {
+			left = "cem"
+		}
+	}
+	return strings.Map(func(letter rune) rune {
+		if strings.ContainsRune(left, letter) {
+			return letter
+		}
+		return -1
+	}, all)
+}
+
 // Limits implements [ftp.LimitedSession]: a user's own come before the server's.
 func (s *ftpSession) Limits(l ftp.Limits) ftp.Limits {
 	own := s.session.User.Limits().Bandwidth
@@ -176,6 +200,7 @@ var (
 	_ ftp.Symlinker      = (*ftpSession)(nil)
 	_ ftp.LinkStater     = (*ftpSession)(nil)
 	_ ftp.SpaceReporter  = (*ftpSession)(nil)
+	_ ftp.FactReporter   = (*ftpSession)(nil)
 	_ ftp.LimitedSession = (*ftpSession)(nil)
 	_ ftp.EndingSession  = (*ftpSession)(nil)
 	_ ftp.Uploader       = (*ftpSession)(nil)

@@ -160,7 +160,7 @@ type SpaceReporter interface {
 }
 
 // FactReporter provides the perm fact of MLST (RFC 3659 section 7.5.5). When a
-// session has none, it is derived from the owner's bits of the mode.
+// session has none, it is Perm of the mode. Without any letter, the fact is left out.
 type FactReporter interface {
 	Perm(name string, info fs.FileInfo) string
 }

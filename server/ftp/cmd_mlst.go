@@ -100,7 +100,7 @@ func appendFacts(b []byte, chosen facts, session Session, name string, info fs.F
 			if r, ok := session.(FactReporter); ok {
 				b = append(b, word(r.Perm(name, info))...)
 			} else {
-				b = append(b, permFact(mode)...)
+				b = append(b, Perm(mode)...)
 			}
 		case factUnique:
 			b = appendUnique(b, info)
@@ -141,9 +141,10 @@ func appendType(b []byte, info fs.FileInfo) []byte {
 	return append(b, "OS.unix=special"...)
 }
 
-// permFact derives what the user may do from the owner's bits. Whether an entry
-// can be removed or renamed depends on its directory, which is not known here.
-func permFact(mode fs.FileMode) string {
+// Perm returns the perm fact (RFC 3659 section 7.5.5) that follows from the owner's bits
+// of a mode. Whether an entry can be removed or renamed depends on its directory, which
+// is not known here.
+func Perm(mode fs.FileMode) string {
 	read, write := mode&0o400 != 0, mode&0o200 != 0
 	switch {
 	case mode.IsDir() && read && write:

@@ -17,10 +17,10 @@ import (
 type presence int
 
 const (
-	present presence = iota // open, and nothing has come
-	speaking                // something has come that is not read yet
-	ended                   // the client sends no more
-	reset                   // the connection is of no use any more
+	present  presence = iota // open, and nothing has come
+	speaking                 // something has come that is not read yet
+	ended                    // the client sends no more
+	reset                    // the connection is of no use any more
 )
 
 const (

@@ -91,9 +91,9 @@ type Server struct {
 	conns     map[*Conn]struct{}
 	byAddr    map[netip.Addr]int
 	byUser    map[string]int
-	stopping  bool                // Shutdown or Close was called
-	empty     chan struct{}       // closed when stopping and the last Conn is gone
-	freePool  *PassivePool        // in place of Passive, if that is nil
+	stopping  bool          // Shutdown or Close was called
+	empty     chan struct{} // closed when stopping and the last Conn is gone
+	freePool  *PassivePool  // in place of Passive, if that is nil
 	nextID    uint64
 	started   time.Time // when the first listener was served
 	visited   time.Time // when the first control connection came

@@ -55,6 +55,20 @@ func accessTo(c *config.User, rules []rule, place *storage.Place) config.Access 
 	return access
 }
 
+// AccessHint returns what the user may do with a name as far as that can be told
+// without a walk: where a link leads to a rule it is wrong. It is what listings show;
+// nothing is decided by it.
+func (u *User) AccessHint(name string) config.Access {
+	c := &u.now().config
+	access, longest := c.Access, -1
+	for _, rule := range c.Paths {
+		if within(rule.Path, name) && len(rule.Path) > longest {
+			access, longest = rule.Access, len(rule.Path)
+		}
+	}
+	return access
+}
+
 // reaches returns how deep the folder lies, on the way to a place, that the
 // rule is for: 0 is the top. It is negative if the rule is not for the place.
 func (r *rule) reaches(place *storage.Place) int {

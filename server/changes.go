@@ -143,6 +143,10 @@ func (a *audited) Lchtimes(name string, accessed, modified time.Time) error {
 	return a.told("set times", name, "", a.FS.Lchtimes(name, accessed, modified))
 }
 
+func (a *audited) Chown(name string, uid, gid int) error {
+	return a.told("chown", name, "", a.FS.Chown(name, uid, gid))
+}
+
 func (a *audited) Close() error {
 	a.trail.close()
 	return a.FS.Close()

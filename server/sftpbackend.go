@@ -146,6 +146,15 @@ func (s *sftpSession) Chtimes(_ context.Context, name string, accessed, modified
 	return s.tree.Chtimes(name, accessed, modified)
 }
 
+// Chown implements [sftp.Owners].
+func (s *sftpSession) Chown(_ context.Context, name string, uid, gid int) error {
+	return s.tree.Chown(name, uid, gid)
+}
+
+// Checksums implements [sftp.Tools]: what is in a drop box cannot be read, and
+// clients that count on checksums would take each upload for damaged.
+func (s *sftpSession) Checksums() bool { return !s.session.User.HasDropBox() }
+
 // Space implements [sftp.SpaceReporter].
 func (s *sftpSession) Space(_ context.Context, name string) (sftp.Space, error) {
 	space, err := s.tree.Space(name)
@@ -167,13 +176,10 @@ func (s *sftpSession) Lchtimes(_ context.Context, name string, accessed, modifie
 	return s.tree.Lchtimes(name, accessed, modified)
 }
 
-// Realpath implements [sftp.RealPather].
+// Realpath implements [sftp.Session].
 func (s *sftpSession) Realpath(_ context.Context, name string) (string, error) {
 	return s.tree.Realpath(name)
 }
-
-// Checksums implements [sftp.Tools]: who may read nothing has none.
-func (s *sftpSession) Checksums() bool { return s.session.User.MayRead() }
 
 // Limits implements [sftp.LimitedSession]: a user's own come before the
 // server's.
@@ -198,14 +204,13 @@ func (s *sftpSession) Close() error {
 }
 
 var (
-	_ sftp.Backend        = (*sftpBackend)(nil)
-	_ sftp.SecondAccount  = (*sftpAccount)(nil)
-	_ sftp.Session        = (*sftpSession)(nil)
-	_ sftp.SpaceReporter  = (*sftpSession)(nil)
-	_ sftp.LimitedSession = (*sftpSession)(nil)
-	_ sftp.Tools          = (*sftpSession)(nil)
-	_ sftp.LinkTimes      = (*sftpSession)(nil)
-	_ sftp.RealPather     = (*sftpSession)(nil)
-
+	_ sftp.Backend           = (*sftpBackend)(nil)
+	_ sftp.SecondAccount     = (*sftpAccount)(nil)
+	_ sftp.Session           = (*sftpSession)(nil)
+	_ sftp.SpaceReporter     = (*sftpSession)(nil)
 	_ sftp.FileSpaceReporter = (*sftpSession)(nil)
+	_ sftp.Owners            = (*sftpSession)(nil)
+	_ sftp.LinkTimes         = (*sftpSession)(nil)
+	_ sftp.Tools             = (*sftpSession)(nil)
+	_ sftp.LimitedSession    = (*sftpSession)(nil)
 )

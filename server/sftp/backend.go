@@ -74,7 +74,7 @@ type SecondAccount interface {
 // *Error.
 //
 // A session may also implement StartDirectory, LimitedSession, SpaceReporter,
-// FileSpaceReporter, Owners, LinkTimes, RealPather, Tools and Names.
+// FileSpaceReporter, Owners, LinkTimes, Tools and Names.
 type Session interface {
 	// Stat describes what name leads to, following symbolic links.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
@@ -104,6 +104,9 @@ type Session interface {
 	Symlink(ctx context.Context, target, name string) error
 	// Readlink returns the target of a symbolic link.
 	Readlink(ctx context.Context, name string) (string, error)
+	// Realpath returns what name leads to, without links and "..". The last
+	// part may be missing.
+	Realpath(ctx context.Context, name string) (string, error)
 	// Chmod sets the permission bits, with those for setuid, setgid and sticky.
 	Chmod(ctx context.Context, name string, mode fs.FileMode) error
 	// Chtimes sets the times of access and modification. A zero time is left
@@ -154,12 +157,6 @@ type Owners interface {
 // LinkTimes sets the times of a symbolic link itself.
 type LinkTimes interface {
 	Lchtimes(ctx context.Context, name string, accessed, modified time.Time) error
-}
-
-// RealPather resolves links, "." and ".." in a name. The last part may be
-// missing. Without it, the server does that with Lstat and Readlink.
-type RealPather interface {
-	Realpath(ctx context.Context, name string) (string, error)
 }
 
 // Tools says whether the commands for checksums are served, of which clients

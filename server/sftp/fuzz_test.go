@@ -79,7 +79,8 @@ func (s fuzzSession) Symlink(_ context.Context, target, n string) error {
 func (s fuzzSession) Readlink(_ context.Context, n string) (string, error) {
 	return s.root.Readlink(rel(n))
 }
-func (s fuzzSession) Chmod(context.Context, string, fs.FileMode) error { return nil }
+func (s fuzzSession) Realpath(_ context.Context, n string) (string, error) { return n, nil }
+func (s fuzzSession) Chmod(context.Context, string, fs.FileMode) error     { return nil }
 func (s fuzzSession) Chtimes(context.Context, string, time.Time, time.Time) error {
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -178,6 +180,9 @@ func (s *subsystem) openFile(h *handle, pflags uint32, attrs attributes) (File, 
 		if pflags&bit != 0 {
 			flag |= f
 		}
+	}
+	if pflags&openCreate != 0 && strings.HasSuffix(h.path, "/") {
+		return nil, syscall.EISDIR // as open(2)
 	}
 	perm := attrs.mode(newFileMode).Perm()
 	file, err := s.session.OpenFile(s.ctx, h.path, flag, perm)

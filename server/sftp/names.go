@@ -1,7 +1,6 @@
 package sftp
 
 import (
-	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -154,63 +153,13 @@ func (s *subsystem) replyResolved(r *request, name string) error {
 	if err != nil {
 		return err
 	}
-	if name, err = s.resolve(name); err != nil {
+	// The last part may be missing, as with OpenSSH: clients ask before they
+	// make something.
+	if name, err = s.session.Realpath(s.ctx, name); err != nil {
 		return err
 	}
 	nameReply(r, name)
 	return nil
-}
-
-// maxLinks is how many symbolic links a path may go through, as on Linux.
-const maxLinks = 40
-
-// resolve follows the symbolic links in an absolute name. The last part may be
-// missing, as with OpenSSH: clients ask before they make something. Of a link that the user
-// must not read, as in a drop box, the name is that of the link.
-func (s *subsystem) resolve(name string) (string, error) {
-	if r, ok := s.session.(RealPather); ok {
-		return r.Realpath(s.ctx, name)
-	}
-	done, rest, links := "/", strings.Split(name, "/"), 0
-	for len(rest) > 0 {
-		part := rest[0]
-		rest = rest[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			done = path.Dir(done)
-			continue
-		}
-		next := path.Join(done, part)
-		info, err := s.session.Lstat(s.ctx, next)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && len(rest) == 0:
-			return next, nil
-		case err != nil:
-			return "", err
-		case info.Mode().Type() == fs.ModeSymlink:
-			target, err := s.session.Readlink(s.ctx, next)
-			if errors.Is(err, fs.ErrPermission) {
-				break
-			}
-			if links++; err == nil && links > maxLinks {
-				err = syscall.ELOOP
-			}
-			if err != nil {
-				return "", err
-			}
-			if path.IsAbs(target) {
-				done = "/"
-			}
-			rest = append(strings.Split(target, "/"), rest...)
-			continue
-		case !info.IsDir() && len(rest) > 0:
-			return "", syscall.ENOTDIR
-		}
-		done = next
-	}
-	return done, nil
 }
 
 // nameReply is a reply with one name and without attributes.

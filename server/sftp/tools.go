@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -86,6 +87,9 @@ func sums(newHash func() hash.Hash) func(*tool, []word) int {
 		}
 		if len(args) == 0 {
 			args = []word{{text: "-"}}
+		}
+		if c, ok := t.ch.session.(Tools); ok && !c.Checksums() {
+			return t.fail(args[0].text, fs.ErrPermission)
 		}
 		status := 0
 		for _, a := range args {

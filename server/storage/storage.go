@@ -70,6 +70,9 @@ type FS interface {
 	Chtimes(name string, accessed, modified time.Time) error
 	// Lchtimes is Chtimes of what name is itself, be it a link.
 	Lchtimes(name string, accessed, modified time.Time) error
+	// Chown sets owner and group; -1 leaves one as it is. The owner cannot be
+	// changed, and the group only to one that the process is in.
+	Chown(name string, uid, gid int) error
 	// Space tells how full the volume is on which name is.
 	Space(name string) (Space, error)
 

@@ -29,23 +29,6 @@ func (u *User) Restrict(tree storage.FS) storage.FS {
 	return &restricted{tree: tree, real: tree.NoLinks(), account: u}
 }
 
-// MayRead reports whether there is anything that the user may read now. Who
-// may not is better refused the tools that read, such as sha256sum, than to
-// find out at the first file.
-func (u *User) MayRead() bool {
-	c := &u.now().config
-	all := []config.Access{c.Access}
-	for _, rule := range c.Paths {
-		all = append(all, rule.Access)
-	}
-	for _, access := range all {
-		if access == config.AccessReadWrite || access == config.AccessReadOnly {
-			return true
-		}
-	}
-	return false
-}
-
 // restricted checks permissions. It embeds nothing: a method that FS gains
 // does not compile here until it is decided who may call it.
 //

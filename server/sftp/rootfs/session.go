@@ -153,6 +153,49 @@ func (s *session) Readlink(_ context.Context, name string) (string, error) {
 	return s.root.Readlink(rel(name))
 }
 
+// maxLinks is how many symbolic links a path may go through, as on Linux.
+const maxLinks = 40
+
+func (s *session) Realpath(_ context.Context, name string) (string, error) {
+	done, rest, links := "/", strings.Split(name, "/"), 0
+	for len(rest) > 0 {
+		part := rest[0]
+		rest = rest[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			done = path.Dir(done)
+			continue
+		}
+		next := path.Join(done, part)
+		info, err := s.root.Lstat(rel(next))
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && len(rest) == 0:
+			return next, nil
+		case err != nil:
+			return "", err
+		case info.Mode().Type() == fs.ModeSymlink:
+			target, err := s.root.Readlink(rel(next))
+			if links++; err == nil && links > maxLinks {
+				err = syscall.ELOOP
+			}
+			if err != nil {
+				return "", err
+			}
+			if path.IsAbs(target) {
+				done = "/"
+			}
+			rest = append(strings.Split(target, "/"), rest...)
+			continue
+		case !info.IsDir() && len(rest) > 0:
+			return "", syscall.ENOTDIR
+		}
+		done = next
+	}
+	return done, nil
+}
+
 func (s *session) Chmod(_ context.Context, name string, mode fs.FileMode) error {
 	return s.root.Chmod(rel(name), mode)
 }

@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -33,8 +34,31 @@ func (c *Conn) cmdPass(password string) error {
 	if c.state.user == "" || c.state.session != nil {
 		return &Error{503, "Send USER first"}
 	}
-	session, err := c.server.Backend.Login(c.ctx, c, c.state.user, password)
+	ctx, cancel := c.whilePresent()
+	defer cancel()
+	session, err := c.server.Backend.Login(ctx, c, c.state.user, password)
 	return c.loggedIn(session, err, "password", 230)
+}
+
+// whilePresent returns a context that ends when the client has left, though the
+// control goroutine reads nothing until cancel is called: a login may have to wait
+// for its turn. Most take no time, so the first look is not at once.
+func (c *Conn) whilePresent() (context.Context, context.CancelFunc) {
+	const pause = 50 * time.Millisecond
+	ctx, cancel := context.WithCancel(c.ctx)
+	var look func()
+	look = func() {
+		if ctx.Err() != nil {
+			return
+		}
+		if p := presenceOf(c.raw); p == ended || p == reset {
+			cancel()
+			return
+		}
+		time.AfterFunc(pause, look)
+	}
+	time.AfterFunc(pause, look)
+	return ctx, cancel
 }
 
 // loggedIn ends an attempt to log in.

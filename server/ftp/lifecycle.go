@@ -92,6 +92,7 @@ func (c *Conn) endSession(text string) {
 // Abort ends the connection at once and without a word, as for one that has to
 // make room for others. It may be called from any goroutine, and does not wait.
 func (c *Conn) Abort() {
+	c.aborted.Store(true)
 	c.stop(atOnce)
 	c.cancel()
 	c.raw.Close()

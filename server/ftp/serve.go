@@ -399,6 +399,9 @@ func (c *Conn) sessionRecord(user string) SessionRecord {
 		User: user, Start: c.since, Duration: time.Since(c.since),
 		Commands: c.state.commands, FailedLogins: c.state.failed, Reason: c.state.reason,
 	}
+	if c.aborted.Load() {
+		r.Reason = "limit"
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r.Downloaded, r.Uploaded = c.downloaded, c.uploaded

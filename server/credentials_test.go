@@ -1,0 +1,238 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// held is a signer that signs when it is told to.
+type held struct {
+	ssh.Signer
+	asked, sign chan struct{}
+	once        *sync.Once
+}
+
+func (s held) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
+	s.once.Do(func() { close(s.asked) })
+	<-s.sign
+	return s.Signer.Sign(rand, data)
+}
+
+func TestWhoHoldsTheSignatureBackIsNotInAfterTheRemoval(t *testing.T) {
+	t.Parallel()
+	i := start(t, withKey)
+	s := held{signer(t, filepath.Join(i.dir, "alice")), make(chan struct{}), make(chan struct{}), &sync.Once{}}
+	done := make(chan error, 1)
+	go func() {
+		c, err := i.dial("alice", ssh.PublicKeys(s))
+		if err == nil {
+			c.Close()
+		}
+		done <- err
+	}()
+	<-s.asked
+	i.users.Users = nil
+	i.reloadFiles()
+	close(s.sign)
+	if err := <-done; err == nil {
+		t.Error("alice was removed before she had logged in, and is in")
+	}
+	i.eventually("the reason", func() error {
+		for _, l := range i.lines("login failed") {
+			if strings.Contains(fmt.Sprint(l["error"]), "no such user") {
+				return nil
+			}
+		}
+		return fmt.Errorf("in\n%s", i.logs)
+	})
+}
+
+func TestSessionsOfAllProtocolsEndWithTheirPassword(t *testing.T) {
+	t.Parallel()
+	i := start(t, withKey)
+	byPassword := i.user("alice")
+	secure, err := i.dial("alice", ssh.Password("right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byKey, err := i.dial("alice", ssh.PublicKeys(signer(t, filepath.Join(i.dir, "alice"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer byKey.Close()
+	hash, err := bcrypt.GenerateFromPassword([]byte("another"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.users.Users[0].PasswordHash = string(hash)
+	i.reloadFiles()
+	byPassword.reply("421")
+	ended := make(chan struct{})
+	go func() { secure.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(deadline):
+		t.Error("a session goes on after its password was changed")
+	}
+	if session, err := byKey.NewSession(); err != nil {
+		t.Errorf("a session that began with a key does not go on: %v", err)
+	} else {
+		session.Close()
+	}
+}
+
+func TestABanEndsForWhoHasTheRightKey(t *testing.T) {
+	t.Parallel()
+	i := start(t, withKey, func(i *instance) {
+		i.config.Sessions.Ban = config.Ban{Failures: 3, Window: config.Duration(time.Second), Duration: config.Duration(time.Second)}
+	})
+	for range 3 { // somebody else at this address mistypes
+		i.dial("bob", ssh.Password("wrong"))
+	}
+	key := ssh.PublicKeys(signer(t, filepath.Join(i.dir, "alice")))
+	tries := 0
+	i.eventually("the good key is taken", func() error { // it is tried all the while
+		c, err := i.dial("alice", key)
+		if err == nil {
+			c.Close()
+		}
+		tries++
+		return err
+	})
+	if tries == 1 {
+		t.Error("there was no ban")
+	}
+	for _, l := range i.lines("login failed") {
+		if l["user"] == "alice" && !strings.Contains(fmt.Sprint(l["error"]), "is banned") {
+			t.Errorf("the reason of a refusal is %q", l["error"])
+		}
+	}
+}
+
+func TestARobotWithTheRightCredentialBansNobody(t *testing.T) {
+	t.Parallel()
+	i := start(t, withKey, func(i *instance) {
+		i.config.Sessions.Ban = config.Ban{Failures: 3}
+		i.users.Users = append(i.users.Users, user(t, "bob"))
+		i.users.Users[0].Suspended = true
+	})
+	for range 5 {
+		c := i.control()
+		c.command("USER alice", "331")
+		c.command("PASS right", "530")
+		i.dial("alice", ssh.Password("right"))
+		i.dial("alice", ssh.PublicKeys(signer(t, filepath.Join(i.dir, "alice"))))
+	}
+	i.user("bob")
+}
+
+func TestHalfALoginIsLoggedAsWhatItIs(t *testing.T) {
+	t.Parallel()
+	i := start(t, withKey, func(i *instance) {
+		i.users.Users[0].RequireAll = true
+		i.config.Sessions.Ban = config.Ban{Failures: 3}
+	})
+	key := signer(t, filepath.Join(i.dir, "alice"))
+	for name, auth := range map[string]ssh.AuthMethod{"password": ssh.Password("right"), "publickey": ssh.PublicKeys(key)} {
+		for range 3 {
+			if c, err := i.dial("alice", auth); err == nil {
+				c.Close()
+				t.Fatalf("the %s is enough", name)
+			}
+		}
+		i.eventually(name, func() error {
+			n := 0
+			for _, l := range i.lines("login failed") {
+				if l["method"] == name && strings.Contains(fmt.Sprint(l["error"]), "only one of the two credentials") {
+					n++
+				}
+			}
+			if n != 3 {
+				return fmt.Errorf("%d of three are told of in\n%s", n, i.logs)
+			}
+			return nil
+		})
+	}
+	c, err := ssh.Dial("tcp", i.addrs["22"], &ssh.ClientConfig{
+		User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(key), ssh.Password("right")}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+	})
+	if err != nil {
+		t.Fatalf("six halves have led to a ban: %v", err)
+	}
+	c.Close()
+	// A key that is right and then a password that is wrong is a guess.
+	for range 3 {
+		ssh.Dial("tcp", i.addrs["22"], &ssh.ClientConfig{
+			User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(key), ssh.Password("wrong")}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+		})
+	}
+	if c, err := i.dial("alice", ssh.PublicKeys(key)); err == nil {
+		c.Close()
+	}
+	i.eventually("three guesses lead to a ban", func() error {
+		for _, l := range i.lines("login failed") {
+			if strings.Contains(fmt.Sprint(l["error"]), "is banned") {
+				return nil
+			}
+		}
+		return errors.New("there is none")
+	})
+}
+
+// FTP cannot ask for a key: of a user who needs one, it tells nothing about the password.
+func TestFTPTellsNotWhetherHalfALoginIsRight(t *testing.T) {
+	t.Parallel()
+	var told []string
+	for _, password := range []string{"right", "wrong"} {
+		i := start(t, func(i *instance) {
+			i.config.Sessions.Ban = config.Ban{Failures: 3}
+			i.users.Users[0].RequireAll = true
+		})
+		for range 5 {
+			c := i.control()
+			c.command("USER alice", "331")
+			c.command("PASS "+password, "530")
+		}
+		var reasons []string
+		for _, l := range i.lines("login failed") {
+			reasons = append(reasons, fmt.Sprint(l["error"]))
+		}
+		told = append(told, strings.Join(reasons, "; "))
+	}
+	if told[0] != told[1] || !strings.Contains(told[0], "is banned") {
+		t.Errorf("the right password and a wrong one are told apart:\n%s", strings.Join(told, "\n"))
+	}
+}
+
+func TestSeveralWrongKeysAreOneFailure(t *testing.T) {
+	t.Parallel()
+	i := start(t, withKey, func(i *instance) { i.config.Sessions.Ban = config.Ban{Failures: 2} })
+	var keys []ssh.Signer
+	for n := range 4 {
+		file := filepath.Join(i.dir, fmt.Sprint("key", n))
+		writeHostKey(t, file)
+		keys = append(keys, signer(t, file))
+	}
+	i.dial("alice", ssh.PublicKeys(keys...))
+	c, err := i.dial("alice", ssh.PublicKeys(append(keys, signer(t, filepath.Join(i.dir, "alice")))...))
+	if err != nil {
+		t.Fatalf("one connection with wrong keys has led to a ban: %v", err)
+	}
+	c.Close()
+	i.dial("alice", ssh.PublicKeys(keys...))
+	if c, err := i.dial("alice", ssh.PublicKeys(signer(t, filepath.Join(i.dir, "alice")))); err == nil {
+		c.Close()
+		t.Error("two connections with wrong keys do not lead to a ban")
+	}
+}

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/crypto/ssh"
+)
+
+func TestStrangersDoNotTakeTheSessions(t *testing.T) {
+	t.Parallel()
+	i := start(t, func(i *instance) {
+		i.config.Sessions.Max = 2
+		i.config.Sessions.MaxBeforeLogin = 5
+	})
+	loggedIn := i.user("alice")
+	var silent []net.Conn
+	for n := range 30 {
+		conn, err := net.Dial("tcp", i.addrs[[]string{"21", "990", "22"}[n%3]])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		silent = append(silent, conn)
+	}
+	i.user("alice")
+	loggedIn.command("NOOP", "200")
+	closed := func(conn net.Conn) bool {
+		conn.SetReadDeadline(time.Now().Add(deadline))
+		_, err := io.Copy(io.Discard, conn)
+		return err == nil || !strings.Contains(err.Error(), "timeout")
+	}
+	for n, conn := range silent[:20] {
+		if !closed(conn) {
+			t.Errorf("silent connection %d of 30 does not make room", n)
+		}
+	}
+	// With as many logged in as may be, nobody else is asked for a password.
+	full, err := net.Dial("tcp", i.addrs["21"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	full.SetReadDeadline(time.Now().Add(deadline))
+	if b, err := io.ReadAll(full); !strings.HasPrefix(string(b), "421 Too many sessions") {
+		t.Errorf("beyond the limit there is %q, %v", b, err)
+	}
+	for _, l := range i.lines("session") {
+		if l["user"] == "" && l["reason"] != "limit" {
+			t.Errorf("one that had to make room is told as %q", l["reason"])
+		}
+	}
+}
+
+// With sixty who have left, a login would wait for a quarter of a minute.
+func TestWhoHasLeftHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	i := start(t, func(i *instance) {
+		hash, err := bcrypt.GenerateFromPassword([]byte("right"), 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.users.Users[0].PasswordHash = string(hash)
+	})
+	for n := range 60 {
+		if n%2 == 0 {
+			c := i.control()
+			c.command("USER alice", "331")
+			c.send(fmt.Sprint("PASS wrong", n))
+			c.conn.Close()
+			continue
+		}
+		conn, err := net.Dial("tcp", i.addrs["22"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		go ssh.NewClientConn(conn, "", &ssh.ClientConfig{
+			User: "alice", HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+			Auth: []ssh.AuthMethod{ssh.PasswordCallback(func() (string, error) {
+				time.AfterFunc(100*time.Millisecond, func() { conn.Close() })
+				return "wrong", nil
+			})},
+		})
+	}
+	began := time.Now()
+	i.user("alice")
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("a login behind 60 clients that have left took %v", took)
+	}
+	i.eventually("the reason", func() error {
+		for _, l := range i.lines("login failed") {
+			if strings.Contains(fmt.Sprint(l["error"]), "has left") {
+				return nil
+			}
+		}
+		return fmt.Errorf("in\n%s", i.logs)
+	})
+}
+
+func TestLongPasswordsKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	i := start(t, func(i *instance) {
+		// "right", as the operator makes it.
+		i.users.Users[0].PasswordHash = "$6$saltstring$sWxm9GdnWvq354Rrr3cJ49bnU42uWlCgjcwLSQEwSw4oss4XrvyKNtQ0I48ftPb9O6s9ikPaKTH42CwjipwvU."
+	})
+	for range 8 {
+		if _, err := i.dial("nobody", ssh.Password(strings.Repeat("x", 200_000))); err == nil {
+			t.Fatal("logged in")
+		}
+	}
+	i.user("alice")
+}

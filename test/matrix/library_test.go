@@ -30,6 +30,35 @@ func ftplibRows() []row {
 	return all
 }
 
+// slowLanguage is why a library does not move the large file.
+const slowLanguage = "5 GiB take this language minutes, and it reads and writes as it does with small files"
+
+func netFTPRows() []row {
+	var all []row
+	for _, c := range []struct{ name, program, file string }{
+		{"Perl Net::FTP", "perl", "perl_steps.pl"}, {"Ruby net-ftp", "ruby", "ruby_steps.rb"},
+	} {
+		for _, transport := range []string{"plain", "explicit", "implicit"} {
+			for _, mode := range []string{"passive", "active"} {
+				r := row{client: c.name, transport: transport, mode: mode, cannot: map[string]string{opLarge: slowLanguage},
+					do: library(func(s *session) ([]string, error) {
+						port := s.server.ftp
+						if s.transport == "implicit" {
+							port = s.server.ftps
+						}
+						return []string{c.program, testdata(c.file), host, strconv.Itoa(port), s.user, password,
+							s.transport, s.mode, s.server.caFile}, nil
+					})}
+				if c.program == "ruby" && transport == "implicit" {
+					r.why = "Debian 12's net-ftp knows explicit TLS only"
+				}
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
 func librarySFTPRows() []row {
 	return []row{
 		{client: "paramiko", transport: "ssh", mode: "password", do: library(func(s *session) ([]string, error) {

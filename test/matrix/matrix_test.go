@@ -39,7 +39,7 @@ type row struct {
 func rows() []row {
 	var all []row
 	for _, r := range [][]row{
-		lftpRows(), curlRows(), tnftpRows(), inetutilsRows(), ncftpRows(), rcloneRows(), ftplibRows(), jlaffayeRows(),
+		lftpRows(), curlRows(), tnftpRows(), inetutilsRows(), ncftpRows(), rcloneRows(), ftplibRows(), jlaffayeRows(), netFTPRows(),
 		openSSHRows(), puttyRows(), sshfsRows(), librarySFTPRows(),
 	} {
 		all = append(all, r...)
@@ -47,11 +47,14 @@ func rows() []row {
 	return all
 }
 
-// rekeyUser is the user of the test that is no row.
-const rekeyUser = "rekey"
+// The users of the tests that are no rows.
+const (
+	rekeyUser     = "rekey"
+	interruptUser = "interrupt"
+)
 
 func userNames() []string {
-	all := []string{rekeyUser}
+	all := []string{rekeyUser, interruptUser}
 	for i := range rows() {
 		all = append(all, userName(i))
 	}
@@ -87,6 +90,7 @@ const (
 	move    = "mv"
 	remove  = "rm"
 	makeDir = "mkdir"
+	abort   = "abort" // remote: a download that is given up after its first bytes
 )
 
 func TestMatrix(t *testing.T) {

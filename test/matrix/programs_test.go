@@ -23,6 +23,7 @@ const (
 	debianPython = "/usr/bin/python3"
 	paramiko     = "/usr/lib/python3/dist-packages/paramiko"
 	jsch         = "/usr/share/java/jsch.jar"
+	ioSocketSSL  = "/usr/share/perl5/IO/Socket/SSL.pm"
 )
 
 // packages are Debian's, by the program or file that is needed of them.
@@ -31,6 +32,7 @@ var packages = map[string]string{
 	"sftp": "openssh-client", "scp": "openssh-client", "psftp": "putty-tools", "pscp": "putty-tools",
 	"sshfs": "sshfs", "fusermount3": "fuse3", debianPython: "python3", paramiko: "python3-paramiko",
 	"node": "nodejs", "npm": "npm", "javac": "default-jdk-headless", "java": "default-jre-headless", jsch: "libjsch-java",
+	"cpan": "perl", ioSocketSSL: "libio-socket-ssl-perl", "ruby": "ruby",
 }
 
 // install installs what is missing; see clients.InstallPackages.

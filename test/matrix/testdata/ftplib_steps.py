@@ -29,7 +29,17 @@ def retrieve(remote, local, how, rest=None):
         ftp.retrbinary("RETR " + remote, f.write, BLOCK, rest=rest)
 
 
+def abort(remote, _):
+    """Gives a download up after its first bytes."""
+    data = ftp.transfercmd("RETR " + remote)
+    data.recv(1000)
+    ftp.abort()
+    data.close()
+    ftp.voidresp()
+
+
 verbs = {
+    "abort": abort,
     "put": store,
     "get": lambda remote, local: retrieve(remote, local, "wb"),
     "reput": lambda local, remote: store(local, remote, ftp.size(remote)),

@@ -47,6 +47,7 @@ func run(args []string) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
+	opts.Memory = limitMemory()
 	// FTP's transfers leave a processor to everything else (see ftp.turns). This
 	// one is besides those of the machine, so that none is idle.
 	if os.Getenv("GOMAXPROCS") == "" {

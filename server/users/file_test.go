@@ -220,19 +220,18 @@ func TestAFileWithAReusedNumberIsAnothers(t *testing.T) {
 	}
 }
 
-func TestWhoMayReadNothingIsKnown(t *testing.T) {
+func TestADropBoxOfAnyPathIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		access config.Access
 		rule   config.Access
 		want   bool
 	}{
-		{config.AccessWriteOnly, config.AccessWriteOnly, false},
-		{config.AccessNone, config.AccessWriteOnly, false},
-		{config.AccessWriteOnly, config.AccessReadOnly, true},
-		{config.AccessReadWrite, config.AccessNone, true},
+		{config.AccessWriteOnly, config.AccessReadWrite, true},
+		{config.AccessReadWrite, config.AccessWriteOnly, true},
+		{config.AccessReadWrite, config.AccessNone, false},
 	} {
-		if got := withRules(tc.access, config.PathRule{Path: "/a", Access: tc.rule}).MayRead(); got != tc.want {
+		if got := withRules(tc.access, config.PathRule{Path: "/a", Access: tc.rule}).HasDropBox(); got != tc.want {
 			t.Errorf("%s, and a rule of %s: got %v", tc.access, tc.rule, got)
 		}
 	}

@@ -103,3 +103,32 @@ func TestPSCPSpeaksBothProtocols(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherAttemptOfParamikoIsExplained is what is left of a fault that only
+// x/crypto can mend (https://github.com/golang/go/issues/75268). When it fails because
+// the login succeeds, it can go, with isSecondServiceRequest.
+func TestAnotherAttemptOfParamikoIsExplained(t *testing.T) {
+	t.Parallel()
+	if exec.Command(debianPython, "-c", "import paramiko").Run() != nil {
+		t.Skip("paramiko is not installed")
+	}
+	f := serve(t)
+	_, port, _ := net.SplitHostPort(f.addr)
+	attempts := `
+import paramiko
+t = paramiko.Transport(("127.0.0.1", ` + port + `)); t.start_client()
+for key in (paramiko.ECDSAKey.generate(), None):
+    try:
+        t.auth_publickey("alice", key) if key else t.auth_password("alice", "` + password + `")
+        print("logged in")
+    except paramiko.SSHException as e:
+        print(e)`
+	out, err := exec.CommandContext(t.Context(), debianPython, "-c", attempts).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "logged in") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	f.events.session(t)
+	if log := f.log.String(); !strings.Contains(log, "a second time") || !strings.Contains(log, "client=paramiko_") {
+		t.Errorf("not explained: %s\n%s", log, out)
+	}
+}

@@ -19,8 +19,8 @@ func (c *Conn) explain(err error) {
 		c.log.Info("a client has no algorithm in common with the server", "client", c.ClientVersion(),
 			"for", none.What, "offered", cut(none.RequestedAlgorithms), "accepted", cut(none.SupportedAlgorithms))
 	case isSecondServiceRequest(err):
-		c.log.Info("a client asked for the authentication service a second time, which is not supported: paramiko does so before "+
-			"each attempt but the first, and has to be given one credential only", "client", c.ClientVersion())
+		c.log.Info("a client has asked for the authentication service a second time, which is not supported; "+
+			"paramiko does so before its second attempt, see docs/connect.md", "client", c.ClientVersion())
 	}
 }
 
@@ -37,5 +37,5 @@ func cut(names []string) string {
 // came where x/crypto wants SSH_MSG_USERAUTH_REQUEST
 // (https://github.com/golang/go/issues/75268). It has no name for this error.
 func isSecondServiceRequest(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "unexpected message type 5 (expected 50)")
+	return err != nil && strings.Contains(err.Error(), "unexpected message type 5 (expected one of [50])")
 }

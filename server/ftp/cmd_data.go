@@ -130,7 +130,8 @@ func (c *Conn) awaitData() (*passiveWait, error) {
 	case peer == PeerTLSSession && c.state.protected:
 		from, first = netip.Addr{}, false
 	}
-	w, err := pool.await(c.ctx, from, first, limits.PortWait, limits.DataTimeout)
+	request := &portRequest{from: from, user: c.User(), first: first, timeout: limits.DataTimeout}
+	w, err := pool.await(c.ctx, request, limits.PortWait)
 	if err != nil {
 		if _, known := replyTo(err); !known {
 			c.server.logger().Error("no passive port", "session", c.id, "error", err)

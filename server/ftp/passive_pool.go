@@ -29,7 +29,10 @@ type PassivePool struct {
 	opts    PassiveOptions
 	ports   map[uint16]*passivePort // those listened on
 	awaited map[netip.Addr]int      // data connections, by client address
+	byUser  map[waiter]int          // data connections
 	queue   list.List               // of *portRequest, oldest first
+	loose   []uint16                // ports to look at, see freed
+	sharing bool                    // freed is at it
 	spare   int                     // ports on which nobody is awaited
 	sweeper *time.Timer             // nil when no port is open
 	stats   PassiveStats
@@ -39,7 +42,7 @@ type PassivePool struct {
 // NewPassivePool returns a pool. It opens no port yet. It panics if Last is
 // smaller than First.
 func NewPassivePool(opts PassiveOptions) *PassivePool {
-	p := &PassivePool{ports: map[uint16]*passivePort{}, awaited: map[netip.Addr]int{}}
+	p := &PassivePool{ports: map[uint16]*passivePort{}, awaited: map[netip.Addr]int{}, byUser: map[waiter]int{}}
 	p.Update(opts)
 	return p
 }
@@ -106,21 +109,27 @@ func (o *PassiveOptions) toldPort(port uint16) uint16 {
 	return port
 }
 
-// A portRequest waits for a port.
+// A portRequest is a command that needs a port.
 type portRequest struct {
 	from    netip.Addr // see passiveWait
+	user    string
 	first   bool
 	timeout time.Duration     // for the connection
 	granted chan *passiveWait // once it is queued
 }
 
-// await reserves a port for a data connection from the given address, or from
-// any if that is the zero value: then the port awaits nobody else, and gives
-// all connections that come, or only the first one. If none is
-// free it waits for one, which is what lets 200 clients behind one address
-// share ten ports.
-func (p *PassivePool) await(ctx context.Context, from netip.Addr, first bool, patience, timeout time.Duration) (*passiveWait, error) {
-	request := &portRequest{from: from, first: first, timeout: timeout}
+// A waiter is whom ports are shared out to: a user, and where he comes from if that
+// decides who else may use the same port.
+type waiter struct {
+	from netip.Addr
+	user string
+}
+
+func (r *portRequest) waiter() waiter { return waiter{r.from, r.user} }
+
+// await reserves a port for a data connection. If none is free it waits for one,
+// which is what lets 200 clients behind one address share ten ports.
+func (p *PassivePool) await(ctx context.Context, request *portRequest, patience time.Duration) (*passiveWait, error) {
 	p.mu.Lock()
 	w, err := p.grant(request)
 	if w == nil && err == nil {
@@ -157,6 +166,16 @@ func (p *PassivePool) await(ctx context.Context, from netip.Addr, first bool, pa
 	}
 }
 
+// full reports whether a request has to wait because those like it have all ports, or
+// because its user has half of them already. With p.mu held.
+func (p *PassivePool) full(r *portRequest) bool {
+	n, least := p.opts.size(), 1
+	if r.from.IsValid() {
+		least = 2 // those who are kept waiting come from the same address
+	}
+	return p.awaited[r.from] >= n || p.byUser[r.waiter()] >= max(n/2, least)
+}
+
 // grant reserves a port if one is free. With p.mu held.
 func (p *PassivePool) grant(r *portRequest) (*passiveWait, error) {
 	n := p.opts.size()
@@ -167,25 +186,33 @@ func (p *PassivePool) grant(r *portRequest) (*passiveWait, error) {
 		}
 		return port.add(r), nil
 	}
-	if p.awaited[r.from] >= n {
+	if p.full(r) {
 		return nil, nil
 	}
-	// One that is open already costs no system call.
-	for _, port := range p.ports {
-		if !port.outdated && port.free(r.from) {
+	// One that is open already costs no system call to open it.
+	for num, port := range p.ports {
+		if port.outdated || !port.free(r.from) {
+			continue
+		}
+		// What has come already is not for this one. To hand it over may have
+		// freed or closed the port, or given it to somebody.
+		port.poll()
+		if p.ports[num] == port && !port.outdated && port.free(r.from) {
 			return port.add(r), nil
 		}
+	}
+	if p.full(r) {
+		return nil, nil
 	}
 	var failed error
 	tried := 0
 	for i, start := 0, rand.IntN(n); i < n; i++ {
 		num := p.opts.First + uint16((start+i)%n)
-		port := p.ports[num]
-		if port != nil {
+		if p.ports[num] != nil {
 			continue
 		}
-		var err error
-		if port, err = p.open(num); err != nil {
+		port, err := p.open(num)
+		if err != nil {
 			failed = err
 			tried++
 			continue
@@ -198,15 +225,34 @@ func (p *PassivePool) grant(r *portRequest) (*passiveWait, error) {
 	return nil, nil
 }
 
-// grantNext gives a port on which something became free to who waits longest
-// and can use it. With p.mu held.
-func (p *PassivePool) grantNext(num uint16) {
+// freed is called when something became free on a port: it goes to who waits for it.
+// Meanwhile connections may come that free more, which is looked at afterwards. With
+// p.mu held.
+func (p *PassivePool) freed(num uint16) {
+	p.loose = append(p.loose, num)
+	if p.sharing {
+		return
+	}
+	p.sharing = true
+	defer func() { p.sharing = false }()
+	for len(p.loose) > 0 {
+		num := p.loose[0]
+		p.loose = p.loose[1:]
+		p.share(num)
+		if port := p.ports[num]; port != nil && len(port.waits) == 0 {
+			port.rest()
+		}
+	}
+	p.loose = nil
+}
+
+// share gives a port to those that wait: to the one whose user has the least, and
+// among these to the one that waits longest. With p.mu held.
+func (p *PassivePool) share(num uint16) {
 	if num < p.opts.First || num > p.opts.Last {
 		return // Update has changed the range
 	}
-	for e := p.queue.Front(); e != nil; {
-		next := e.Next()
-		request := e.Value.(*portRequest)
+	for p.queue.Len() > 0 {
 		port := p.ports[num]
 		if port != nil && port.outdated {
 			if len(port.waits) > 0 {
@@ -221,15 +267,29 @@ func (p *PassivePool) grantNext(num uint16) {
 				return
 			}
 		}
-		if port.free(request.from) {
-			p.queue.Remove(e)
-			request.granted <- port.add(request)
-			if !request.from.IsValid() {
-				return
-			}
+		port.poll() // as in grant
+		next := p.nextFor(port)
+		if next == nil {
+			return
 		}
-		e = next
+		request := p.queue.Remove(next).(*portRequest)
+		request.granted <- port.add(request)
 	}
+}
+
+// nextFor returns who gets a port, or nil. With p.mu held.
+func (p *PassivePool) nextFor(port *passivePort) (next *list.Element) {
+	least := 0
+	for e := p.queue.Front(); e != nil; e = e.Next() {
+		r := e.Value.(*portRequest)
+		if !port.free(r.from) || p.full(r) {
+			continue
+		}
+		if n := p.byUser[r.waiter()]; next == nil || n < least {
+			next, least = e, n
+		}
+	}
+	return next
 }
 
 // passiveListen does without keep-alive probes (transfers have StallTimeout) and
@@ -255,8 +315,11 @@ func (p *PassivePool) open(num uint16) (*passivePort, error) {
 		pool: p, num: uint16(tl.Addr().(*net.TCPAddr).Port),
 		waits: map[netip.Addr]*passiveWait{},
 	}
-	if p.opts.WrapListener != nil {
-		port.ln, port.wrapped = p.opts.WrapListener(tl), true
+	if wrap := p.opts.WrapListener; wrap != nil {
+		if !guard(p.logger(), "wrapping a listener", func() { port.ln, port.wrapped = wrap(tl), true }) {
+			tl.Close()
+			return nil, errInternal
+		}
 	} else if port.raw = unmanaged(tl); port.raw == nil {
 		port.ln = tl
 	}

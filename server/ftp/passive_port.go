@@ -24,7 +24,8 @@ type passivePort struct {
 // A passiveWait is one data connection that is awaited. It is a dataSource.
 type passiveWait struct {
 	port *passivePort
-	from netip.Addr // whose connection is taken; zero: anybody's
+	// waiter says whose connection is taken: anybody's, if its address is zero.
+	waiter
 	told uint16
 	// first is whether the first connection is the right one: always, if from
 	// says whose.
@@ -54,9 +55,8 @@ func (p *passivePort) free(from netip.Addr) bool {
 
 // add awaits a connection. With pool.mu held.
 func (p *passivePort) add(r *portRequest) *passiveWait {
-	p.poll() // what has come already is not for this one
 	w := &passiveWait{
-		port: p, from: r.from, first: r.first, told: p.pool.opts.toldPort(p.num),
+		port: p, waiter: r.waiter(), first: r.first, told: p.pool.opts.toldPort(p.num),
 		expired: make(chan struct{}), deadline: time.Now().Add(orForever(r.timeout)),
 	}
 	if r.first {
@@ -69,6 +69,7 @@ func (p *passivePort) add(r *portRequest) *passiveWait {
 	}
 	p.waits[r.from] = w
 	p.pool.awaited[r.from]++
+	p.pool.byUser[w.waiter]++
 	p.pool.stats.Granted++
 	return w
 }
@@ -234,19 +235,22 @@ func (w *passiveWait) release() {
 	p, pool := w.port, w.port.pool
 	delete(p.waits, w.from)
 	decrement(pool.awaited, w.from)
+	decrement(pool.byUser, w.waiter)
 	if len(p.waits) == 0 {
 		pool.spare++
 	}
-	pool.grantNext(p.num)
-	if len(p.waits) > 0 || pool.ports[p.num] != p {
-		return
-	}
-	if p.outdated || pool.opts.size() == 0 || pool.spare > maxSpare {
+	pool.freed(p.num)
+}
+
+// rest keeps a port on which nobody is awaited open for a while, or closes it. With
+// pool.mu held.
+func (p *passivePort) rest() {
+	if p.outdated || p.pool.opts.size() == 0 || p.pool.spare > maxSpare {
 		p.close()
 		return
 	}
 	p.unused = time.Now()
-	pool.sweepLater()
+	p.pool.sweepLater()
 }
 
 // close stops listening on a port on which nobody is awaited. With pool.mu

@@ -130,6 +130,9 @@ func (c *Conn) awaitData() (*passiveWait, error) {
 	case peer == PeerTLSSession && c.state.protected:
 		from, first = netip.Addr{}, false
 	}
+	if shown, _ := c.resumes.wanted(); shown && c.state.protected {
+		first = false // whose it is will be seen
+	}
 	request := &portRequest{from: from, user: c.User(), first: first, timeout: limits.DataTimeout}
 	w, err := pool.await(c.ctx, request, limits.PortWait)
 	if err != nil {

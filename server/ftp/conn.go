@@ -26,6 +26,8 @@ type Conn struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 
+	resumes resumption // of TLS sessions, on data connections
+
 	in  lineReader
 	out replyWriter
 

@@ -76,8 +76,10 @@ func (c *Conn) openData(j *job, src dataSource, protected bool) (*dataConn, erro
 	timeout := orForever(c.limits().DataTimeout)
 	pool := c.server.passive().options()
 	w, passive := src.(*passiveWait)
-	if passive && protected && pool.Peer == PeerTLSSession {
-		return c.openResumed(j, w, timeout)
+	shown, must := c.resumes.wanted()
+	must = protected && (must || passive && pool.Peer == PeerTLSSession)
+	if passive && protected && (must || shown) {
+		return c.openResumed(j, w, must, timeout)
 	}
 	for {
 		conn, err := src.next(j.ctx, timeout)
@@ -101,57 +103,21 @@ func (c *Conn) openData(j *job, src dataSource, protected bool) (*dataConn, erro
 		}
 		ctx, cancel := context.WithTimeout(j.ctx, timeout)
 		defer cancel()
-		d, _, err := c.dataTLS(ctx, conn)
+		t := c.dataTickets(j)
+		t.must = must
+		d, err := c.dataTLS(ctx, conn, t)
+		if err == nil {
+			resumed := d.tls.DidResume && c.ownsLineage(t.offered)
+			if must && !resumed {
+				err = errUnproven
+			}
+			c.resumes.note(d.tls, t, resumed)
+		}
 		if err != nil {
 			conn.Close()
 			return nil, j.err(err)
 		}
 		return d, nil
-	}
-}
-
-// openResumed takes the first connection that resumes the control connection's
-// TLS session. Others are closed and the wait goes on; since one that says
-// nothing must not keep the right one waiting, several are tried at a time.
-func (c *Conn) openResumed(j *job, w *passiveWait, timeout time.Duration) (*dataConn, error) {
-	ctx, cancel := context.WithTimeoutCause(j.ctx, timeout,
-		&Error{425, "No data connection resumed the TLS session of the control connection"})
-	defer cancel()
-	found := make(chan *dataConn)
-	failed := make(chan error, 1)
-	slots := make(chan struct{}, candidates)
-	try := func(conn net.Conn) {
-		defer func() { <-slots }()
-		var d *dataConn
-		var ticket lineage
-		err := error(errInternal)
-		c.guard("a data connection", func() { d, ticket, err = c.dataTLS(ctx, conn) })
-		if err == nil && d.tls.DidResume && c.ownsLineage(ticket) {
-			select {
-			case found <- d:
-				return
-			case <-ctx.Done():
-			}
-		}
-		conn.Close()
-	}
-	go func() {
-		for {
-			slots <- struct{}{}
-			conn, err := w.next(ctx, orForever(0)) // ctx has the timeout
-			if err != nil {
-				failed <- err
-				return
-			}
-			go try(conn)
-		}
-	}()
-	select {
-	case d := <-found:
-		w.arrived()
-		return d, j.attach(d.raw)
-	case err := <-failed:
-		return nil, err
 	}
 }
 
@@ -176,22 +142,26 @@ func (c *Conn) ownsLineage(l lineage) bool {
 	return false
 }
 
+// dataTickets returns what the handshake of a data connection begins with.
+func (c *Conn) dataTickets(j *job) *tickets {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &tickets{own: c.lineage, upload: j.direction == Upload}
+}
+
 // dataTLS does the TLS handshake of a data connection, as the server even when
 // the connection is active (RFC 4217 section 7).
-func (c *Conn) dataTLS(ctx context.Context, conn net.Conn) (*dataConn, lineage, error) {
+func (c *Conn) dataTLS(ctx context.Context, conn net.Conn, t *tickets) (*dataConn, error) {
 	raw := c.wrapData(conn)
-	c.mu.Lock()
-	t := &tickets{own: c.lineage}
-	c.mu.Unlock()
 	bulk, secret := &bulkConn{Conn: raw}, &tlsrecord.ClientSecret{}
 	tc := c.tlsServer(bulk, t, secret)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		c.server.logger().Debug("TLS handshake on data connection failed", "remote", c.remote, "user", c.User(), "error", err)
-		return nil, t.offered, &Error{522, "TLS negotiation failed on the data connection"}
+		return nil, &Error{522, "TLS negotiation failed on the data connection"}
 	}
 	bulk.handshaken = true
 	state := tc.ConnectionState()
-	return &dataConn{Conn: tc, raw: raw, bulk: bulk, tls: &state, secret: secret}, t.offered, nil
+	return &dataConn{Conn: tc, raw: raw, bulk: bulk, tls: &state, secret: secret}, nil
 }
 
 func (c *Conn) wrapData(conn net.Conn) net.Conn {

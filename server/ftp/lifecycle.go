@@ -14,10 +14,7 @@ import (
 // It returns nil when the last session has gone. When ctx ends first, what
 // still runs is cut and Shutdown returns the error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
-	empty := s.stopAccepting()
-	for _, c := range s.snapshot() {
-		c.stop(whenDraining)
-	}
+	empty := s.stopAll(func(c *Conn) { c.stop(whenDraining) })
 	select {
 	case <-empty:
 		return nil
@@ -30,29 +27,29 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Close closes listeners and connections at once, cutting transfers. To wait
 // until the sessions have gone, call Shutdown after it.
 func (s *Server) Close() error {
-	s.stopAccepting()
-	for _, c := range s.snapshot() {
-		c.stop(atOnce)
-		c.cancel()
-		c.raw.Close()
-	}
+	s.stopAll((*Conn).Abort)
 	return nil
 }
 
-// stopAccepting closes the listeners. The channel it returns is closed when
-// there is no session any more.
-func (s *Server) stopAccepting() <-chan struct{} {
+// stopAll calls stop for each connection, refuses new ones, and closes the listeners.
+// The channel it returns is closed when there is no session any more.
+func (s *Server) stopAll(stop func(*Conn)) <-chan struct{} {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !s.stopping {
 		s.stopping = true
 		s.empty = make(chan struct{})
 		if len(s.conns) == 0 {
 			close(s.empty)
 		}
-		for ln := range s.listeners {
-			ln.Close()
-		}
+	}
+	s.mu.Unlock()
+	for _, c := range s.snapshot() {
+		stop(c)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ln := range s.listeners {
+		ln.Close()
 	}
 	return s.empty
 }

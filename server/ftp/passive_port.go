@@ -220,8 +220,19 @@ func (w *passiveWait) give(conn net.Conn) {
 			w.release()
 		}
 	default:
+		// The newest pushes out the oldest: those that are here for nothing come
+		// early and stay.
+		select {
+		case oldest := <-w.conns:
+			oldest.Close()
+		default:
+		}
 		w.port.pool.stats.Strays++
-		conn.Close()
+		select {
+		case w.conns <- conn:
+		default:
+			conn.Close()
+		}
 	}
 }
 

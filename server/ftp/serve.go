@@ -204,6 +204,12 @@ func (c *Conn) next() ([]byte, error) {
 			// What follows QUIT is ignored.
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			// Woken, or time is up: the loop finds out.
+		case err == nil:
+			// What comes at the moment of being woken is read all the same.
+			if err := c.mustStop(); err != nil {
+				return nil, err
+			}
+			return line, nil
 		default:
 			return line, err
 		}

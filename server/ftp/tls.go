@@ -6,8 +6,11 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
+	"hash/maphash"
 	"io"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -61,7 +64,74 @@ func (t *ticketKeys) current() [][32]byte {
 type tickets struct {
 	own     lineage // that new tickets are issued for
 	offered lineage // of the ticket that the client came with, if any
+	used    uint64  // a hash of that ticket
 	adopt   bool    // if the client resumes a session, own becomes its lineage
+
+	// upload is whether the client only sends. Many such clients read nothing, and
+	// close: with a ticket of TLS 1.3 left unread, that is a reset, which takes along
+	// what they have sent. (RFC 8446 section 4.6.1 lets a server send none.)
+	upload bool
+	// must is whether a client is refused that resumes no session of this server, and
+	// proven is called, if it is not nil, when it is about to resume one.
+	must   bool
+	proven func(lineage)
+}
+
+// errNotResumed refuses a client that has to resume a session.
+var errNotResumed = errors.New("ftp: the TLS session of the control connection is not resumed")
+
+// willBe13 reports whether a handshake will be one of TLS 1.3.
+func willBe13(hello *tls.ClientHelloInfo, config *tls.Config) bool {
+	return (config.MaxVersion == 0 || config.MaxVersion >= tls.VersionTLS13) &&
+		slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
+}
+
+// extensionPSK is in a ClientHello of TLS 1.3 that has a ticket (RFC 8446 section 4.2).
+const extensionPSK = 41
+
+// check is called with a ClientHello, before config is used.
+func (t *tickets) check(hello *tls.ClientHelloInfo, config *tls.Config) error {
+	if !willBe13(hello, config) || slices.Contains(hello.Extensions, extensionPSK) {
+		return nil
+	}
+	if t.must {
+		return errNotResumed
+	}
+	config.SessionTicketsDisabled = t.upload
+	return nil
+}
+
+// take is called with the ticket that a client has come with, after it was decrypted.
+func (t *tickets) take(identity []byte, l lineage, version uint16, config *tls.Config) {
+	t.offered, t.used = l, maphash.Bytes(ticketSeed, identity)
+	if version == tls.VersionTLS13 {
+		config.SessionTicketsDisabled = t.upload // from here on: it was asked before
+	}
+	if t.proven != nil {
+		t.proven(l)
+	}
+}
+
+var ticketSeed = maphash.MakeSeed()
+
+// chooseProtocol answers ALPN (RFC 7301). Who names other protocols only was led here by
+// somebody in the middle, or is lost; who names none, as most clients, is served.
+func chooseProtocol(hello *tls.ClientHelloInfo, config *tls.Config) {
+	if len(hello.SupportedProtos) == 0 || config.NextProtos != nil {
+		return
+	}
+	config.NextProtos = []string{"ftp", "ftp-data"}
+	for _, name := range hello.SupportedProtos {
+		if slices.Contains(config.NextProtos, name) {
+			return
+		}
+	}
+	for _, name := range hello.SupportedProtos {
+		if strings.Contains(name, "ftp") {
+			config.NextProtos = nil // a name of its own for the same
+			return
+		}
+	}
 }
 
 // keyLog is w and what a configuration has already, which may be nil.
@@ -97,6 +167,10 @@ func (c *Conn) tlsServer(nc net.Conn, t *tickets, secrets io.Writer) *tls.Conn {
 		}
 		config = config.Clone()
 		config.SessionTicketsDisabled = false
+		chooseProtocol(hello, config)
+		if err := t.check(hello, config); err != nil {
+			return nil, err
+		}
 		config.DynamicRecordSizingDisabled = true
 		config.KeyLogWriter = keyLog(secrets, config.KeyLogWriter)
 		config.SetSessionTicketKeys(c.server.tickets.current())
@@ -116,7 +190,7 @@ func (c *Conn) tlsServer(nc net.Conn, t *tickets, secrets io.Writer) *tls.Conn {
 				if !ok {
 					return nil, nil
 				}
-				t.offered = l
+				t.take(identity, l, cs.Version, config)
 			}
 			return ss, err
 		}

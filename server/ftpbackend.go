@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
-	"strings"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"

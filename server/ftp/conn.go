@@ -33,7 +33,7 @@ type Conn struct {
 
 	state   state // used by the control goroutine only
 	stopped stopReason
-	aborted atomic.Bool // by Abort
+	aborted atomic.Bool         // by Abort
 	current atomic.Pointer[job] // the transfer that runs, if any
 	waits   atomic.Int32        // what for: see forCommand
 	inForce atomic.Pointer[sessionLimits]

@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"path"
 	"strconv"
 	"time"
 )
@@ -120,6 +121,10 @@ func (r *running) complete(err error) *Error {
 		err = r.try(func() error { return r.finish(failed) })
 	}
 	reply := &Error{226, "Transfer complete"}
+	if r.verb == "STOU" {
+		// As BSD's server said it: Perl's Net::FTP looks for the name here.
+		reply.Text += " (unique file name: " + path.Base(r.path) + ")"
+	}
 	if err != nil {
 		var known bool
 		if reply, known = replyTo(err); !known {

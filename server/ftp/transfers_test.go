@@ -277,7 +277,7 @@ func TestSTOUStoresUnderNamesOfItsOwn(t *testing.T) {
 		c.command("STOU f", "150 FILE: "+name)
 		io.WriteString(conn, name)
 		conn.Close()
-		c.expect("226 ...")
+		c.expect("226 Transfer complete (unique file name: " + name + ")")
 		if got := ts.read("/" + name); got != name {
 			t.Errorf("%s: %q", name, got)
 		}

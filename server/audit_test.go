@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/server/storage"
 )
 
 // lines are the lines of the log with that message.
@@ -232,5 +235,43 @@ func TestAnUnknownNameDoesNotFloodTheLog(t *testing.T) {
 	}
 	if size > 100_000 || lines > budgetLines+10 {
 		t.Errorf("%d lines and %d bytes were logged of 301 attempts", lines, size)
+	}
+}
+
+func TestRefusalsOfASessionAreBounded(t *testing.T) {
+	t.Parallel()
+	i := start(t, func(i *instance) { i.users.Users[0].Access = config.AccessReadOnly })
+	c := i.user("alice")
+	const refusals = 600
+	for n := range refusals {
+		c.command(fmt.Sprint("DELE f", n), "550")
+	}
+	c.command("QUIT", "221")
+	i.eventually("all are accounted for", func() error {
+		lines, times := 0, 0.0
+		for _, l := range i.lines("file refused") {
+			lines++
+			n, _ := l["times"].(float64)
+			times += max(n, 1)
+		}
+		if lines > refusalLines+20 || times != refusals {
+			return fmt.Errorf("%d lines for %v refusals", lines, times)
+		}
+		return nil
+	})
+}
+
+// What a tree can do is either told of or does nothing to files: a method that
+// storage.FS gains has to be put on one side.
+func TestEachMethodOfATreeIsToldOrHarmless(t *testing.T) {
+	t.Parallel()
+	told := []string{"OpenFile", "List", "Mkdir", "Remove", "RemoveDir", "Rename", "RenameNew", "Link", "Symlink", "Chmod", "Chtimes", "Lchtimes", "Chown", "Close"}
+	harmless := []string{"Stat", "Lstat", "Readlink", "Realpath", "Space", "Resolve", "NoLinks", "Perm"}
+	tree := reflect.TypeFor[storage.FS]()
+	for n := range tree.NumMethod() {
+		name := tree.Method(n).Name
+		if !slices.Contains(told, name) && !slices.Contains(harmless, name) {
+			t.Errorf("storage.FS has %s: does the log tell of it?", name)
+		}
 	}
 }

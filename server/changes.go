@@ -24,7 +24,15 @@ type trail struct {
 	mu       sync.Mutex
 	refusal  fileEvent // the last one
 	repeated int       // how often it has come again
+	refusals bucket    // lines of them
+	leftOut  int       // refusals that were not told
 }
+
+// A session may have so many refusals told at once, and then as many each minute.
+const (
+	refusalLines     = 200
+	refusalPerMinute = 30
+)
 
 // A fileEvent is something done to a file, or refused.
 type fileEvent struct {
@@ -34,8 +42,8 @@ type fileEvent struct {
 	err  string
 }
 
-// tell tells of what was done, or why it could not be. Refusals that a client
-// repeats are counted.
+// tell tells of what was done, or why it could not be. Refusals are told once if
+// a client repeats them, and no more than so many: they cost the client nothing.
 func (t *trail) tell(op, name, to string, err error) {
 	e := fileEvent{op: op, path: name, to: to}
 	if err != nil {
@@ -50,14 +58,22 @@ func (t *trail) tell(op, name, to string, err error) {
 	t.flush()
 	if err != nil {
 		t.refusal = e
+		if !t.refusals.take(time.Now(), refusalLines, refusalPerMinute) {
+			t.leftOut++
+			return
+		}
 	}
 	t.audit.file(t, e, 1, errors.Is(err, fs.ErrPermission))
 }
 
 // flush tells how often the last refusal has come again. The caller has mu.
 func (t *trail) flush() {
-	if t.repeated > 0 {
+	switch {
+	case t.repeated == 0:
+	case t.refusals.take(time.Now(), refusalLines, refusalPerMinute):
 		t.audit.file(t, t.refusal, t.repeated, true)
+	default:
+		t.leftOut += t.repeated
 	}
 	t.refusal, t.repeated = fileEvent{}, 0
 }
@@ -67,6 +83,10 @@ func (t *trail) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.flush()
+	if t.leftOut > 0 {
+		t.audit.file(t, fileEvent{op: "any", err: "other refusals, which were left out"}, t.leftOut, true)
+		t.leftOut = 0
+	}
 }
 
 // audited is a user's tree that tells of each change and of each refusal. It is

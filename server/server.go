@@ -222,7 +222,12 @@ func (s *Server) Run(ctx context.Context) error {
 		w := watcher{folders: folders, changed: s.reload, log: s.log, again: watchAgain}
 		w.run(watching)
 	})
-	serving.Go(func() { trees{storage: s.storage}.sweep(watching) })
+	serving.Go(func() {
+		_ = s.contain("looking for uploads that were cut", func() error {
+			trees{storage: s.storage}.sweep(watching)
+			return nil
+		})
+	})
 	s.ready.Store(true)
 	s.log.Info("serving", "listeners", len(listeners), "users", s.users.Len())
 

@@ -214,12 +214,17 @@ type Storage struct {
 	FolderMode Mode `json:"folderMode,omitempty"`
 }
 
-// Sessions limits sessions. Zero is no limit for numbers and the default for
-// durations.
+// Sessions limits sessions. Zero is no limit for numbers, unless there is a
+// default, and the default for durations.
 type Sessions struct {
-	Max           int `json:"max,omitempty"`           // logged in at once, in this pod
-	MaxPerUser    int `json:"maxPerUser,omitempty"`    // at once, in this pod
-	MaxPerAddress int `json:"maxPerAddress,omitempty"` // at once, in this pod
+	// Max is how many sessions are logged in at once, in this pod; default one for
+	// each 256 KiB of the container's memory limit (2048 with 512 MiB), or no limit
+	// without one.
+	Max        int `json:"max,omitempty"`
+	MaxPerUser int `json:"maxPerUser,omitempty"` // at once, in this pod
+	// MaxPerAddress is how many connections an address has at once in this pod,
+	// logged in or not. IPv6 counts by its /64.
+	MaxPerAddress int `json:"maxPerAddress,omitempty"`
 
 	IdleTimeout Duration `json:"idleTimeout,omitzero"` // default 15m; a transfer is not idle
 	LoginGrace  Duration `json:"loginGrace,omitzero"`  // default 1m; from connect to logged in

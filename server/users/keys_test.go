@@ -2,6 +2,7 @@ package users
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -92,4 +93,54 @@ func FuzzParseKey(f *testing.F) {
 			k.refuses(attempt(), time.Now())
 		}
 	})
+}
+
+func TestUnchangedUsersAreNotParsedAgain(t *testing.T) {
+	t.Parallel()
+	list := config.Users{Users: []config.User{alice(t), {Name: "bob", AuthorizedKeys: []string{otherKey, "nonsense"}, Home: "bob", Access: config.AccessReadOnly}}}
+	d := NewDirectory(0)
+	first := d.Set(&list, config.Sessions{})
+	before := map[string]*User{"alice": d.find("alice"), "bob": d.find("bob")}
+	list.Users[0].Access = config.AccessReadOnly
+	second := d.Set(&list, config.Sessions{})
+	if d.find("bob") != before["bob"] || d.find("alice") == before["alice"] {
+		t.Error("what has changed is not what was made anew")
+	}
+	if first == nil || second == nil || first.Error() != second.Error() {
+		t.Errorf("of what is unusable is said %v, and then %v", first, second)
+	}
+	if before["alice"].now() != d.find("alice") {
+		t.Error("sessions from before do not see the change")
+	}
+}
+
+func TestNobodyWaitsForKeysToBeParsed(t *testing.T) {
+	list := config.Users{}
+	for n := range 3000 {
+		list.Users = append(list.Users, config.User{Name: fmt.Sprint("user", n), Home: "h", Access: config.AccessReadOnly, AuthorizedKeys: []string{aliceKey, otherKey}})
+	}
+	d := NewDirectory(0)
+	parsing := make(chan struct{})
+	var waited time.Duration
+	go func() {
+		defer close(parsing)
+		d.Set(&list, config.Sessions{})
+	}()
+	for done := false; !done; {
+		began := time.Now()
+		v, err := d.Admit(netip.MustParseAddr("192.0.2.1"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Leave()
+		waited = max(waited, time.Since(began))
+		select {
+		case <-parsing:
+			done = true
+		default:
+		}
+	}
+	if waited > 200*time.Millisecond {
+		t.Errorf("a connection has waited for %v", waited)
+	}
 }

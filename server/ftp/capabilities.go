@@ -31,6 +31,9 @@ func (c *Conn) capabilities() capabilities {
 // conditional are the verbs that are not always of use, those of SITE with "SITE "
 // before them.
 var conditional = map[string]func(*Conn, capabilities) bool{
+	"PORT": (*Conn).offersActive,
+	"EPRT": (*Conn).offersActive,
+
 	"AUTH": (*Conn).offersTLS,
 	"PBSZ": (*Conn).offersTLS,
 	"PROT": (*Conn).offersTLS,
@@ -45,6 +48,8 @@ var conditional = map[string]func(*Conn, capabilities) bool{
 	"SITE SYMLINK": func(_ *Conn, can capabilities) bool { return can.symlink },
 	"SITE UTIME":   func(_ *Conn, can capabilities) bool { return can.modTime },
 }
+
+func (c *Conn) offersActive(capabilities) bool { return !c.server.noActive.Load() }
 
 func (c *Conn) offersTLS(capabilities) bool {
 	return c.listener.Implicit || c.listener.TLS != TLSDisabled

@@ -103,3 +103,19 @@ func TestWhatHELPListsIsImplemented(t *testing.T) {
 		}
 	}
 }
+
+func TestActiveModeIsPromisedWhereItIsPossible(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, nil)
+	c := ts.login()
+	for _, refused := range []bool{true, false} {
+		ts.SetNoActive(refused)
+		if slices.Contains(c.block("FEAT"), "EPRT") == refused {
+			t.Errorf("refused: %v: FEAT is wrong about EPRT", refused)
+		}
+		listed := strings.Fields(strings.Join(c.block("HELP"), " "))
+		if slices.Contains(listed, "PORT") == refused || slices.Contains(listed, "EPRT") == refused {
+			t.Errorf("refused: %v: HELP lists %q", refused, listed)
+		}
+	}
+}

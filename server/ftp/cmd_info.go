@@ -29,14 +29,14 @@ func (c *Conn) cmdNoop(string) error { return c.reply(200, "OK") }
 func (c *Conn) cmdFeat(string) error {
 	can := c.capabilities()
 	features := []string{
-		"CLNT", "COMB", "CSID", "DSIZ", "EPRT", "EPSV",
+		"CLNT", "COMB", "CSID", "DSIZ", "EPSV",
 		"HASH " + hashList(c.state.hash), "HOST", "LANG EN*", "MDTM",
 		"MLST " + factList(c.state.facts),
 		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8",
 		"XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512",
 	}
 	for verb, feature := range map[string]string{
-		"AUTH": "AUTH TLS", "PBSZ": "PBSZ", "PROT": "PROT", "AVBL": "AVBL",
+		"EPRT": "EPRT", "AUTH": "AUTH TLS", "PBSZ": "PBSZ", "PROT": "PROT", "AVBL": "AVBL",
 		"MFMT": "MFMT", "MFCT": "MFCT", "MFF": "MFF " + can.settableFacts(),
 	} {
 		if c.offers(verb, can) {

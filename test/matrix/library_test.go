@@ -70,6 +70,21 @@ func librarySFTPRows() []row {
 			return []string{"node", testdata("ssh2_steps.js"), host, strconv.Itoa(s.server.sftp), s.user, password,
 				dir + "/node_modules/ssh2", s.server.keyOnly()}, err
 		})},
+		{client: "AsyncSSH", transport: "ssh", mode: "password", cannot: map[string]string{opLarge: slowLanguage},
+			do: library(func(s *session) ([]string, error) {
+				return []string{debianPython, testdata("asyncssh_steps.py"), host, strconv.Itoa(s.server.sftp), s.user, password,
+					s.server.knownHosts}, nil
+			})},
+		{client: "Ruby net-sftp", transport: "ssh", mode: "password", cannot: map[string]string{opLarge: slowLanguage},
+			do: library(func(s *session) ([]string, error) {
+				return []string{"ruby", testdata("netsftp_steps.rb"), host, strconv.Itoa(s.server.sftp), s.user, password,
+					s.server.knownHosts}, nil
+			})},
+		{client: "Net::SFTP::Foreign", transport: "ssh", mode: "key", cannot: map[string]string{opLarge: slowLanguage},
+			do: library(func(s *session) ([]string, error) {
+				return []string{"perl", testdata("foreign_steps.pl"), host, strconv.Itoa(s.server.sftp), s.user, s.server.keyFile,
+					s.server.knownHosts}, nil
+			})},
 		{client: "JSch", transport: "ssh", mode: "password", legacy: true, remarks: map[string]string{
 			opUpload: "with old algorithms, which the server is told to allow; 0.1.55 says of itself that it is 0.1.54",
 		}, do: library(func(s *session) ([]string, error) {

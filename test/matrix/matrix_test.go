@@ -51,10 +51,11 @@ func rows() []row {
 const (
 	rekeyUser     = "rekey"
 	interruptUser = "interrupt"
+	linksUser     = "links"
 )
 
 func userNames() []string {
-	all := []string{rekeyUser, interruptUser}
+	all := []string{rekeyUser, interruptUser, linksUser}
 	for i := range rows() {
 		all = append(all, userName(i))
 	}
@@ -90,6 +91,7 @@ const (
 	move    = "mv"
 	remove  = "rm"
 	makeDir = "mkdir"
+	link    = "ln"    // target, link
 	abort   = "abort" // remote: a download that is given up after its first bytes
 )
 

@@ -23,6 +23,10 @@ const (
 	debianPython = "/usr/bin/python3"
 	paramiko     = "/usr/lib/python3/dist-packages/paramiko"
 	jsch         = "/usr/share/java/jsch.jar"
+	asyncSSH     = "/usr/lib/python3/dist-packages/asyncssh"
+	netSFTP      = "/usr/share/doc/ruby-net-sftp/copyright" // its library is where its version has it
+	foreign      = "/usr/share/perl5/Net/SFTP/Foreign.pm"
+	libssh       = "/usr/share/doc/libssh-4/copyright" // its library is where the architecture has it
 	ioSocketSSL  = "/usr/share/perl5/IO/Socket/SSL.pm"
 )
 
@@ -33,6 +37,7 @@ var packages = map[string]string{
 	"sshfs": "sshfs", "fusermount3": "fuse3", debianPython: "python3", paramiko: "python3-paramiko",
 	"node": "nodejs", "npm": "npm", "javac": "default-jdk-headless", "java": "default-jre-headless", jsch: "libjsch-java",
 	"cpan": "perl", ioSocketSSL: "libio-socket-ssl-perl", "ruby": "ruby",
+	asyncSSH: "python3-asyncssh", netSFTP: "ruby-net-sftp", foreign: "libnet-sftp-foreign-perl", libssh: "libssh-4",
 }
 
 // install installs what is missing; see clients.InstallPackages.

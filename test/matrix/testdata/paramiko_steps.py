@@ -37,6 +37,7 @@ verbs = {
     "mv": sftp.rename,
     "rm": lambda path, _: sftp.remove(path),
     "mkdir": lambda path, _: sftp.mkdir(path),
+    "ln": sftp.symlink,
 }
 for line in sys.stdin.buffer.read().decode().splitlines():
     verb, a, b = line.split("\t")

@@ -29,6 +29,8 @@ async function take(sftp, verb, a, b) {
       return call('unlink', a);
     case 'mkdir':
       return call('mkdir', a);
+    case 'ln':
+      return call('symlink', a, b);
   }
   throw new Error('unknown verb ' + verb);
 }

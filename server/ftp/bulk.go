@@ -6,10 +6,32 @@ import (
 	"sync"
 )
 
-// outSize is a block, with what TLS adds to it.
-const outSize = blockSize + blockSize/16
+const (
+	// outSize is a block, with what TLS adds to it, and smallOut is a small one.
+	outSize  = blockSize + blockSize/16
+	smallOut = smallBlock + smallBlock/16
+)
 
-var outBuffers = sync.Pool{New: func() any { return new([outSize]byte) }}
+var (
+	outBuffers      = sync.Pool{New: func() any { return new([outSize]byte) }}
+	smallOutBuffers = sync.Pool{New: func() any { return new([smallOut]byte) }}
+)
+
+func getOut() []byte {
+	if recordBytes.take(outSize, recordBytes.limit) {
+		return outBuffers.Get().(*[outSize]byte)[:]
+	}
+	return smallOutBuffers.Get().(*[smallOut]byte)[:]
+}
+
+func putOut(b []byte) {
+	if len(b) == outSize {
+		recordBytes.give(outSize)
+		outBuffers.Put((*[outSize]byte)(b))
+		return
+	}
+	smallOutBuffers.Put((*[smallOut]byte)(b))
+}
 
 // A bulkConn lies between TLS and the network on a data connection. TLS makes a
 // system call for each record of 16 KiB that it sends; this one makes one for
@@ -18,7 +40,7 @@ type bulkConn struct {
 	net.Conn
 	holding bool // writes are kept back until flush
 	out     []byte
-	outBuf  *[outSize]byte
+	outBuf  []byte
 
 	// Until the handshake is over, nothing behind the record that is due is read:
 	// it may not be for crypto/tls.
@@ -32,10 +54,10 @@ func (b *bulkConn) Write(p []byte) (int, error) {
 		return b.Conn.Write(p)
 	}
 	if b.outBuf == nil {
-		b.outBuf = outBuffers.Get().(*[outSize]byte)
+		b.outBuf = getOut()
 		b.out = b.outBuf[:0]
 	}
-	if len(b.out)+len(p) > outSize {
+	if len(b.out)+len(p) > len(b.outBuf) {
 		if err := b.flush(); err != nil {
 			return 0, err
 		}
@@ -74,7 +96,7 @@ func (b *bulkConn) Read(p []byte) (int, error) {
 // release gives the buffer back. Nothing may be written afterwards.
 func (b *bulkConn) release() {
 	if b.outBuf != nil {
-		outBuffers.Put(b.outBuf)
+		putOut(b.outBuf)
 		b.out, b.outBuf = nil, nil
 	}
 }

@@ -4,38 +4,58 @@ import (
 	"errors"
 	"io"
 	"net"
-	"runtime"
 	"sync"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/tlsrecord"
 )
 
-// inSize is how much is read at once, at most. With 4 MiB, 32 sessions are a tenth
-// slower.
-const inSize = 2 << 20
+const (
+	// inSize is how much is read at once, at most. With 4 MiB, 32 sessions are a tenth
+	// slower.
+	inSize = 2 << 20
+	// mediumIn is how much it is when many sessions hold on to buffers, because they
+	// wait for a slow disk. These have a part of the budget for themselves.
+	mediumIn = 128 << 10
+	largeIn  = recordBudget * 3 / 4
+)
 
 var (
-	inBuffers = sync.Pool{New: func() any { return new([inSize]byte) }}
-	// inTurns bound how many are in use, as sessions that wait for a slow disk
-	// hold on to them.
-	inTurns = sync.OnceValue(func() chan struct{} { return make(chan struct{}, 4*runtime.GOMAXPROCS(0)) })
-
+	inBuffers     = sync.Pool{New: func() any { return new([inSize]byte) }}
+	mediumBuffers = sync.Pool{New: func() any { return new([mediumIn]byte) }}
 	recordBuffers = sync.Pool{New: func() any { return new([tlsrecord.MaxSize]byte) }}
 )
 
 // getIn returns nil if there are enough in use.
 func getIn() *[inSize]byte {
-	select {
-	case inTurns() <- struct{}{}:
+	if recordBytes.take(inSize, largeIn) {
 		return inBuffers.Get().(*[inSize]byte)
-	default:
-		return nil
 	}
+	return nil
 }
 
 func putIn(b *[inSize]byte) {
 	inBuffers.Put(b)
-	<-inTurns()
+	recordBytes.give(inSize)
+}
+
+// getLarge returns a buffer for many records, or nil if there are enough in use.
+func getLarge() []byte {
+	if in := getIn(); in != nil {
+		return in[:]
+	}
+	if recordBytes.take(mediumIn, recordBytes.limit) {
+		return mediumBuffers.Get().(*[mediumIn]byte)[:]
+	}
+	return nil
+}
+
+func putLarge(b []byte) {
+	if len(b) == inSize {
+		putIn((*[inSize]byte)(b))
+		return
+	}
+	mediumBuffers.Put((*[mediumIn]byte)(b))
+	recordBytes.give(mediumIn)
 }
 
 // A recordReader reads what a client sends over TLS 1.3, many records with one
@@ -46,9 +66,9 @@ type recordReader struct {
 	ended  error
 
 	small *[tlsrecord.MaxSize]byte
-	large *[inSize]byte // if it is in use
-	in    []byte        // what has come and is not opened, in large or small
-	data  []byte        // what is opened and not read, in front of that
+	large []byte // if it is in use
+	in    []byte // what has come and is not opened, in large or small
+	data  []byte // what is opened and not read, in front of that
 }
 
 func newRecordReader(conn net.Conn, opener *tlsrecord.Opener) *recordReader {
@@ -129,7 +149,7 @@ func (r *recordReader) receive(kept int) (int, error) {
 		return r.conn.Read(r.small[kept:])
 	}
 	return late.readLate(func() []byte {
-		if r.large = getIn(); r.large == nil {
+		if r.large = getLarge(); r.large == nil {
 			return r.small[kept:]
 		}
 		copy(r.large[:], r.small[:kept])
@@ -142,7 +162,7 @@ func (r *recordReader) holding() bool { return r.large != nil }
 
 func (r *recordReader) releaseLarge() {
 	if r.large != nil {
-		putIn(r.large)
+		putLarge(r.large)
 		r.large = nil
 	}
 }

@@ -145,8 +145,14 @@ func TestRecordsAreReadWithoutALargeBuffer(t *testing.T) {
 			putIn(new([inSize]byte))
 		}
 	}()
+	for medium := getLarge(); medium != nil; medium = getLarge() {
+		defer putLarge(medium)
+	}
 	if taken == 0 {
 		t.Error("there was none")
+	}
+	if used := recordBytes.used.Load(); used > 32<<20 {
+		t.Errorf("%d bytes are in use", used)
 	}
 	r := u.reader(lateConnStub{connStub{r: bytes.NewReader(u.sealed)}, func() {}})
 	if got, err := readAllBy(r, blockSize); err != nil || !bytes.Equal(got, u.data) {

@@ -115,7 +115,7 @@ func (s *splicer) copy(size int) (copied int, err error) {
 	block := getBlock()
 	defer putBlock(block)
 	for copied < size {
-		n, err := syscall.Read(s.r, block[:min(size-copied, blockSize)])
+		n, err := syscall.Read(s.r, block[:min(size-copied, len(block))])
 		if err == syscall.EINTR {
 			continue
 		}

@@ -35,15 +35,31 @@ func (c *Conn) cmdComb(arg string) error {
 	}
 	target, parts := names[0], names[1:]
 	session := c.state.session
+	var known []fs.FileInfo // that no part may be
+	if info, err := session.Stat(c.ctx, target); err == nil {
+		known = append(known, info)
+	}
 	for _, part := range parts { // before anything is written
-		if info, err := session.Stat(c.ctx, part); err != nil {
+		info, err := session.Stat(c.ctx, part)
+		if err != nil {
 			return err
-		} else if info.IsDir() {
+		}
+		if info.IsDir() {
 			return &Error{550, "Is a directory"}
 		}
+		for _, other := range known {
+			if sameFile(info, other) {
+				return errOneFile
+			}
+		}
+		known = append(known, info)
 	}
-	return c.startWork(&job{verb: "COMB", path: target, size: -1}, func(j *job) (*Error, error) {
-		if err := combine(j, session, target, parts); err != nil {
+	work := &stream{
+		conn: c, limiters: c.limiters(Upload, c.limits()),
+		job: &job{verb: "COMB", path: target, size: -1},
+	}
+	return c.startWork(work.job, func(j *job) (*Error, error) {
+		if err := combine(work, session, target, parts); err != nil {
 			return nil, err
 		}
 		for _, part := range parts {
@@ -55,19 +71,30 @@ func (c *Conn) cmdComb(arg string) error {
 	})
 }
 
-func combine(j *job, session Session, target string, parts []string) error {
+// sameFile reports whether two names are of one file, as links are.
+func sameFile(a, b fs.FileInfo) bool {
+	if os.SameFile(a, b) {
+		return true
+	}
+	id := appendUnique(nil, a)
+	return len(id) > 0 && string(id) == string(appendUnique(nil, b))
+}
+
+// combine appends the parts to the target: of each as much as there is when its turn
+// comes, so that a part that grows meanwhile has an end.
+func combine(s *stream, session Session, target string, parts []string) error {
 	// A target that is new begins with the first part, and with nothing that an
 	// upload has left.
-	out, err := session.OpenFile(j.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	out, err := session.OpenFile(s.job.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if errors.Is(err, fs.ErrExist) {
-		out, err = session.OpenFile(j.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+		out, err = session.OpenFile(s.job.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	}
 	if err != nil {
 		return err
 	}
 	for _, part := range parts {
 		if err == nil {
-			err = appendPart(j, session, out, part)
+			err = appendPart(s, session, out, part)
 		}
 	}
 	if err != nil {
@@ -77,13 +104,41 @@ func combine(j *job, session Session, target string, parts []string) error {
 	return out.Close()
 }
 
-func appendPart(j *job, session Session, out io.Writer, part string) error {
-	in, err := session.OpenFile(j.ctx, part, os.O_RDONLY)
+func appendPart(s *stream, session Session, out File, part string) error {
+	in, err := session.OpenFile(s.job.ctx, part, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	return copyBlocks(out, &jobReader{j, in})
+	info, err := statOpen(s.job.ctx, session, in, part)
+	if err != nil {
+		return err
+	}
+	// What is open is decided on again: a name may have changed meanwhile.
+	if f, ok := out.(statter); ok {
+		if target, err := f.Stat(); err == nil && sameFile(info, target) {
+			return errOneFile
+		}
+	}
+	return copyBlocks(out, &pacedReader{s, &jobReader{s.job, io.LimitReader(in, info.Size())}})
+}
+
+var errOneFile = &Error{553, "Two of these names are of one file"}
+
+// A pacedReader reads at the rate of the session.
+type pacedReader struct {
+	s *stream
+	r io.Reader
+}
+
+func (r *pacedReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p[:r.s.allowance(len(p))])
+	if n > 0 {
+		if werr := r.s.wait(n); werr != nil {
+			return n, werr
+		}
+	}
+	return n, err
 }
 
 func (c *Conn) cmdAvbl(arg string) error {

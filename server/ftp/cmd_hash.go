@@ -192,13 +192,14 @@ func (c *Conn) startWork(j *job, f func(*job) (*Error, error)) error {
 	c.startJob(j, func(j *job) *Error {
 		reply, err := f(j)
 		if hook := c.server.Hooks.Work; hook != nil {
-			hook(c, WorkRecord{Verb: j.verb, Path: j.path, Duration: time.Since(start), Err: err})
+			record := WorkRecord{Verb: j.verb, Path: j.path, Duration: time.Since(start), Err: err}
+			c.guard("hook Work", func() { hook(c, record) })
 		}
 		if err == nil {
 			return reply
 		}
 		var known bool
-		if reply, known = replyTo(j.err(err)); !known {
+		if reply, known = replyTo(inContent(j.err(err))); !known {
 			c.unforeseen("command failed", j.verb, err)
 		}
 		return reply

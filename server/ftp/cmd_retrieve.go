@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"os"
@@ -52,13 +53,7 @@ func (c *Conn) openRead(name string) (File, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	// Asking the file itself saves a walk along its path.
-	var info fs.FileInfo
-	if f, ok := file.(interface{ Stat() (fs.FileInfo, error) }); ok {
-		info, err = f.Stat()
-	} else {
-		info, err = c.state.session.Stat(c.ctx, name)
-	}
+	info, err := statOpen(c.ctx, c.state.session, file, name)
 	if err == nil && info.IsDir() {
 		err = &Error{550, "Is a directory"}
 	}
@@ -67,6 +62,17 @@ func (c *Conn) openRead(name string) (File, int64, error) {
 		return nil, 0, err
 	}
 	return file, info.Size(), nil
+}
+
+type statter interface{ Stat() (fs.FileInfo, error) }
+
+// statOpen describes an open file. Asking the file itself saves a walk along its path,
+// at the end of which there may be another one by now.
+func statOpen(ctx context.Context, session Session, file File, name string) (fs.FileInfo, error) {
+	if f, ok := file.(statter); ok {
+		return f.Stat()
+	}
+	return session.Stat(ctx, name)
 }
 
 // takeOffset returns what REST said, which holds for one transfer.

@@ -73,7 +73,7 @@ func replyTo(err error) (reply *Error, known bool) {
 		return &Error{426, "Data connection closed; transfer aborted"}, true
 	}
 	for _, m := range errorReplies {
-		if errors.Is(err, m.is) {
+		if errors.Is(err, m.is) && (m.reply != errBadName || !ofContent(err)) {
 			return m.reply, true
 		}
 	}
@@ -81,6 +81,44 @@ func replyTo(err error) (reply *Error, known bool) {
 		return errNotPossible, true
 	}
 	return &Error{451, "Requested action aborted: local error in processing"}, false
+}
+
+// ofContent reports whether err is of an operation on what a file contains, which says
+// nothing about its name.
+func ofContent(err error) bool {
+	var content *contentError
+	if errors.As(err, &content) {
+		return true
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return true // sendfile and the like
+	}
+	var name *fs.PathError
+	if !errors.As(err, &name) {
+		return false
+	}
+	switch name.Op {
+	case "read", "write", "seek", "truncate", "sync", "close", "copy_file_range":
+		return true
+	}
+	return false
+}
+
+// contentError is an error of a transfer, or of other work on what files contain, that
+// is not known to be one of a name.
+type contentError struct{ error }
+
+func (e *contentError) Unwrap() error { return e.error }
+
+// inContent is for what fails when the file is open already.
+func inContent(err error) error {
+	var name *fs.PathError
+	var link *os.LinkError
+	if err == nil || errors.As(err, &name) || errors.As(err, &link) {
+		return err
+	}
+	return &contentError{err}
 }
 
 // refusedName reports whether err is the refusal of a name by package os itself, which
@@ -93,7 +131,7 @@ func refusedName(err error) bool {
 	}
 	var link *os.LinkError
 	var name *fs.PathError
-	return errors.As(err, &link) || errors.As(err, &name) && name.Op != "read" && name.Op != "write"
+	return errors.As(err, &link) || errors.As(err, &name) && !ofContent(err)
 }
 
 // errorReplies is searched in order: numbers of Unix come before the classes

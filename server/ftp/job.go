@@ -223,7 +223,7 @@ func (c *Conn) abortJob(cause error) {
 // has now. It ends by itself then, unless a system call on the file does not return.
 func (c *Conn) stalledAt() (at time.Time, stalled bool) {
 	j, limit := c.activeJob(), c.limits().StallTimeout
-	if j == nil || limit <= 0 {
+	if j == nil || !j.data || limit <= 0 {
 		return at, false
 	}
 	now := time.Now()

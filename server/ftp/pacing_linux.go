@@ -63,18 +63,42 @@ func setCongestionControl(fd uintptr, name string) {
 	_ = syscall.SetsockoptString(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CONGESTION, name)
 }
 
+// isClosed reports whether a connection has ended for both sides, as after a reset.
+func isClosed(conn net.Conn) (closed bool) {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return true
+	}
+	err = rc.Control(func(fd uintptr) {
+		const stateClosed = 7 // TCP_CLOSE of net/tcp_states.h
+		info, ok := tcpInfo(fd)
+		closed = ok && info.State == stateClosed
+	})
+	return closed || err != nil
+}
+
 // roundTripTime is the shortest that the kernel has seen, or 0 if it does not tell.
 func roundTripTime(fd uintptr) time.Duration {
-	var info struct { // linux/tcp.h
-		syscall.TCPInfo
-		_      [11]uint32
-		MinRTT uint32 // microseconds
-	}
-	size := uint32(unsafe.Sizeof(info))
-	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
-		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // it writes no more than size
-	if errno != 0 || uintptr(size) < unsafe.Sizeof(info) {
+	info, ok := tcpInfo(fd)
+	if !ok {
 		return 0
 	}
 	return time.Duration(info.MinRTT) * time.Microsecond
+}
+
+type connInfo struct { // linux/tcp.h
+	syscall.TCPInfo
+	_      [11]uint32
+	MinRTT uint32 // microseconds
+}
+
+func tcpInfo(fd uintptr) (info connInfo, ok bool) {
+	size := uint32(unsafe.Sizeof(info))
+	_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
+		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // it writes no more than size
+	return info, errno == 0 && uintptr(size) >= unsafe.Sizeof(info)
 }

@@ -135,7 +135,7 @@ func (c *rawConn) receive(to File) (got int64, err error) {
 	block := getBlock()
 	defer putBlock(block)
 	for start := time.Now(); got <= quickSize && time.Since(start) <= quickTime; {
-		n, err := syscall.Read(c.fd, block[:])
+		n, err := syscall.Read(c.fd, block)
 		switch {
 		case err == syscall.EINTR || err == syscall.EAGAIN && await(c.fd, pollIn):
 			continue

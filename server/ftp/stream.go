@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -21,7 +20,8 @@ type stream struct {
 	ascii    bool
 	deflate  bool
 	level    int
-	quick    bool // it is the control goroutine that moves the data
+	allowed  func() error // see watch
+	quick    bool         // it is the control goroutine that moves the data
 }
 
 const (
@@ -29,16 +29,7 @@ const (
 	// looked at; tick is how long they may take for it.
 	chunkSize = 4 << 20
 	tick      = 500 * time.Millisecond
-	// blockSize is how much is read and written at once where they do not
-	// apply: several TLS records.
-	blockSize = 256 << 10
 )
-
-var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
-
-func getBlock() *[blockSize]byte { return blocks.Get().(*[blockSize]byte) }
-
-func putBlock(b *[blockSize]byte) { blocks.Put(b) }
 
 // download sends a file.
 func (s *stream) download(f File) error {
@@ -47,14 +38,18 @@ func (s *stream) download(f File) error {
 		// processor time.
 		_ = conn.SetNoDelay(false)
 	}
+	s.watch(f)
 	plain := !s.ascii && !s.deflate
 	if from := osFile(f); plain && s.data.tls == nil && from != nil {
 		if to, ok := s.data.Conn.(io.ReaderFrom); ok {
 			sender := fileSender(s.job.ctx, to, s.conn.server.sendTurns())
-			return s.zeroCopy(func(size int64) (int64, error) {
+			err := s.zeroCopy(func(size int64) (int64, error) {
 				n, err := sender.ReadFrom(io.LimitReader(from, size))
-				return n, zeroCopyError(err)
+				return n, s.zeroCopyError(err)
 			}, from)
+			if !cannotZeroCopy(err) || s.job.bytes.Load() > 0 {
+				return err
+			}
 		}
 	}
 	w, done := s.writer()
@@ -69,6 +64,7 @@ func (s *stream) upload(f File) error {
 	if err := s.quieten(); err != nil {
 		return err
 	}
+	s.watch(f)
 	plain := !s.ascii && !s.deflate
 	if to := osFile(f); plain && s.data.tls == nil && to != nil {
 		if sp := splice(s.data.raw, to); sp != nil {
@@ -78,11 +74,19 @@ func (s *stream) upload(f File) error {
 		if from, ok := s.data.raw.(*net.TCPConn); ok {
 			return s.zeroCopy(func(size int64) (int64, error) {
 				n, err := to.ReadFrom(io.LimitReader(from, size))
-				return n, zeroCopyError(err)
+				return n, s.zeroCopyError(err)
 			}, nil)
 		}
 	}
 	return copyBlocks(f, s.reader())
+}
+
+// watch has a file asked whether its bytes may still be moved, where the kernel moves
+// them; a call of the file itself asks.
+func (s *stream) watch(f File) {
+	if f, ok := f.(interface{ Allowed() error }); ok {
+		s.allowed = f.Allowed
+	}
 }
 
 // append appends what the client sends to a file, as much as a block holds in one
@@ -92,10 +96,10 @@ func (s *stream) append(f File) error {
 		return err
 	}
 	r := s.reader()
-	block := getBlock()
+	block := getFullBlock()
 	defer putBlock(block)
 	for {
-		n, err := io.ReadFull(r, block[:])
+		n, err := io.ReadFull(r, block)
 		ended := err == io.EOF || err == io.ErrUnexpectedEOF
 		switch {
 		case err != nil && !ended:
@@ -153,6 +157,11 @@ func (s *stream) zeroCopy(move func(size int64) (int64, error), from *os.File) e
 		}
 	}
 	for {
+		if s.allowed != nil {
+			if err := s.allowed(); err != nil {
+				return err
+			}
+		}
 		want := int64(s.allowance(chunkSize))
 		s.data.raw.SetDeadline(time.Now().Add(tick))
 		n, err := move(want)
@@ -196,15 +205,32 @@ func (s *stream) stalled(since time.Time) bool {
 	return s.limits.StallTimeout > 0 && time.Since(since) > s.limits.StallTimeout
 }
 
-// zeroCopyError tells the errors of the file from those of the connection,
-// which come out of the same system call.
+// zeroCopyError tells the errors of the connection from those of the file, which come
+// out of the same system call. A file on a network has many that a socket has too, so
+// the socket is asked: after an error of its own it is closed.
+func (s *stream) zeroCopyError(err error) error {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	if !isClosed(s.data.raw) {
+		return zeroCopyError(err)
+	}
+	return &dataError{err}
+}
+
+// zeroCopyError does so as far as that can be seen from the error itself.
 func zeroCopyError(err error) error {
-	for _, file := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EROFS} {
-		if errors.Is(err, file) {
-			return err
-		}
+	var number syscall.Errno
+	if errors.As(err, &number) && number != syscall.EPIPE && number != syscall.ECONNRESET {
+		return err
 	}
 	return atConn(err)
+}
+
+// cannotZeroCopy reports whether an error says that the kernel does not do it with such
+// a file.
+func cannotZeroCopy(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP)
 }
 
 // atConn makes an error one of the connection, unless a deadline has passed.
@@ -232,7 +258,7 @@ func copyBlocks(dst io.Writer, src io.Reader) error {
 		if holder == nil || !holder.holding() {
 			stretch.yield()
 		}
-		n, err := src.Read(block[:])
+		n, err := src.Read(block)
 		if n > 0 {
 			if _, werr := dst.Write(block[:n]); werr != nil {
 				return werr

@@ -127,7 +127,7 @@ func (r *running) complete(err error) *Error {
 	}
 	if err != nil {
 		var known bool
-		if reply, known = replyTo(err); !known {
+		if reply, known = replyTo(inContent(err)); !known {
 			c.unforeseen("transfer failed", r.verb, err)
 		}
 	}

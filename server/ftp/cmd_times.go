@@ -50,7 +50,7 @@ func parseZonedTime(s string) (time.Time, error) {
 	if err != nil || nerr != nil {
 		return time.Time{}, errSyntax
 	}
-	minutes := time.Duration(east)
+	minutes := int(east)
 	if len(s)-at-1 == 4 {
 		minutes = minutes/100*60 + minutes%100
 	}
@@ -60,7 +60,7 @@ func parseZonedTime(s string) (time.Time, error) {
 	if s[at] == '-' {
 		minutes = -minutes
 	}
-	return t.Add(-minutes * time.Minute), nil
+	return t.Add(-time.Duration(minutes) * time.Minute), nil
 }
 
 // cmdSize tells how many bytes RETR would send, which for a file that has to be

@@ -63,6 +63,7 @@ func FuzzArguments(f *testing.F) {
 	for _, seed := range []string{
 		"127,0,0,1,200,10", "|1|192.0.2.1|2121|", "|2|2001:db8::1|2121|", "20240229112233.5", "0644", "[::1]", "ftp.example.com",
 		`"a ""b""" c 1 2`, "-la name", "-R", "Modify=20240229112233;UNIX.mode=0644; name", "5368709120", "", "|", `"`, "-", "2|||||",
+		"20240229112233+0530", "d/*/[!a]?", `\[`, "[",
 	} {
 		f.Add(seed)
 	}
@@ -77,6 +78,10 @@ func FuzzArguments(f *testing.F) {
 			t.Errorf("time %q: %v", arg, tm)
 		}
 		parseShortTime(arg)
+		parseZonedTime(arg)
+		if dir, patterns := splitPatterns("/" + arg); len(dir)+len(patterns) > len(arg)+2 || dir != "" && dir[0] != '/' {
+			t.Errorf("patterns of %q: %q, %q", arg, dir, patterns)
+		}
 		if mode, err := parseMode(arg); err == nil && mode.Type() != 0 {
 			t.Errorf("mode %q: %v", arg, mode)
 		}

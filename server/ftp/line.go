@@ -155,10 +155,7 @@ func withoutCommands(line []byte) []byte {
 			i++
 		case next == telnetSB:
 			end := bytes.Index(line[i:], []byte{telnetIAC, telnetSE})
-			if end < 0 {
-				end = 0
-			}
-			i += end + 1
+			i += max(end, 0) + 1
 		case next >= telnetWILL && next <= telnetDONT:
 			i += 2 // and the option that it is about
 		case next >= telnetSE:

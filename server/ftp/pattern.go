@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -9,11 +10,9 @@ import (
 // There are no patterns if no part is one, or if one makes no sense.
 func splitPatterns(name string) (dir string, patterns []string) {
 	parts := strings.Split(strings.TrimPrefix(name, "/"), "/")
-	first := len(parts)
-	for i := len(parts) - 1; i >= 0; i-- {
-		if strings.ContainsAny(parts[i], "*?[") {
-			first = i
-		}
+	first := slices.IndexFunc(parts, func(part string) bool { return strings.ContainsAny(part, "*?[") })
+	if first < 0 {
+		return name, nil
 	}
 	for _, part := range parts[first:] {
 		pattern := toGo(part)

@@ -111,6 +111,11 @@ func (s *sftpSession) OpenFile(_ context.Context, name string, flag int, perm fs
 	return auditFile(f, s.trail, name), nil
 }
 
+// OpenUpload implements [sftp.Uploader].
+func (s *sftpSession) OpenUpload(ctx context.Context, name string, perm fs.FileMode) (sftp.File, error) {
+	return s.OpenFile(ctx, name, os.O_WRONLY|os.O_CREATE|storage.Upload, perm)
+}
+
 func (s *sftpSession) Mkdir(_ context.Context, name string, perm fs.FileMode) error {
 	return s.tree.Mkdir(name, perm)
 }
@@ -213,4 +218,5 @@ var (
 	_ sftp.LinkTimes         = (*sftpSession)(nil)
 	_ sftp.Tools             = (*sftpSession)(nil)
 	_ sftp.LimitedSession    = (*sftpSession)(nil)
+	_ sftp.Uploader          = (*sftpSession)(nil)
 )

@@ -74,7 +74,7 @@ type SecondAccount interface {
 // *Error.
 //
 // A session may also implement StartDirectory, LimitedSession, SpaceReporter,
-// FileSpaceReporter, Owners, LinkTimes, Tools and Names.
+// FileSpaceReporter, Owners, LinkTimes, Tools, Uploader and Names.
 type Session interface {
 	// Stat describes what name leads to, following symbolic links.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
@@ -126,7 +126,7 @@ type Session interface {
 //
 // A File may also implement:
 //
-//	CloseWithError(err error) error  // called in place of Close when the client went away before closing it
+//	CloseWithError(err error) error  // called in place of Close when an upload is not complete
 //	Chmod(mode fs.FileMode) error    // both of these: of the open file,
 //	Chtimes(accessed, modified time.Time) error // whatever its name is by now
 type File interface {
@@ -136,6 +136,13 @@ type File interface {
 	Stat() (fs.FileInfo, error)
 	Truncate(size int64) error
 	Sync() error
+}
+
+// Uploader opens files that scp sends, in place of OpenFile.
+type Uploader interface {
+	// OpenUpload opens a file that is made, or replaced as a whole, without
+	// emptying it. It is complete when Close is called and has succeeded.
+	OpenUpload(ctx context.Context, name string, perm fs.FileMode) (File, error)
 }
 
 // SpaceReporter provides statvfs@openssh.com and fstatvfs@openssh.com.

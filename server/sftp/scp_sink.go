@@ -171,35 +171,77 @@ func (s *scp) receiveFile(name string, h scpHeader, times *scpHeader) error {
 		return s.warn(name, err)
 	}
 	defer s.closed()
-	f, err := s.session.OpenFile(s.ctx, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, h.mode.Perm())
+	f, err := s.openUpload(name, h.mode.Perm())
 	if err != nil {
 		return s.warn(name, err)
 	}
 	if err := s.ok(); err != nil {
-		f.Close()
+		closeFile(f, err)
 		return err
 	}
 	var t transfer
 	t.begin(s.conn, s.transfer(Upload, name))
-	writeErr, err := s.receiveData(f, h.size, &t)
-	if closeErr := closeFile(f, err); writeErr == nil {
-		writeErr = closeErr
+	failure, err := s.receiveAll(f, h.size, &t)
+	if failure == nil && err == nil {
+		failure = closeFile(f, nil)
+	} else {
+		closeFile(f, errors.Join(failure, err))
 	}
-	t.end(s.conn, errors.Join(writeErr, err))
-	if err != nil {
-		return err
-	}
-	complete, err := s.acknowledged()
+	t.end(s.conn, errors.Join(failure, err))
 	switch {
 	case err != nil:
 		return err
-	case writeErr != nil:
-		return s.warn(name, writeErr)
+	case errors.Is(failure, errSCPUnread):
+		return s.ok()
+	case failure != nil:
+		return s.warn(name, failure)
 	}
-	if s.times && complete {
+	if s.times {
 		s.setAttributes(name, h.mode, times)
 	}
 	return s.ok()
+}
+
+// openUpload opens a file that a client sends. What it holds is cut off when all
+// has come, and not before: it may be what the client reads from.
+func (s *scp) openUpload(name string, perm fs.FileMode) (File, error) {
+	if u, ok := s.session.(Uploader); ok {
+		return u.OpenUpload(s.ctx, name, perm)
+	}
+	return s.session.OpenFile(s.ctx, name, os.O_WRONLY|os.O_CREATE, perm)
+}
+
+// errSCPUnread means that the client could not read its file, and has sent
+// something in its place.
+var errSCPUnread = errors.New("sftp: the scp client could not read the file")
+
+// receiveAll takes a file, and the client's word that it is complete. failure is
+// that of this file, after which others may come; err ends the transfer.
+func (s *scp) receiveAll(f File, size int64, t *transfer) (failure, err error) {
+	failure, err = s.receiveData(f, size, t)
+	if err != nil {
+		return failure, err
+	}
+	if failure == nil {
+		failure = endAt(f, size)
+	}
+	complete, err := s.acknowledged()
+	if err == nil {
+		err = s.ctx.Err() // the client has gone since
+	}
+	if failure == nil && err == nil && !complete {
+		failure = errSCPUnread
+	}
+	return failure, err
+}
+
+// endAt ends a file where the client's ends.
+func endAt(f File, size int64) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() <= size {
+		return err
+	}
+	return f.Truncate(size)
 }
 
 // receiveData takes size bytes. When those cannot be written, they are read

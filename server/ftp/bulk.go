@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"encoding/binary"
+	"io"
 	"net"
 	"sync"
 )
@@ -42,6 +43,8 @@ type bulkConn struct {
 	out     []byte
 	outBuf  []byte
 
+	ended bool // nothing more comes from the network
+
 	// Until the handshake is over, nothing behind the record that is due is read:
 	// it may not be for crypto/tls.
 	handshaken bool
@@ -79,7 +82,9 @@ func (b *bulkConn) Read(p []byte) (int, error) {
 	const headerSize = 5 // the last two bytes are the length of the rest (RFC 8446 section 5.1)
 	switch {
 	case b.handshaken:
-		return b.Conn.Read(p)
+		n, err := b.Conn.Read(p)
+		b.ended = err == io.EOF
+		return n, err
 	case b.due > 0:
 		n, err := b.Conn.Read(p[:min(len(p), b.due)])
 		b.due -= n

@@ -25,12 +25,17 @@ const (
 
 const (
 	// The two connections of a client that is killed end within a moment, in any
-	// order. Where the end of the data is all that a client has said, that moment
-	// is waited for: a fiftieth of the time that the upload took, as then no
-	// upload becomes slower by more, and no longer than maxGrace.
-	graceShare = 50
-	maxGrace   = 25 * time.Millisecond
-	minGrace   = 50 * time.Microsecond // below which no wait is worth its cost
+	// order; how long that is depends on how busy its machine is. Where the end
+	// of the data may be the work of its kernel, that moment is waited for, though
+	// not so long that anybody would notice: a part of the time that the upload
+	// took, up to a limit, or as long as the client was silent before the end.
+	plainShare, plainGrace = 50, 25 * time.Millisecond
+	// Most clients end TLS with close_notify, and do not wait at all.
+	tlsShare, tlsGrace = 10, 250 * time.Millisecond
+	tlsLeast           = 10 * time.Millisecond
+	maxSilence         = 500 * time.Millisecond
+	// Shorter times are not worth the cost, or cannot be measured.
+	minGrace, minSilence = 50 * time.Microsecond, 10 * time.Millisecond
 	// What has come on the control connection is read before the upload
 	// completes, for it may be ABOR. That takes no time, unless the processors
 	// are very busy.
@@ -85,14 +90,32 @@ func (s *stream) confirm() error {
 
 // grace is how long the end of the control connection is waited for.
 func (s *stream) grace() time.Duration {
-	if s.data != nil && s.data.records != nil && s.data.records.ended == io.EOF {
-		return 0 // close_notify is not sent by the kernel of a client that was killed
+	took := time.Since(s.job.start)
+	grace := min(took/plainShare, plainGrace)
+	if s.data != nil && s.data.tls != nil {
+		if s.data.closeNotified() {
+			return 0 // the client itself has said so
+		}
+		grace = max(min(took/tlsShare, tlsGrace), tlsLeast)
 	}
-	grace := min(time.Since(s.job.start)/graceShare, maxGrace)
+	if s.data != nil {
+		if silent := silence(s.data.raw); silent >= minSilence {
+			grace = max(grace, min(silent, maxSilence))
+		}
+	}
 	if grace < minGrace {
 		return 0
 	}
 	return grace
+}
+
+// closeNotified reports whether a TLS stream that has ended did so by
+// close_notify, and not with the connection.
+func (d *dataConn) closeNotified() bool {
+	if d.records != nil {
+		return d.records.ended == io.EOF
+	}
+	return d.bulk != nil && !d.bulk.ended
 }
 
 // netConn is the connection below what listeners have wrapped around it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -34,6 +35,20 @@ func presenceOf(conn net.Conn) (p presence) {
 		return reset // closed, by whom ever
 	}
 	return p
+}
+
+// silence is how long nothing has come on a connection.
+func silence(conn net.Conn) (silent time.Duration) {
+	_ = withDescriptor(conn, func(fd int) {
+		var info syscall.TCPInfo
+		size := uint32(unsafe.Sizeof(info))
+		_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, uintptr(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // of that size
+		if errno == 0 {
+			silent = time.Duration(info.Last_data_recv) * time.Millisecond
+		}
+	})
+	return silent
 }
 
 // withDescriptor calls f with the descriptor of a connection, if it has one.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -139,55 +138,61 @@ func TestARobotWithTheRightCredentialBansNobody(t *testing.T) {
 
 func TestHalfALoginIsLoggedAsWhatItIs(t *testing.T) {
 	t.Parallel()
-	i := start(t, withKey, func(i *instance) {
-		i.users.Users[0].RequireAll = true
-		i.config.Sessions.Ban = config.Ban{Failures: 3}
-	})
-	key := signer(t, filepath.Join(i.dir, "alice"))
-	for name, auth := range map[string]ssh.AuthMethod{"password": ssh.Password("right"), "publickey": ssh.PublicKeys(key)} {
-		for range 3 {
-			if c, err := i.dial("alice", auth); err == nil {
-				c.Close()
-				t.Fatalf("the %s is enough", name)
-			}
-		}
-		i.eventually(name, func() error {
-			n := 0
-			for _, l := range i.lines("login failed") {
-				if l["method"] == name && strings.Contains(fmt.Sprint(l["error"]), "only one of the two credentials") {
-					n++
+	for name, tc := range map[string]struct {
+		auth   func(i *instance) []ssh.AuthMethod
+		method string
+		reason string
+		banned bool
+	}{
+		// Otherwise the ban would tell which of many passwords was right.
+		"the password alone": {func(*instance) []ssh.AuthMethod { return []ssh.AuthMethod{ssh.Password("right")} },
+			"password", "only one of the two credentials", true},
+		"a wrong password": {func(*instance) []ssh.AuthMethod { return []ssh.AuthMethod{ssh.Password("wrong")} },
+			"password", "wrong password", true},
+		"the key alone": {func(i *instance) []ssh.AuthMethod { return []ssh.AuthMethod{i.aliceKey()} },
+			"publickey", "only one of the two credentials", false},
+		"the key, and a wrong password": {func(i *instance) []ssh.AuthMethod { return []ssh.AuthMethod{i.aliceKey(), ssh.Password("wrong")} },
+			"password", "wrong password", true},
+		"both":                      {func(i *instance) []ssh.AuthMethod { return []ssh.AuthMethod{i.aliceKey(), ssh.Password("right")} }, "", "", false},
+		"both, the other way round": {func(i *instance) []ssh.AuthMethod { return []ssh.AuthMethod{ssh.Password("right"), i.aliceKey()} }, "", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := start(t, withKey, func(i *instance) {
+				i.users.Users[0].RequireAll = true
+				i.config.Sessions.Ban = config.Ban{Failures: 3}
+			})
+			for range 4 {
+				c, err := ssh.Dial("tcp", i.addrs["22"], &ssh.ClientConfig{
+					User: "alice", Auth: tc.auth(i), HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+				})
+				if err == nil {
+					c.Close()
+				}
+				if (err == nil) != (tc.reason == "") {
+					t.Fatalf("logged in: %v", err)
 				}
 			}
-			if n != 3 {
-				return fmt.Errorf("%d of three are told of in\n%s", n, i.logs)
-			}
-			return nil
-		})
-	}
-	c, err := ssh.Dial("tcp", i.addrs["22"], &ssh.ClientConfig{
-		User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(key), ssh.Password("right")}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
-	})
-	if err != nil {
-		t.Fatalf("six halves have led to a ban: %v", err)
-	}
-	c.Close()
-	// A key that is right and then a password that is wrong is a guess.
-	for range 3 {
-		ssh.Dial("tcp", i.addrs["22"], &ssh.ClientConfig{
-			User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(key), ssh.Password("wrong")}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
-		})
-	}
-	if c, err := i.dial("alice", ssh.PublicKeys(key)); err == nil {
-		c.Close()
-	}
-	i.eventually("three guesses lead to a ban", func() error {
-		for _, l := range i.lines("login failed") {
-			if strings.Contains(fmt.Sprint(l["error"]), "is banned") {
+			i.eventually("what is told", func() error {
+				told, banned := 0, false
+				for _, l := range i.lines("login failed") {
+					reason := fmt.Sprint(l["error"])
+					banned = banned || strings.Contains(reason, "is banned")
+					if tc.reason != "" && l["method"] == tc.method && strings.Contains(reason, tc.reason) {
+						told++
+					}
+				}
+				if banned != tc.banned || tc.reason != "" && told < 3 {
+					return fmt.Errorf("banned: %v, told %d times, in\n%s", banned, told, i.logs)
+				}
 				return nil
-			}
-		}
-		return errors.New("there is none")
-	})
+			})
+		})
+	}
+}
+
+func (i *instance) aliceKey() ssh.AuthMethod {
+	return ssh.PublicKeys(signer(i.t, filepath.Join(i.dir, "alice")))
 }
 
 // FTP cannot ask for a key: of a user who needs one, it tells nothing about the password.

@@ -192,7 +192,10 @@ func (a *authenticator) ended(err error) {
 	case a.session != nil:
 		a.session.Close()
 	case a.first != nil:
-		half := &unverified{"only one of the two credentials that the user needs was shown", a.keyError == nil || errors.Is(a.keyError, ErrRefused), a.keyError}
+		// A password without its key counts like a wrong one: whoever guesses
+		// would otherwise know by the count which it was. A key is no guess.
+		refused := a.first.key != "" && (a.keyError == nil || errors.Is(a.keyError, ErrRefused))
+		half := &unverified{"only one of the two credentials that the user needs was shown", refused, a.keyError}
 		a.report(LoginRecord{User: a.user, Method: a.first.method, Key: a.first.key, Err: half, Unverified: true})
 	case a.failures > 0 || a.user == "":
 	case a.keyTaken && a.c.reason(err) == "protocol":

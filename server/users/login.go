@@ -174,8 +174,9 @@ func (d *Directory) checkPassword(ctx context.Context, u *User, a Attempt, p Pro
 		}
 		return p, ErrNeedsAll
 	}
-	// One who may not log in is told so as slowly as one whose password is wrong.
-	guess.uncached = u.refuses(a, d.now()) != nil
+	// Who may not log in, or not with that alone, is told so as slowly as who has
+	// sent a wrong password.
+	guess.uncached = u.RequireAll() || u.refuses(a, d.now()) != nil
 	if err := d.hashes.verify(ctx, hash, guess); err != nil {
 		return p, err
 	}

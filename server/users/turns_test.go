@@ -13,7 +13,7 @@ import (
 func from(addr string) netip.Prefix { return block(netip.MustParseAddr(addr)) }
 
 // wanted asks for a turn, and returns what tells whether it has come.
-func wanted(t *testing.T, turns *turns, ctx context.Context, addr string, memory int64) (come *atomic.Bool, err *error) {
+func wanted(ctx context.Context, turns *turns, addr string, memory int64) (come *atomic.Bool, err *error) {
 	come, err = new(atomic.Bool), new(error)
 	go func() {
 		*err = turns.take(ctx, from(addr), memory)
@@ -28,17 +28,17 @@ func TestOneAddressNeverTakesAllTurns(t *testing.T) {
 		turns := newTurns(3, 100)
 		var crowd []*atomic.Bool
 		for range 5 {
-			come, _ := wanted(t, turns, t.Context(), "192.0.2.66", 0)
+			come, _ := wanted(t.Context(), turns, "192.0.2.66", 0)
 			crowd = append(crowd, come)
 		}
 		if !crowd[0].Load() || !crowd[1].Load() || crowd[2].Load() {
 			t.Error("an address alone has all turns but one")
 		}
-		user, _ := wanted(t, turns, t.Context(), "192.0.2.1", 0)
+		user, _ := wanted(t.Context(), turns, "192.0.2.1", 0)
 		if !user.Load() {
 			t.Error("another address has to wait for it")
 		}
-		another, _ := wanted(t, turns, t.Context(), "192.0.2.2", 0)
+		another, _ := wanted(t.Context(), turns, "192.0.2.2", 0)
 		turns.give(from("192.0.2.1"), 0)
 		synctest.Wait()
 		if !another.Load() || crowd[2].Load() {
@@ -67,10 +67,10 @@ func TestOneAddressNeverTakesAllTurns(t *testing.T) {
 func TestWhoHasLeftTakesNoTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := newTurns(1, 100)
-		wanted(t, turns, t.Context(), "192.0.2.1", 0)
+		wanted(t.Context(), turns, "192.0.2.1", 0)
 		ctx, leave := context.WithCancel(t.Context())
-		gone, err := wanted(t, turns, ctx, "192.0.2.2", 0)
-		next, _ := wanted(t, turns, t.Context(), "192.0.2.2", 0)
+		gone, err := wanted(ctx, turns, "192.0.2.2", 0)
+		next, _ := wanted(t.Context(), turns, "192.0.2.2", 0)
 		leave()
 		synctest.Wait()
 		if !errors.Is(*err, context.Canceled) {
@@ -82,7 +82,7 @@ func TestWhoHasLeftTakesNoTurn(t *testing.T) {
 			t.Error("who has left has the turn")
 		}
 		turns.give(from("192.0.2.2"), 0)
-		if _, err := wanted(t, turns, ctx, "192.0.2.3", 0); *err == nil {
+		if _, err := wanted(ctx, turns, "192.0.2.3", 0); *err == nil {
 			t.Error("who has left before gets one")
 		}
 		if turns.running != 0 || len(turns.held)+len(turns.waiting)+len(turns.order) != 0 {
@@ -94,11 +94,11 @@ func TestWhoHasLeftTakesNoTurn(t *testing.T) {
 func TestHashesShareTheMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := newTurns(10, 100)
-		first, _ := wanted(t, turns, t.Context(), "192.0.2.1", 40)
-		second, _ := wanted(t, turns, t.Context(), "192.0.2.2", 40)
-		large, _ := wanted(t, turns, t.Context(), "192.0.2.3", 80)
-		small, _ := wanted(t, turns, t.Context(), "192.0.2.4", 10)
-		none, _ := wanted(t, turns, t.Context(), "192.0.2.5", 0)
+		first, _ := wanted(t.Context(), turns, "192.0.2.1", 40)
+		second, _ := wanted(t.Context(), turns, "192.0.2.2", 40)
+		large, _ := wanted(t.Context(), turns, "192.0.2.3", 80)
+		small, _ := wanted(t.Context(), turns, "192.0.2.4", 10)
+		none, _ := wanted(t.Context(), turns, "192.0.2.5", 0)
 		if !first.Load() || !second.Load() || large.Load() {
 			t.Error("the budget does not hold")
 		}
@@ -120,9 +120,9 @@ func TestHashesShareTheMemory(t *testing.T) {
 func TestAnAddressLeavesMemoryForAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := newTurns(10, 100)
-		wanted(t, turns, t.Context(), "192.0.2.66", 40)
-		again, _ := wanted(t, turns, t.Context(), "192.0.2.66", 40)
-		user, _ := wanted(t, turns, t.Context(), "192.0.2.1", 40)
+		wanted(t.Context(), turns, "192.0.2.66", 40)
+		again, _ := wanted(t.Context(), turns, "192.0.2.66", 40)
+		user, _ := wanted(t.Context(), turns, "192.0.2.1", 40)
 		if again.Load() || !user.Load() {
 			t.Error("one address takes the memory of all")
 		}

@@ -42,6 +42,20 @@ func newNode(t *testing.T, name, ip string) {
 	}
 }
 
+// cordon lets a node take no more pods, until the test has ended: the node may
+// be there for a second run of the test.
+func cordon(t *testing.T, name string) {
+	t.Helper()
+	node := &corev1.Node{}
+	node.Name = name
+	update(t, node, func() { node.Spec.Unschedulable = true })
+	t.Cleanup(func() {
+		if err := api.Delete(context.Background(), node); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // deployment waits for a Deployment.
 func (c cluster) deployment(name string) *appsv1.Deployment {
 	c.t.Helper()
@@ -51,10 +65,15 @@ func (c cluster) deployment(name string) *appsv1.Deployment {
 // pod starts the pod of a Deployment; it does not serve yet.
 func (c cluster) pod(deployment, nodeName string) *corev1.Pod {
 	c.t.Helper()
-	d := c.deployment(deployment)
+	return c.podOf(c.deployment(deployment), nodeName)
+}
+
+// podOf starts a pod of a Deployment that may have gone since it was read.
+func (c cluster) podOf(d *appsv1.Deployment, nodeName string) *corev1.Pod {
+	c.t.Helper()
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: c.ns, GenerateName: deployment + "-",
+			Namespace: c.ns, GenerateName: d.Name + "-",
 			Labels: d.Spec.Template.Labels, Annotations: d.Spec.Template.Annotations,
 		},
 		Spec: d.Spec.Template.Spec,

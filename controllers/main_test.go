@@ -189,7 +189,7 @@ func get[T client.Object](t *testing.T, ns, name string, o T) T {
 }
 
 // How long anything may take. It is long because the machine may be busy.
-const deadline = 30 * time.Second
+const deadline = 2 * time.Minute
 
 // eventually waits until what returns no error.
 func eventually(t *testing.T, what func() error) {

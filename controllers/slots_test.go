@@ -114,8 +114,11 @@ func TestATemplateThatCrashesTakesDownNothing(t *testing.T) {
 func TestADeletedPodIsReplacedInAnotherSlotWhileItDrains(t *testing.T) {
 	t.Parallel()
 	c, fs, pods := running(t, 1)
+	// The operator may remove the Deployment before it has made its new pod,
+	// or after.
+	d := c.deployment("files-0")
 	c.end(pods[0])
-	replacement := c.pod("files-0", "slots") // as the Deployment makes it at once
+	replacement := c.podOf(d, "slots")
 	c.have("files-1")
 	c.end(replacement)
 	c.gone(replacement)
@@ -205,9 +208,7 @@ func TestACordonedNodeIsLeftAndThePodsAreHeldUntilThen(t *testing.T) {
 	c.change(fs, image("registry.example/fileserver:2"))
 	moved := c.start("files-1", "cordoned")
 	c.have("files-1")
-	node := &corev1.Node{}
-	node.Name = "cordoned"
-	update(t, node, func() { node.Spec.Unschedulable = true })
+	cordon(t, "cordoned")
 	c.have("files-1", "files-2")
 	c.stay("files-1", "files-2")
 	c.start("files-2", "slots")
@@ -239,10 +240,13 @@ func TestSFTPAloneIsOneDeployment(t *testing.T) {
 		t.Errorf("the Deployment is %+v", d.Spec)
 	}
 	shared := []*corev1.Pod{c.start("files", "slots"), c.start("files", "slots")}
-	d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}
-	if err := api.Status().Update(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, func() error {
+		if err := api.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
+			return err
+		}
+		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}
+		return api.Status().Update(t.Context(), d)
+	})
 	c.have("files")
 	for _, p := range pods {
 		c.end(p)
@@ -285,9 +289,7 @@ func TestAPodWithoutASlotOnACordonedNodeGetsItsReplacementFirst(t *testing.T) {
 	if b := get(t, c.ns, "files", &policyv1.PodDisruptionBudget{}); b.Spec.MinAvailable.IntValue() != 1 {
 		t.Errorf("the budget wants %v pods", b.Spec.MinAvailable)
 	}
-	node := &corev1.Node{}
-	node.Name = "cordoned-shared"
-	update(t, node, func() { node.Spec.Unschedulable = true })
+	cordon(t, "cordoned-shared")
 	replicas(2)
 	c.start("files", "slots")
 	c.end(moving) // it is evicted

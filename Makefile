@@ -4,6 +4,7 @@
 VERSION ?= dev
 REGISTRY ?= fileserver.dev
 FUZZTIME ?= 30s
+SOAKTIME ?= 30m
 export MANAGER_IMAGE ?= $(REGISTRY)/manager:$(VERSION)
 export SERVER_IMAGE ?= $(REGISTRY)/fileserver:$(VERSION)
 
@@ -14,7 +15,7 @@ IMAGE = bin/image --user 65532:65532 $(LABEL).version=$(VERSION) $(LABEL).licens
 	$(LABEL).source=https://github.com/fileserver-dev/fileserver-operator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test e2e verify bench fuzz generate fmt lint build images
+.PHONY: help demo demo-down test e2e soak verify bench fuzz generate fmt lint build images
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -31,8 +32,12 @@ test: ## unit tests and envtest; needs no root
 	@go test -C hack -count=1 ./... # it looks at files outside of its module, which go test would not see change
 
 e2e: images ## the whole product on a cluster of two nodes, and every client over every protocol and mode; needs root
+	@$(MAKE) --no-print-directory soak SOAKTIME=20s
 	@HELM=$$($(TOOL) helm) && GOTESTSUM=$$($(TOOL) gotestsum) && export HELM && \
 		$$GOTESTSUM --format standard-verbose -- -tags e2e -count=1 -p 1 -timeout 60m ./test/e2e/... ./test/matrix/... ./test/killed/...
+
+soak: build ## the server for SOAKTIME among clients that misbehave, in the memory of a pod; needs root
+	@go build -o bin/soak ./test/soak && bin/soak -for $(SOAKTIME)
 
 verify: ## generated code, format, vet, lint, API, charts, import rules
 	@hack/verify.sh

@@ -35,8 +35,8 @@
 //   - RFC 4250 to 4254: SSH, with RFC 8308 (extension negotiation), RFC 8332
 //     (RSA with SHA-2) and RFC 4256 (keyboard-interactive)
 //   - draft-ietf-secsh-filexfer-02: SFTP version 3, the one that clients use
-//   - PROTOCOL of OpenSSH: the order of arguments of SYMLINK, and the extensions
-//     posix-rename, statvfs, fstatvfs, hardlink, fsync, lsetstat, limits,
+//   - PROTOCOL of OpenSSH: the order of arguments of SYMLINK, for clients that
+//     follow it, and the extensions posix-rename, statvfs, fstatvfs, hardlink, fsync, lsetstat, limits,
 //     expand-path, copy-data, home-directory, users-groups-by-id
 //   - PROTOCOL.certkeys of OpenSSH: user certificates
 //   - PROTOCOL.u2f of OpenSSH: keys in hardware (sk-*)

@@ -107,14 +107,15 @@ func (s *subsystem) symlink(r *request) error {
 	return s.session.Symlink(s.ctx, target, name)
 }
 
-// draftClients are those who send the arguments of SSH_FXP_SYMLINK in the order of the
-// draft, by what their identification begins with. The first five do so since
-// they do not see "OpenSSH" in the server's; the others do so always. All other
-// clients that are known send OpenSSH's order: libssh2, which is not libssh,
-// paramiko, JSch, Go's, and those that run ssh.
+// draftClients are those who send the arguments of SSH_FXP_SYMLINK in the order
+// of the draft, by what their identification begins with. Those of the first
+// line do so since they do not see "OpenSSH" in the server's; the others do so
+// always, as the names of their own arguments have it. All other clients that
+// are known send OpenSSH's order: libssh2, which is not libssh, paramiko, JSch,
+// Go's, and those that run ssh.
 var draftClients = []string{
 	"ssh2js", "libssh_", "libssh-", "AsyncSSH_", "phpseclib_", "WinSCP_",
-	"Ruby/Net::SSH_", "Twisted", "Erlang/",
+	"Ruby/Net::SSH_", "SSHJ_", "Twisted", "Erlang/",
 }
 
 // linksByDraft tells which order a client uses, by what it calls itself.

@@ -47,9 +47,9 @@ func TestSymlinkHasTheOrderOfTheClient(t *testing.T) {
 	f := serve(t)
 	for version, draft := range map[string]bool{
 		"ssh2js1.17.0": true, "libssh_0.10.6": true, "libssh-0.5.2": true, "AsyncSSH_2.10.1": true, "phpseclib_3.0 (openssl, gmp)": true,
-		"WinSCP_release_6.3.3": true, "Ruby/Net::SSH_7.0.1 x86_64-linux-gnu": true, "Twisted_22.4.0": true, "Erlang/4.15.3": true,
+		"WinSCP_release_6.3.3": true, "Ruby/Net::SSH_7.0.1 x86_64-linux-gnu": true, "SSHJ_0.38.0": true, "Twisted_22.4.0": true, "Erlang/4.15.3": true,
 		"OpenSSH_9.2p1 Debian-2": false, "libssh2_1.10.0": false, "paramiko_2.12.0": false, "JSCH-0.1.54": false, "Go": false,
-		"Renci.SshNet.SshClient.0.0.1": false, "PuTTY_Release_0.78": false, "SSHJ_0.38.0": false,
+		"Renci.SshNet.SshClient.0.0.1": false, "PuTTY_Release_0.78": false, "Cyberduck/8.7.2": false,
 	} {
 		r := f.clientNamed(version)
 		first, second := "the-target", "the-link"

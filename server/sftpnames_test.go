@@ -2,8 +2,10 @@ package server
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -73,7 +75,7 @@ func TestSFTPNamesAreThoseOfTheSystem(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c, _ := i.client("alice")
+		c, conn := i.client("alice")
 		refused(t, "removing f/", c.Remove("f/"), fs.ErrNotExist)
 		_, err := c.OpenFile("new/", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 		refused(t, "making new/ as a file", err, nil)
@@ -89,6 +91,20 @@ func TestSFTPNamesAreThoseOfTheSystem(t *testing.T) {
 		} {
 			if got, err := c.RealPath(name); err != nil || got != want {
 				t.Errorf("%q leads to %q, %v", name, got, err)
+			}
+		}
+		// The commands take names in the same way.
+		for command, want := range map[string]string{
+			"sha256sum le/../g": fmt.Sprintf("%x", sha256.Sum256([]byte("inner"))), "sha256sum f/": "", "scp -f f/": "", "cd f/..": "",
+		} {
+			s, err := conn.NewSession()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Stdin = strings.NewReader("\x00") // of scp: begin
+			out, err := s.Output(command)
+			if (err == nil) != (want != "") || !strings.HasPrefix(string(out), want) {
+				t.Errorf("%s: %q, %v", command, out, err)
 			}
 		}
 		_, err = c.RealPath("none/x")
@@ -265,6 +281,10 @@ func TestFoldersWithSpecialBitsAreUploaded(t *testing.T) {
 		}
 		if b, err := os.ReadFile(i.home(name + "/f")); err != nil || string(b) != "x" {
 			t.Errorf("%s: %q, %v", name, b, err)
+		}
+		// Over SFTP, OpenSSH's client does not ask for setgid.
+		if info, err := os.Stat(i.home(name)); err != nil || flags[0] == "-O" && info.Mode()&fs.ModeSetgid == 0 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 	}
 	c, _ := i.client("alice")

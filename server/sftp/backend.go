@@ -87,7 +87,8 @@ type Session interface {
 	// that it makes. A file that is opened with O_APPEND has to be an
 	// io.Writer, whose writes go to the end, in one piece each.
 	OpenFile(ctx context.Context, name string, flag int, perm fs.FileMode) (File, error)
-	// Mkdir makes a directory.
+	// Mkdir makes a directory. perm may have the bits for setgid and sticky, which
+	// are set where that is possible, and is no reason to fail.
 	Mkdir(ctx context.Context, name string, perm fs.FileMode) error
 	// Remove removes a file or symbolic link, and no directory.
 	Remove(ctx context.Context, name string) error

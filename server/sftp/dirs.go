@@ -108,7 +108,7 @@ func (s *subsystem) mkdir(r *request) error {
 	if err := r.parsed(); err != nil {
 		return err
 	}
-	return s.session.Mkdir(s.ctx, name, a.mode(newDirMode).Perm())
+	return s.session.Mkdir(s.ctx, name, a.mode(newDirMode))
 }
 
 func (s *subsystem) rmdir(r *request) error {

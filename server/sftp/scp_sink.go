@@ -146,7 +146,7 @@ func (s *scp) receiveDir(name string, h scpHeader, times *scpHeader, depth int) 
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		// The owner needs to get into what follows; the mode is set after that.
-		err = s.session.Mkdir(s.ctx, name, h.mode.Perm()|0o700)
+		err = s.session.Mkdir(s.ctx, name, h.mode|0o700)
 	case err == nil && !info.IsDir():
 		err = &Error{StatusFailure, "Not a directory"}
 	}

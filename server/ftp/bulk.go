@@ -54,7 +54,13 @@ type bulkConn struct {
 
 func (b *bulkConn) Write(p []byte) (int, error) {
 	if !b.holding {
-		return b.Conn.Write(p)
+		n, err := b.Conn.Write(p)
+		if !b.handshaken {
+			// A client with Nagle's algorithm holds the rest of its flight back until
+			// the first packet of it is acknowledged, which the system would delay.
+			quickAck(b.Conn)
+		}
+		return n, err
 	}
 	if b.outBuf == nil {
 		b.outBuf = getOut()

@@ -242,6 +242,14 @@ func (s *Server) sendTurns() *turns {
 	return s.sending.Load()
 }
 
+// hashShares are for those who compute checksums; a processor is left to all others.
+func (s *Server) hashShares() *shares {
+	if s.hashing.Load() == nil {
+		s.hashing.CompareAndSwap(nil, newShares(runtime.GOMAXPROCS(0)-1))
+	}
+	return s.hashing.Load()
+}
+
 // passive returns the pool of the server.
 func (s *Server) passive() *PassivePool {
 	if s.Passive != nil {

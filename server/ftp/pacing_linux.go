@@ -63,6 +63,15 @@ func setCongestionControl(fd uintptr, name string) {
 	_ = syscall.SetsockoptString(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CONGESTION, name)
 }
 
+// quickAck has what comes next acknowledged at once.
+func quickAck(conn net.Conn) {
+	if sc, ok := conn.(syscall.Conn); ok {
+		if rc, err := sc.SyscallConn(); err == nil {
+			_ = rc.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1) })
+		}
+	}
+}
+
 // isClosed reports whether a connection has ended for both sides, as after a reset.
 func isClosed(conn net.Conn) (closed bool) {
 	sc, ok := conn.(syscall.Conn)

@@ -8,4 +8,6 @@ func unpace(uintptr) {}
 
 func pace(net.Conn) {}
 
+func quickAck(net.Conn) {}
+
 func isClosed(net.Conn) bool { return false }

@@ -27,6 +27,10 @@ func (r *running) tryQuick() bool {
 		s.ascii || s.deflate || len(s.limiters) > 0 || r.conn.server.WrapData != nil {
 		return false
 	}
+	if file := osFile(r.file); r.direction == Download && !canReadNow(file, r.offset, r.size-r.offset) ||
+		r.direction == Upload && !canWriteNow(file) {
+		return false
+	}
 	raw := w.take()
 	if raw == nil {
 		return false

@@ -84,7 +84,8 @@ type Server struct {
 	noActive atomic.Bool          // see SetNoActive
 	asIs     atomic.Pointer[bool] // in place of BinaryASCII, if it was set since
 	tickets  ticketKeys
-	sending  atomic.Pointer[turns] // see sendTurns
+	sending  atomic.Pointer[turns]  // see sendTurns
+	hashing  atomic.Pointer[shares] // see hashShares
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}

@@ -57,8 +57,11 @@ func (c *Conn) whilePresent() (context.Context, context.CancelFunc) {
 		}
 		time.AfterFunc(pause, look)
 	}
-	time.AfterFunc(pause, look)
-	return ctx, cancel
+	first := time.AfterFunc(pause, look)
+	return ctx, func() {
+		first.Stop()
+		cancel()
+	}
 }
 
 // loggedIn ends an attempt to log in.

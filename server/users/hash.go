@@ -104,6 +104,7 @@ func decode(hash string) (digest algorithm.Digest, c cost, err error) {
 // A guess is a password that somebody has sent.
 type guess struct {
 	address  netip.Prefix // of whom
+	user     string
 	password string
 	refused  func() error // asked when its turn has come
 	uncached bool         // takes as long as if it were the first
@@ -146,7 +147,7 @@ func (h *hashes) match(ctx context.Context, hash string, g guess) (match bool, e
 	if err != nil {
 		return false, ErrPassword
 	}
-	if err := h.turns.take(ctx, g.address, cost.memory); err != nil {
+	if err := h.turns.take(ctx, g.address, g.user, cost.memory); err != nil {
 		return false, ErrGone
 	}
 	defer h.turns.give(g.address, cost.memory)

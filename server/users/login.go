@@ -149,7 +149,7 @@ func (d *Directory) check(ctx context.Context, a Attempt, p Proof, final bool) (
 func (d *Directory) checkPassword(ctx context.Context, u *User, a Attempt, p Proof, final bool) (Proof, error) {
 	password := p.password
 	p.password, p.unchecked = "", false
-	guess := guess{address: block(a.Remote), password: password, refused: func() error {
+	guess := guess{address: block(a.Remote), user: a.User, password: password, refused: func() error {
 		if d.Banned(a.Remote) {
 			return ErrBanned
 		}

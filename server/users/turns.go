@@ -8,8 +8,9 @@ import (
 )
 
 // turns says who may compute a hash: as many at once as there are processors,
-// and as fit into the memory. Addresses take turns, one hash each. An address
-// that has a hash under way gets another only if as much stays free for
+// and as fit into the memory. Addresses take turns, one hash each, and so do the
+// names of users at one address, behind which there may be many. An address that
+// has a hash under way gets another only if as much stays free for
 // somebody else: one address never holds up all others, however many
 // connections it has.
 type turns struct {
@@ -26,6 +27,8 @@ type turns struct {
 
 // A turn is awaited.
 type turn struct {
+	name   string
+	round  int // how many of the same name were before it
 	memory int64
 	come   chan struct{} // closed when it has come
 }
@@ -34,18 +37,18 @@ func newTurns(slots int, memory int64) *turns {
 	return &turns{slots: slots, memory: memory, held: map[netip.Prefix]int{}, waiting: map[netip.Prefix][]*turn{}}
 }
 
-// take waits for a turn of the address, to be given back with give. It gives up
-// when ctx ends.
-func (t *turns) take(ctx context.Context, address netip.Prefix, memory int64) error {
+// take waits for a turn of the address, for a user of that name, to be given back
+// with give. It gives up when ctx ends.
+func (t *turns) take(ctx context.Context, address netip.Prefix, name string, memory int64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w := &turn{memory, make(chan struct{})}
+	w := &turn{name: name, memory: memory, come: make(chan struct{})}
 	t.mu.Lock()
 	if len(t.waiting[address]) == 0 {
 		t.order = append(t.order, address)
 	}
-	t.waiting[address] = append(t.waiting[address], w)
+	t.enqueue(address, w)
 	t.next()
 	t.mu.Unlock()
 	select {
@@ -63,6 +66,24 @@ func (t *turns) take(ctx context.Context, address netip.Prefix, memory int64) er
 	}
 	t.next()
 	return ctx.Err()
+}
+
+// enqueue puts w behind those of its round.
+func (t *turns) enqueue(address netip.Prefix, w *turn) {
+	queue := t.waiting[address]
+	for _, other := range queue {
+		if other.name == w.name {
+			w.round = other.round + 1
+		}
+	}
+	if len(queue) > 0 && w.round == 0 {
+		w.round = queue[0].round // the rounds before that are over
+	}
+	at := len(queue)
+	for at > 0 && queue[at-1].round > w.round {
+		at--
+	}
+	t.waiting[address] = slices.Insert(queue, at, w)
 }
 
 // give gives a turn back.

@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,7 @@ func from(addr string) netip.Prefix { return block(netip.MustParseAddr(addr)) }
 func wanted(ctx context.Context, turns *turns, addr string, memory int64) (come *atomic.Bool, err *error) {
 	come, err = new(atomic.Bool), new(error)
 	go func() {
-		*err = turns.take(ctx, from(addr), memory)
+		*err = turns.take(ctx, from(addr), "", memory)
 		come.Store(*err == nil)
 	}()
 	synctest.Wait()
@@ -129,6 +130,31 @@ func TestAnAddressLeavesMemoryForAnother(t *testing.T) {
 	})
 }
 
+func TestNamesBehindOneAddressTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := newTurns(1, 100)
+		office := from("192.0.2.1")
+		if err := turns.take(t.Context(), office, "robot", 0); err != nil {
+			t.Fatal(err)
+		}
+		var order []string
+		for _, name := range []string{"robot", "robot", "robot", "alice", "robot", "bob", "alice"} {
+			go func() {
+				if turns.take(t.Context(), office, name, 0) == nil {
+					order = append(order, name) // one at a time
+					turns.give(office, 0)
+				}
+			}()
+			synctest.Wait()
+		}
+		turns.give(office, 0)
+		synctest.Wait()
+		if got, want := fmt.Sprint(order), "[robot alice bob robot alice robot robot]"; got != want {
+			t.Errorf("the order is %s, want %s", got, want)
+		}
+	})
+}
+
 func TestTurnsAreNeverTooMany(t *testing.T) {
 	t.Parallel()
 	const slots, memory = 4, 100
@@ -143,7 +169,7 @@ func TestTurnsAreNeverTooMany(t *testing.T) {
 			}
 			defer leave()
 			who, need := from([]string{"192.0.2.1", "192.0.2.2", "192.0.2.3"}[n%3]), int64(n%5*20)
-			if turns.take(ctx, who, need) != nil {
+			if turns.take(ctx, who, []string{"a", "b"}[n%2], need) != nil {
 				return
 			}
 			if running.Add(1) > slots || used.Add(need) > memory {

@@ -3,7 +3,13 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -154,4 +160,57 @@ func TestSFTPSessionsEndWithTheirUser(t *testing.T) {
 	case <-time.After(deadline):
 		t.Error("the session goes on")
 	}
+}
+
+func TestEachConfiguredHostKeyIsOffered(t *testing.T) {
+	t.Parallel()
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := rsa.GenerateKey(rand.Reader, 3072)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := start(t, func(i *instance) {
+		for name, key := range map[string]crypto.PrivateKey{"host_ecdsa": ec, "host_rsa": old} {
+			block, err := ssh.MarshalPrivateKey(key, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(i.dir, name)
+			if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			i.config.SSH.HostKeyFiles = append(i.config.SSH.HostKeyFiles, file)
+		}
+	})
+	for _, algorithm := range []string{"ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-256", "rsa-sha2-512"} {
+		c, err := ssh.Dial("tcp", i.addrs["22"], &ssh.ClientConfig{
+			User: "alice", Auth: []ssh.AuthMethod{ssh.Password("right")}, HostKeyAlgorithms: []string{algorithm},
+			HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+			// As libraries of a few years ago.
+			Config: ssh.Config{Ciphers: []string{"aes256-ctr"}, MACs: []string{"hmac-sha2-256"}, KeyExchanges: []string{"ecdh-sha2-nistp256"}},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+			continue
+		}
+		c.Close()
+	}
+	_, err = ssh.Dial("tcp", i.addrs["22"], &ssh.ClientConfig{
+		User: "alice", HostKeyCallback: ssh.InsecureIgnoreHostKey(), ClientVersion: "SSH-2.0-VLC",
+		Config: ssh.Config{Ciphers: []string{"3des-cbc"}},
+	})
+	if err == nil {
+		t.Error("3des-cbc is taken")
+	}
+	i.eventually("the refusal is in the log", func() error {
+		for line := range strings.Lines(i.logs.String()) {
+			if strings.Contains(line, `"level":"INFO"`) && strings.Contains(line, "VLC") && strings.Contains(line, "3des-cbc") {
+				return nil
+			}
+		}
+		return errors.New("it is not")
+	})
 }

@@ -116,8 +116,10 @@ func (s *subsystem) write(r *request) error {
 // write writes where the client wants it, or to the end of a file that was opened
 // to append to: what others have appended meanwhile must not be lost.
 func (h *handle) write(b []byte, offset int64) (int, error) {
-	if f, ok := h.file.(io.Writer); ok && h.append {
-		return f.Write(b)
+	if h.append {
+		if f, ok := h.file.(io.Writer); ok {
+			return f.Write(b)
+		}
 	}
 	return h.file.WriteAt(b, offset)
 }

@@ -25,7 +25,10 @@ func absolute(home, name string) (string, error) {
 		return "", syscall.ENAMETOOLONG
 	}
 	if !path.IsAbs(name) {
-		name = home + "/" + name
+		name = child(home, name)
+	}
+	if path.Clean(name) == name {
+		return name, nil // as most are
 	}
 	clean := make([]byte, 0, len(name)+1)
 	for part := range strings.SplitSeq(name, "/") {

@@ -44,6 +44,7 @@ type instance struct {
 	users  *config.Users
 	addrs  map[string]string // by the port in the configuration
 	logs   *syncBuffer
+	server *Server
 	stop   context.CancelFunc
 	done   chan error
 }
@@ -134,7 +135,7 @@ func (i *instance) run() {
 		i.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	i.stop = stop
+	i.server, i.stop = s, stop
 	go func() { i.done <- s.Run(ctx) }()
 	i.t.Cleanup(func() {
 		stop()

@@ -106,7 +106,7 @@ func (u *upload) openLocked(o opening) error {
 		if err != nil {
 			return err
 		}
-		if err := lock(f); err != nil {
+		if err := u.lock(f); err != nil {
 			return errors.Join(err, f.Close())
 		}
 		current, err := isAt(u.real, f, u.hidden)
@@ -118,6 +118,20 @@ func (u *upload) openLocked(o opening) error {
 			return nil
 		}
 		f.Close() // the upload that had it was completed meanwhile
+	}
+}
+
+// goneTime is how long a server may need to notice that a client is gone, which
+// then comes again and repeats its upload.
+const goneTime = time.Second
+
+// lock makes the file this upload's alone.
+func (u *upload) lock(f File) error {
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := lock(f)
+		if !errors.Is(err, syscall.EBUSY) || u.appends || time.Since(start) > goneTime {
+			return err
+		}
 	}
 }
 

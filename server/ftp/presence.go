@@ -30,6 +30,9 @@ const (
 	// not so long that anybody would notice: a part of the time that the upload
 	// took, up to a limit, or as long as the client was silent before the end.
 	plainShare, plainGrace = 50, 25 * time.Millisecond
+	// The first uploads of a session may take a little longer. A session of many
+	// small files is not slower for that, and is not likely to end in one of them.
+	firstUploads, firstGrace = 3, 2 * time.Millisecond
 	// Most clients end TLS with close_notify, and do not wait at all.
 	tlsShare, tlsGrace = 10, 250 * time.Millisecond
 	tlsLeast           = 10 * time.Millisecond
@@ -92,6 +95,9 @@ func (s *stream) confirm() error {
 func (s *stream) grace() time.Duration {
 	took := time.Since(s.job.start)
 	grace := min(took/plainShare, plainGrace)
+	if s.conn.uploads.Add(1) <= firstUploads {
+		grace = max(grace, firstGrace)
+	}
 	if s.data != nil && s.data.tls != nil {
 		if s.data.closeNotified() {
 			return 0 // the client itself has said so

@@ -142,6 +142,10 @@ func (a *atomic) OpenFile(name string, flag int, perm fs.FileMode) (File, error)
 
 // openUpload opens a hidden file, if the file is to be hidden.
 func (a *atomic) openUpload(name string, o opening) (File, error) {
+	hide := o.drop || a.uploads.Hidden == nil || a.uploads.Hidden()
+	if !hide && o.flag&os.O_CREATE != 0 && (o.upload || o.anew()) {
+		return nil, nil // whatever is there
+	}
 	real, err := a.realName(name, o.flag&os.O_EXCL == 0)
 	if err != nil {
 		return nil, err
@@ -153,7 +157,7 @@ func (a *atomic) openUpload(name string, o opening) (File, error) {
 	if info != nil && o.flag&os.O_EXCL != 0 {
 		return nil, fs.ErrExist
 	}
-	where := o.where(info, o.drop || a.uploads.Hidden == nil || a.uploads.Hidden())
+	where := o.where(info, hide)
 	if where == inPlace {
 		return nil, nil
 	}
@@ -194,8 +198,6 @@ func (o opening) where(info fs.FileInfo, hide bool) whereTo {
 	switch {
 	case info == nil && create && hide:
 		return hidden
-	case info == nil && create && (o.upload || o.anew()):
-		return inPlace
 	case info == nil && (create || o.upload):
 		return ifCut
 	case info == nil, !info.Mode().IsRegular():

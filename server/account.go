@@ -25,8 +25,7 @@ const defaultKeepIncomplete = 7 * 24 * time.Hour
 // below them, uploads are hidden until they are complete; the volume is at the
 // bottom.
 func (t trees) open(user *users.User, trail *trail) (storage.FS, error) {
-	c := t.storage()
-	local, err := storage.OpenLocal(c.Root, user.Home(), modes(&c))
+	local, err := storage.OpenLocal(t.storage().Root, user.Home(), t.modes)
 	if err != nil {
 		return nil, fmt.Errorf("opening the home of user %q: %w", user.Name(), err)
 	}
@@ -40,7 +39,8 @@ func (t trees) open(user *users.User, trail *trail) (storage.FS, error) {
 const defaultUmask = 0o007
 
 // modes are those of what users make.
-func modes(c *config.Storage) storage.Modes {
+func (t trees) modes() storage.Modes {
+	c := t.storage()
 	return storage.Modes{
 		Umask:  c.Umask.BitsOr(defaultUmask),
 		File:   c.FileMode.BitsOr(0),

@@ -93,10 +93,18 @@ func openHome(root, home string, mode uint32) (int, error) {
 	return fd, nil
 }
 
+// errHomeLink is for whoever runs the server to read.
+var errHomeLink = errors.New("a part of its path is a symbolic link, which another user could have made")
+
 // enterOrMake opens a folder, and makes it if it is missing.
 func enterOrMake(dir int, name string, mode uint32) (int, error) {
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW
 	fd, err := openat(dir, name, flags, 0)
+	if errors.Is(err, unix.ENOTDIR) {
+		if _, linkErr := readlinkat(dir, name); linkErr == nil {
+			err = errHomeLink
+		}
+	}
 	if !errors.Is(err, unix.ENOENT) {
 		return fd, err
 	}

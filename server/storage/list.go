@@ -18,7 +18,7 @@ import (
 // nobody reads holds no more memory than that.
 const (
 	sortedEntries = 1000
-	sortedBytes   = 32 << 10
+	sortedBytes   = 64 << 10
 	listBatch     = 128
 )
 

@@ -23,7 +23,7 @@ const homeMode = 0o770
 // Local is a folder on a disk.
 type Local struct {
 	top     *folder
-	modes   Modes
+	modes   func() Modes
 	paths   []string // of the folder on the host, see fromTop
 	openat2 bool     // the kernel has it
 	noLinks bool     // see NoLinks
@@ -32,14 +32,14 @@ type Local struct {
 var _ FS = (*Local)(nil)
 
 // OpenLocal opens home, a relative path below the folder root, and makes what
-// is missing of it. No part of home may be a symbolic link. Modes, of which
-// one may be given, are of all that is made.
-func OpenLocal(root, home string, modes ...Modes) (*Local, error) {
-	l := &Local{}
+// is missing of it. No part of home may be a symbolic link. Modes, of which one
+// may be given, says what modes all that is made has; it is asked each time.
+func OpenLocal(root, home string, modes ...func() Modes) (*Local, error) {
+	l := &Local{modes: func() Modes { return Modes{} }}
 	if len(modes) > 0 {
 		l.modes = modes[0]
 	}
-	fd, err := openHome(root, home, bits(l.modes.folder(homeMode)))
+	fd, err := openHome(root, home, bits(l.modes().folder(homeMode)))
 	if err != nil {
 		return nil, fmt.Errorf("opening the home folder: %w", withoutPath(err))
 	}
@@ -153,7 +153,7 @@ func (l *Local) OpenFile(name string, flag int, perm fs.FileMode) (File, error) 
 func (l *Local) openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
 	var mode uint32
 	if flag&os.O_CREATE != 0 {
-		mode = bits(l.modes.file(perm.Perm()))
+		mode = bits(l.modes().file(perm.Perm()))
 	}
 	// O_NONBLOCK: opening a pipe must not wait for its other end. It changes
 	// nothing for regular files.
@@ -180,7 +180,7 @@ func (l *Local) openFile(name string, flag int, perm fs.FileMode) (*os.File, err
 // Mkdir implements [FS].
 func (l *Local) Mkdir(name string, perm fs.FileMode) error {
 	return named("mkdir", name, l.at(name, func(p place) error {
-		mode := l.modes.folder(perm)
+		mode := l.modes().folder(perm)
 		if err := unix.Mkdirat(p.dir, p.base, bits(mode.Perm())); err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ type Modes struct {
 	Folder fs.FileMode // of all new folders, alike
 }
 
-func (m *Modes) file(asked fs.FileMode) fs.FileMode {
+func (m Modes) file(asked fs.FileMode) fs.FileMode {
 	if m.File != 0 {
 		return m.File
 	}
@@ -24,7 +24,7 @@ func (m *Modes) file(asked fs.FileMode) fs.FileMode {
 
 // folder returns the mode of a new folder. Its owner, who is all users, can
 // always use it.
-func (m *Modes) folder(asked fs.FileMode) fs.FileMode {
+func (m Modes) folder(asked fs.FileMode) fs.FileMode {
 	if m.Folder != 0 {
 		return m.Folder | ownersFolder
 	}

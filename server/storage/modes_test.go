@@ -26,7 +26,7 @@ func TestNewFilesAndFoldersHaveTheModesThatAreSet(t *testing.T) {
 		"a folder mode of none": {Modes{Folder: 0o055}, 0o666, 0o755, 0o755, 0o755},
 	} {
 		root := t.TempDir()
-		l, err := OpenLocal(root, "home", tc.modes)
+		l, err := OpenLocal(root, "home", func() Modes { return tc.modes })
 		if err != nil {
 			t.Fatal(err)
 		}

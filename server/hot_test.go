@@ -157,6 +157,52 @@ func TestNetworksThatAreNeverBannedAreReloaded(t *testing.T) {
 	i.user("alice")
 }
 
+func TestModesOfNewFilesAreReloadedForSessionsThatRun(t *testing.T) {
+	t.Parallel()
+	i := start(t)
+	c := i.user("alice")
+	s, _ := i.sftpSession()
+	for n, tc := range []struct {
+		umask, file, folder config.Mode
+		want                string
+	}{
+		{"0022", "", "", "-rw-r--r-- drwxr-xr-x"},
+		{"0077", "", "", "-rw------- drwx------"},
+		{"", "0640", "0750", "-rw-r----- drwxr-x---"},
+	} {
+		i.config.Storage.Umask, i.config.Storage.FileMode, i.config.Storage.FolderMode = tc.umask, tc.file, tc.folder
+		i.reloadFiles()
+		data := c.data()
+		c.command(fmt.Sprint("STOR ftp", n), "150")
+		data.Close()
+		c.reply("226")
+		c.command(fmt.Sprint("MKD ftpdir", n), "257")
+		f, err := s.Create(fmt.Sprint("sftp", n))
+		if err == nil {
+			err = f.Close()
+		}
+		if err == nil {
+			err = s.Mkdir(fmt.Sprint("sftpdir", n))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, protocol := range []string{"ftp", "sftp"} {
+			var got []string
+			for _, name := range []string{protocol, protocol + "dir"} {
+				info, err := os.Stat(filepath.Join(i.config.Storage.Root, "alice", fmt.Sprint(name, n)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, info.Mode().String())
+			}
+			if got := strings.Join(got, " "); got != tc.want {
+				t.Errorf("umask %q, file %q, folder %q: %s makes %s, want %s", tc.umask, tc.file, tc.folder, protocol, got, tc.want)
+			}
+		}
+	}
+}
+
 func TestABadEntryOfSSHCostsThatEntryAlone(t *testing.T) {
 	t.Parallel()
 	i := start(t, func(i *instance) {

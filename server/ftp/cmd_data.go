@@ -133,7 +133,7 @@ func (c *Conn) awaitData() (*passiveWait, error) {
 	if shown, _ := c.resumes.wanted(); shown && c.state.protected {
 		first = false // whose it is will be seen
 	}
-	request := &portRequest{from: from, user: c.User(), first: first, timeout: limits.DataTimeout}
+	request := &portRequest{from: from, user: c.User(), first: first, timeout: limits.DataTimeout, queued: c.whilePresent}
 	w, err := pool.await(c.ctx, request, limits.PortWait)
 	if err != nil {
 		if _, known := replyTo(err); !known {

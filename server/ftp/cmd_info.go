@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io/fs"
@@ -189,13 +190,16 @@ func (c *Conn) statName(arg string) error {
 		code = 212
 	}
 	c.state.code = code
+	// All of it is one reply, for which a client has no longer than for another.
+	ctx, cancel := context.WithTimeout(c.ctx, orForever(c.limits().WriteTimeout))
+	defer cancel()
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	l := newLister(controlWriter{c})
 	defer l.free()
 	l.buf.b = fmt.Appendf(l.buf.b, "%d-Status of ", code)
 	l.buf.b = append(appendName(l.buf.b, w.path), ":\r\n"...)
-	if err := c.writeListing(c.ctx, c.state.session, w, l); err != nil {
+	if err := c.writeListing(ctx, c.state.session, w, l); err != nil {
 		// Too late for another code: the reply has begun.
 		if _, known := replyTo(err); !known {
 			c.unforeseen("listing failed", "STAT", err)

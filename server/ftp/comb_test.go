@@ -18,8 +18,8 @@ func TestCOMBOfAFileWithItselfIsRefusedUnderAnyName(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for link, make := range map[string]func(string, string) error{"hard": os.Link, "soft": os.Symlink} {
-		if err := make(filepath.Join(dir, "whole"), filepath.Join(dir, link)); err != nil {
+	for link, create := range map[string]func(string, string) error{"hard": os.Link, "soft": os.Symlink} {
+		if err := create(filepath.Join(dir, "whole"), filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -43,6 +43,7 @@ type Conn struct {
 
 	active     atomic.Int64 // when something was last done, Unix nanoseconds
 	loginSince atomic.Int64 // when the login grace began, Unix nanoseconds; 0 once logged in
+	lingering  atomic.Int32 // data connections, see linger
 	parting    atomic.Bool  // what is sent now is the last
 
 	mu sync.Mutex // guards what follows, which others read

@@ -192,15 +192,23 @@ func sendCloseNotify(t *tls.Conn, raw net.Conn, within time.Duration) {
 // linger closes a connection with TLS when the client has closed it too, or
 // after a while. A close while bytes of the client are unread (its close_notify, say)
 // would be a reset, which can overtake data that the client has not read yet.
-func (d *dataConn) linger() {
+//
+// A client that closes none, and goes on with the next transfer, has a few linger at a
+// time and no more.
+func (c *Conn) linger(d *dataConn) {
+	const most = 8
+	defer d.raw.Close()
+	defer c.lingering.Add(-1)
+	if c.lingering.Add(1) > most {
+		return
+	}
 	d.raw.SetReadDeadline(time.Now().Add(2 * time.Second))
 	var b [64]byte
 	for {
 		if _, err := d.raw.Read(b[:]); err != nil {
-			break
+			return
 		}
 	}
-	d.raw.Close()
 }
 
 // errForeign keeps PORT and EPRT from being used for attacks on others.

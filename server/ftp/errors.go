@@ -86,12 +86,10 @@ func replyTo(err error) (reply *Error, known bool) {
 // ofContent reports whether err is of an operation on what a file contains, which says
 // nothing about its name.
 func ofContent(err error) bool {
-	var content *contentError
-	if errors.As(err, &content) {
+	if _, ok := errors.AsType[*contentError](err); ok {
 		return true
 	}
-	var call *os.SyscallError
-	if errors.As(err, &call) {
+	if _, ok := errors.AsType[*os.SyscallError](err); ok {
 		return true // sendfile and the like
 	}
 	var name *fs.PathError

@@ -114,7 +114,9 @@ type portRequest struct {
 	from    netip.Addr // see passiveWait
 	user    string
 	first   bool
-	timeout time.Duration     // for the connection
+	timeout time.Duration // for the connection
+	// queued returns a context that ends when there is no use in waiting any more.
+	queued  func() (context.Context, context.CancelFunc)
 	granted chan *passiveWait // once it is queued
 }
 
@@ -146,6 +148,11 @@ func (p *PassivePool) await(ctx context.Context, request *portRequest, patience 
 	element := p.queue.PushBack(request)
 	p.mu.Unlock()
 
+	if request.queued != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = request.queued()
+		defer cancel()
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {

@@ -405,3 +405,16 @@ func TestAServerThatWasAloneForLongTellsPortsAtOnce(t *testing.T) {
 	pool.Update(opts)
 	c.epsv()
 }
+
+func TestWhoHasLeftWaitsForNoPort(t *testing.T) {
+	t.Parallel()
+	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40000}, func(s *ftp.Server) {
+		s.Limits.PortWait = time.Hour
+	})
+	holder, leaver := ts.login(), ts.login()
+	holder.epsv()
+	leaver.send("EPSV")
+	eventually(t, "it waits for a port", func() bool { return pool.Stats().Queued == 1 })
+	leaver.conn.Close()
+	eventually(t, "it waits no more", func() bool { return pool.Stats().Queued == 0 && len(ts.Sessions()) == 1 })
+}

@@ -3,6 +3,8 @@ package ftp_test
 import (
 	"context"
 	"io"
+	"io/fs"
+	"iter"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -234,5 +236,42 @@ func TestHalfAHandshakeIsEndedWithTheLogin(t *testing.T) {
 			eventually(t, "it is there", func() bool { return len(ts.Sessions()) == 1 })
 			eventually(t, "it has gone", func() bool { return len(ts.Sessions()) == 0 })
 		})
+	}
+}
+
+func TestAListingOnTheControlConnectionHasTheTimeOfAReply(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, plain, func(s *ftp.Server) {
+		s.Limits.WriteTimeout = 50 * time.Millisecond
+		s.Backend = endlessBackend{s.Backend}
+	})
+	c := ts.login()
+	c.command("STAT /", "212-...")
+	for line := c.line(); ; line = c.line() {
+		if strings.HasPrefix(line, "212 ") {
+			break
+		}
+	}
+	c.command("NOOP", "200 OK")
+}
+
+// endlessBackend has folders without end.
+type endlessBackend struct{ ftp.Backend }
+
+type endlessSession struct{ ftp.Session }
+
+func (b endlessBackend) Login(ctx context.Context, c *ftp.Conn, user, password string) (ftp.Session, error) {
+	session, err := b.Backend.Login(ctx, c, user, password)
+	return endlessSession{session}, err
+}
+
+func (s endlessSession) List(ctx context.Context, _ string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		for {
+			info, err := s.Stat(ctx, "/")
+			if !yield(info, err) {
+				return
+			}
+		}
 	}
 }

@@ -86,7 +86,7 @@ func (r *running) connect() error {
 	r.stream.data = d
 	if d.tls != nil {
 		r.record.TLSVersion, r.record.CipherSuite, r.record.TLSResumed = d.tls.Version, d.tls.CipherSuite, d.tls.DidResume
-		r.stream.job.after = d.linger
+		r.stream.job.after = func() { r.conn.linger(d) }
 	}
 	if r.begin != nil {
 		return r.begin()

@@ -65,13 +65,13 @@ func (t trees) sweep(ctx context.Context) {
 	for {
 		// Pods that started together do not sweep together.
 		select {
-		case <-time.After(sweepEvery/2 + rand.N(sweepEvery)):
+		case <-time.After(sweepEvery/2 + rand.N(sweepEvery)): //nolint:gosec // it is no secret
 		case <-ctx.Done():
 			return
 		}
 		if local, err := storage.OpenLocal(t.storage().Root, "."); err == nil {
 			storage.Sweep(ctx, local, t.keep(), sweepPause)
-			local.Close()
+			_ = local.Close()
 		}
 	}
 }

@@ -200,7 +200,7 @@ func (s *subsystem) openFile(h *handle, pflags uint32, attrs attributes) (File, 
 		err = &Error{StatusFailure, "Is a directory"}
 	}
 	if err != nil {
-		closeFile(file, err)
+		_ = closeFile(file, err)
 		return nil, err
 	}
 	return file, nil

@@ -176,7 +176,7 @@ func (s *scp) receiveFile(name string, h scpHeader, times *scpHeader) error {
 		return s.warn(name, err)
 	}
 	if err := s.ok(); err != nil {
-		closeFile(f, err)
+		_ = closeFile(f, err)
 		return err
 	}
 	var t transfer
@@ -185,7 +185,7 @@ func (s *scp) receiveFile(name string, h scpHeader, times *scpHeader) error {
 	if failure == nil && err == nil {
 		failure = closeFile(f, nil)
 	} else {
-		closeFile(f, errors.Join(failure, err))
+		_ = closeFile(f, errors.Join(failure, err))
 	}
 	t.end(s.conn, errors.Join(failure, err))
 	switch {

@@ -81,7 +81,7 @@ type session struct {
 
 var _ FS = (*atomic)(nil)
 
-func (s *session) partial(real string) string { return partialName(s.uploads.User, real) }
+func (s *session) partial(realName string) string { return partialName(s.uploads.User, realName) }
 
 // NoLinks implements [FS]. It is the same session.
 func (a *atomic) NoLinks() FS { return &atomic{tree: a.real, noLinks: true, session: a.session} }
@@ -103,18 +103,18 @@ func (a *atomic) writing(name string, follow bool) *upload {
 	if none {
 		return nil
 	}
-	real, err := a.realName(name, follow)
+	full, err := a.realName(name, follow)
 	if err != nil {
 		return nil
 	}
-	return a.writingTo(real)
+	return a.writingTo(full)
 }
 
 // writingTo is writing for a real name.
-func (s *session) writingTo(real string) *upload {
+func (s *session) writingTo(realName string) *upload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.open[real]
+	return s.open[realName]
 }
 
 // OpenFile implements [FS].
@@ -146,11 +146,11 @@ func (a *atomic) openUpload(name string, o opening) (File, error) {
 	if !hide && o.flag&os.O_CREATE != 0 && (o.upload || o.anew()) {
 		return nil, nil // whatever is there
 	}
-	real, err := a.realName(name, o.flag&os.O_EXCL == 0)
+	full, err := a.realName(name, o.flag&os.O_EXCL == 0)
 	if err != nil {
 		return nil, err
 	}
-	info, err := a.real.Lstat(real)
+	info, err := a.real.Lstat(full)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (a *atomic) openUpload(name string, o opening) (File, error) {
 	if where == ifCut {
 		o.flag &^= os.O_CREATE
 	}
-	u, err := a.openPartial(real, o, info)
+	u, err := a.openPartial(full, o, info)
 	switch {
 	case err == nil:
 		return u, nil
@@ -226,8 +226,8 @@ func (a *atomic) at(op, name string, follow bool, f func(FS, string) error) erro
 	}
 	err := f(a.tree, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		real, resolveErr := a.realName(name, follow)
-		if resolveErr == nil && f(a.real, a.partial(real)) == nil {
+		full, resolveErr := a.realName(name, follow)
+		if resolveErr == nil && f(a.real, a.partial(full)) == nil {
 			return nil
 		}
 	}
@@ -346,11 +346,11 @@ func (a *atomic) Remove(name string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	real, resolveErr := a.realName(name, false)
+	full, resolveErr := a.realName(name, false)
 	if resolveErr != nil {
 		return err
 	}
-	switch hiddenErr := discard(a.real, a.partial(real), 0); {
+	switch hiddenErr := discard(a.real, a.partial(full), 0); {
 	case hiddenErr == nil:
 		return nil
 	case errors.Is(hiddenErr, syscall.EBUSY):

@@ -185,7 +185,7 @@ func TestUploadsThatWereCutTooLongAgoAreRemoved(t *testing.T) {
 	keep := func(d time.Duration) Uploads { return Uploads{User: "bob", Keep: func() time.Duration { return d }} }
 	for how, look := range map[string]func(FS, time.Duration){
 		"by a listing": func(l FS, d time.Duration) {
-			for range Atomic(l, keep(d)).List("/dir") { //nolint:revive // that is all
+			for range Atomic(l, keep(d)).List("/dir") {
 			}
 		},
 		"by a sweep": func(l FS, d time.Duration) { Sweep(context.Background(), l, d, 0) },

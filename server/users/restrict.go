@@ -139,7 +139,7 @@ func (r *restricted) describe(op, name string, follow bool, stat func(storage.FS
 	err = r.on(act{op, name, follow, mayDescribe, func(tree storage.FS, name string, s *spot) (err error) {
 		info, err = stat(tree, name)
 		if err == nil && s.access == config.AccessWriteOnly && !info.IsDir() &&
-			!storage.Incomplete(info) && !(r.own(s) && s.isOf(info)) {
+			!storage.Incomplete(info) && (!r.own(s) || !s.isOf(info)) {
 			return fs.ErrNotExist // a drop box does not tell what others have dropped
 		}
 		return err

@@ -138,7 +138,7 @@ func TestModesAreThoseOfTheConfigurationAtOnce(t *testing.T) {
 		for end, want := range map[string]fs.FileMode{"": file, ".dir": folder, ".dir2": folder} {
 			info, err := os.Stat(filepath.Join(i.config.Storage.Root, "alice", name+end))
 			if err != nil || info.Mode().Perm() != want {
-				return fmt.Errorf("%s has %v, %v; want %v", name+end, info.Mode(), err, want)
+				return fmt.Errorf("%s has %v, want %v: %w", name+end, info.Mode(), want, err)
 			}
 		}
 		return nil
@@ -171,7 +171,7 @@ func TestPermissionsReachWhatIsOpen(t *testing.T) {
 		_, readErr := f.ReadAt(make([]byte, 1), 0)
 		_, writeErr := f.WriteAt([]byte("B"), 0)
 		if !errors.Is(readErr, fs.ErrPermission) || !errors.Is(writeErr, fs.ErrPermission) {
-			return fmt.Errorf("read: %v, write: %v", readErr, writeErr)
+			return fmt.Errorf("read: %w, write: %w", readErr, writeErr)
 		}
 		return nil
 	})

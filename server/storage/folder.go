@@ -51,7 +51,7 @@ func (f *folder) drop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.users--; f.closed && f.users == 0 {
-		unix.Close(f.fd)
+		release(f.fd)
 	}
 }
 
@@ -63,7 +63,7 @@ func (f *folder) close() {
 	}
 	f.closed = true
 	if f.users == 0 {
-		unix.Close(f.fd)
+		release(f.fd)
 	}
 	if f.root != nil {
 		f.root.Close()
@@ -79,12 +79,12 @@ func openHome(root, home string, mode uint32) (int, error) {
 		return fd, err
 	}
 	if !filepath.IsLocal(home) {
-		unix.Close(fd)
+		release(fd)
 		return -1, unix.EINVAL
 	}
 	for part := range strings.SplitSeq(filepath.Clean(home), "/") {
 		next, err := enterOrMake(fd, part, mode)
-		unix.Close(fd)
+		release(fd)
 		if err != nil {
 			return -1, err
 		}
@@ -133,3 +133,6 @@ func readlinkat(dir int, name string) (string, error) {
 	}
 	return string(buf[:n]), nil
 }
+
+// release closes a descriptor, of which nothing was written.
+func release(fd int) { _ = unix.Close(fd) }

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"os"
 	"slices"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,36 +30,16 @@ func (l *Local) List(name string) iter.Seq2[fs.FileInfo, error] {
 			return
 		}
 		defer f.close()
-		for {
-			names, err := f.next()
-			for _, entry := range names {
-				info, err := f.root.Lstat(entry)
-				if errors.Is(err, fs.ErrNotExist) {
-					continue // gone since it was read
-				}
-				if err != nil {
-					info, err = nil, named("list", name, err)
-				}
-				if !yield(info, err) {
-					return
-				}
-			}
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(nil, named("list", name, err))
-				return
-			}
+		if err := f.all(yield); err != nil {
+			yield(nil, named("list", name, err))
 		}
 	}
 }
 
 // A listing is a folder that is being listed.
 type listing struct {
-	root  *os.Root // describes the entries
-	dir   *os.File // yields their names
-	begun bool
+	root *os.Root // the folder
+	dir  *os.File // alike, for its entries one after the other
 }
 
 func (l *Local) openListing(name string) (*listing, error) {
@@ -68,36 +47,66 @@ func (l *Local) openListing(name string) (*listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := os.NewFile(uintptr(fd), name)
-	root, err := os.OpenRoot("/proc/self/fd/" + strconv.Itoa(fd))
+	defer release(fd)
+	root, err := os.OpenRoot(procPath(fd))
 	if err != nil {
-		dir.Close()
+		return nil, err
+	}
+	dir, err := root.Open(".")
+	if err != nil {
+		root.Close()
 		return nil, err
 	}
 	return &listing{root: root, dir: dir}, nil
 }
 
-// next returns the next names. The error may come with some.
-func (f *listing) next() ([]string, error) {
-	if f.begun {
-		return f.dir.Readdirnames(listBatch)
+// all yields all entries until it is told to stop, or fails.
+func (f *listing) all(yield func(fs.FileInfo, error) bool) error {
+	names, end := f.first()
+	for _, name := range names {
+		switch info, err := f.root.Lstat(name); {
+		case errors.Is(err, fs.ErrNotExist): // gone since it was read
+		case err != nil:
+			return err
+		case !yield(info, nil):
+			return nil
+		}
 	}
-	f.begun = true
-	var names []string
+	for end == nil {
+		var entries []fs.DirEntry
+		entries, end = f.dir.ReadDir(listBatch)
+		for _, e := range entries {
+			info, err := e.Info()
+			if err != nil {
+				return err
+			}
+			if !yield(info, nil) {
+				return nil
+			}
+		}
+	}
+	if errors.Is(end, io.EOF) {
+		return nil
+	}
+	return end
+}
+
+// first returns the first names, sorted if they are all, and the error, such as
+// io.EOF, that reading ended with.
+func (f *listing) first() (names []string, end error) {
 	size := 0
-	for len(names) <= sortedEntries && size <= sortedBytes {
-		batch, err := f.dir.Readdirnames(listBatch)
+	for end == nil && len(names) <= sortedEntries && size <= sortedBytes {
+		var batch []string
+		batch, end = f.dir.Readdirnames(listBatch)
 		for _, name := range batch {
 			size += len(name)
 		}
-		if names = append(names, batch...); err != nil {
-			if len(names) <= sortedEntries {
-				slices.Sort(names)
-			}
-			return names, err
-		}
+		names = append(names, batch...)
 	}
-	return names, nil
+	if end != nil && len(names) <= sortedEntries {
+		slices.Sort(names)
+	}
+	return names, end
 }
 
 func (f *listing) close() {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -161,20 +160,26 @@ func (l *Local) openFile(name string, flag int, perm fs.FileMode) (*os.File, err
 	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), name)
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case info.IsDir():
-		err = syscall.EISDIR
-	case !info.Mode().IsRegular():
-		err = fs.ErrPermission
-	}
-	if err != nil {
-		f.Close()
+	if err := onlyRegular(fd); err != nil {
+		release(fd)
 		return nil, err
 	}
-	return f, nil
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// onlyRegular refuses what is open and no regular file.
+func onlyRegular(fd int) error {
+	var s unix.Stat_t
+	if err := unix.Fstat(fd, &s); err != nil {
+		return err
+	}
+	switch s.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return nil
+	case unix.S_IFDIR:
+		return unix.EISDIR
+	}
+	return fs.ErrPermission
 }
 
 // Mkdir implements [FS].
@@ -198,7 +203,7 @@ func addBits(p place, more uint32) {
 	if err != nil {
 		return
 	}
-	defer unix.Close(fd)
+	defer release(fd)
 	var s unix.Stat_t
 	if unix.Fstat(fd, &s) == nil {
 		_ = unix.Fchmod(fd, s.Mode&0o7777|more)

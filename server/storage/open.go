@@ -20,7 +20,7 @@ func hasOpenat2(dir int) bool {
 	if err != nil {
 		return false
 	}
-	unix.Close(fd)
+	release(fd)
 	return true
 }
 
@@ -110,7 +110,7 @@ func (l *Local) with(name string, follow bool, f func(fd int) error) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer release(fd)
 	return f(fd)
 }
 
@@ -144,7 +144,7 @@ func (l *Local) at(name string, f func(place) error) error {
 		if err != nil {
 			return err
 		}
-		defer unix.Close(dir)
+		defer release(dir)
 		p.dir = dir
 	}
 	if p.slash {

@@ -144,13 +144,13 @@ func (w *walk) step(follow bool) error {
 	case err != nil:
 	case kind == unix.S_IFLNK && (!last || follow):
 		err = w.follow(fd, part, rest, more)
-		unix.Close(fd)
+		release(fd)
 		return err
 	case kind != unix.S_IFDIR && more:
 		err = unix.ENOTDIR
 	}
 	if err != nil {
-		unix.Close(fd)
+		release(fd)
 		return err
 	}
 	w.enter(fd, part)
@@ -187,7 +187,7 @@ func (w *walk) up() error {
 		err = unix.ENOENT
 	}
 	if err != nil {
-		unix.Close(fd)
+		release(fd)
 		return err
 	}
 	w.leave(fd)
@@ -241,7 +241,7 @@ func (l *Local) fromTop(target string) string {
 
 func (w *walk) closeFD(fd int) {
 	if fd >= 0 && fd != w.tree.top.fd {
-		unix.Close(fd)
+		release(fd)
 	}
 }
 

@@ -90,3 +90,28 @@ func control(t *testing.T, conn net.Conn, f func(fd uintptr)) {
 		t.Fatal(err)
 	}
 }
+
+// A client with Nagle's algorithm waits for the acknowledgement of what it has sent of
+// its handshake, which the system delays on a connection that has answered before.
+func TestAHandshakeIsAcknowledgedAtOnce(t *testing.T) {
+	t.Parallel()
+	passive, _ := dataConnections(t)
+	const quickAck = 12 // TCP_QUICKACK of linux/tcp.h
+	at := func(handshaken bool) (now int) {
+		b := &bulkConn{Conn: passive, handshaken: handshaken}
+		control(t, passive, func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, quickAck, 0) })
+		if _, err := b.Write([]byte("flight")); err != nil {
+			t.Fatal(err)
+		}
+		control(t, passive, func(fd uintptr) {
+			var err error
+			if now, err = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, quickAck); err != nil {
+				t.Error(err)
+			}
+		})
+		return now
+	}
+	if at(false) != 1 || at(true) != 0 {
+		t.Errorf("within a handshake %d, later %d", at(false), at(true))
+	}
+}

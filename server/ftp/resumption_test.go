@@ -212,37 +212,3 @@ func TestALPNTellsOtherProtocolsFromFTP(t *testing.T) {
 		conn.Close()
 	}
 }
-
-// A nagleConn sends each record of TLS by itself, with Nagle's algorithm, as some
-// clients do.
-type nagleConn struct{ *net.TCPConn }
-
-func (c nagleConn) Write(p []byte) (n int, err error) {
-	for err == nil && n < len(p) {
-		size := 5 + int(p[n+3])<<8 + int(p[n+4])
-		var m int
-		m, err = c.TCPConn.Write(p[n:min(n+size, len(p))])
-		n += m
-	}
-	return n, err
-}
-
-func TestTheHandshakeOfADataConnectionWaitsForNoDelayedAcknowledgement(t *testing.T) {
-	t.Parallel()
-	ts := serve(t, ftp.ListenerOptions{}, nil)
-	c := ts.protected(clientTLS(tls.VersionTLS13))
-	began := time.Now()
-	const files = 20
-	for range files {
-		raw := c.data(c.epsv()).(*net.TCPConn)
-		raw.SetNoDelay(false)
-		c.command("STOR f", "150 ...")
-		tc := tls.Client(nagleConn{raw}, c.tls)
-		io.WriteString(tc, "data")
-		tc.Close()
-		c.expect("226 ...")
-	}
-	if took := time.Since(began); took > files*30*time.Millisecond {
-		t.Errorf("%d files took %v: 40 ms each is the system's delay", files, took)
-	}
-}

@@ -50,11 +50,11 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "These tests need a real API server: set KUBEBUILDER_ASSETS to a folder with kube-apiserver, etcd and kubectl, or run `make test`, which builds them.")
 		return 1
 	}
-	logs := io.Discard
+	var to io.Writer = &said
 	if os.Getenv("TEST_LOGS") != "" {
-		logs = os.Stderr
+		to = os.Stderr
 	}
-	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(logs, nil)))
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(to, nil)))
 	env := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join("..", "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
@@ -158,7 +158,43 @@ func bareNamespace(t *testing.T) string {
 	ns := &corev1.Namespace{}
 	ns.GenerateName = "test-"
 	create(t, ns)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("what the operator said last:\n" + said.about(ns.Name))
+		}
+	})
 	return ns.Name
+}
+
+// said is what the operators have logged, for tests that fail.
+var said logs
+
+type logs struct {
+	mu    sync.Mutex
+	lines [][]byte
+}
+
+func (l *logs) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.lines) == 10_000 {
+		l.lines = l.lines[5_000:]
+	}
+	l.lines = append(l.lines, bytes.Clone(line))
+	return len(line), nil
+}
+
+// about returns the last lines that name a namespace, or that warn.
+func (l *logs) about(ns string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var about [][]byte
+	for _, line := range l.lines {
+		if bytes.Contains(line, []byte(ns)) || !bytes.Contains(line, []byte("level=INFO")) {
+			about = append(about, line)
+		}
+	}
+	return string(bytes.Join(about[max(0, len(about)-20):], nil))
 }
 
 func create(t *testing.T, objects ...client.Object) {

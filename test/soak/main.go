@@ -105,8 +105,8 @@ func soak(ctx context.Context, program string, duration time.Duration, only stri
 	alive := s.alive()
 	took, shutdown := s.shutdown(acceptFor + drainTimeout + drainSlack)
 
-	fmt.Printf("soak: alive=%t logins=%d worst_login=%s transfers=%d failed=%d goroutines=%d->%d descriptors=%d->%d heap=%dMiB->%dMiB peak_memory=%dMiB shutdown=%s\n",
-		alive, friend.logins, friend.worst.Round(time.Millisecond), friend.transfers, friend.failed,
+	fmt.Printf("soak: alive=%t logins=%d worst_login=%s over=%q transfers=%d failed=%d goroutines=%d->%d descriptors=%d->%d heap=%dMiB->%dMiB peak_memory=%dMiB shutdown=%s\n",
+		alive, friend.logins, friend.worst.Round(time.Millisecond), friend.worstOver, friend.transfers, friend.failed,
 		start.goroutines, end.goroutines, start.descriptors, end.descriptors, start.heap>>20, end.heap>>20, peak>>20, took.Round(10*time.Millisecond))
 	var broken []error
 	if !alive {

@@ -16,9 +16,9 @@ type client struct {
 	command func(s *fileserver, name string) *exec.Cmd
 }
 
-// clients are those of the matrix that upload, over each protocol that they know.
-func clients() []client {
-	all := []client{
+// all are the clients of the matrix that upload, over each protocol that they know.
+func all() []client {
+	return []client{
 		{"curl-ftp", func(s *fileserver, name string) *exec.Cmd { return curl(s, name) }},
 		{"curl-ftps12", func(s *fileserver, name string) *exec.Cmd {
 			return curl(s, name, "--ssl-reqd", "--tls-max", "1.2")
@@ -63,7 +63,12 @@ func clients() []client {
 			return s.script(putty(s, "pscp"), "", "-scp", "big", user+"@127.0.0.1:"+name)
 		}},
 	}
-	return all
+}
+
+// packages are Debian's, by program.
+var packages = map[string]string{
+	"curl": "curl", "lftp": "lftp", "python3": "python3", "rclone": "rclone", "ncftpput": "ncftp", "tnftp": "tnftp",
+	"sftp": "openssh-client", "scp": "openssh-client", "psftp": "putty-tools", "pscp": "putty-tools",
 }
 
 func curl(s *fileserver, name string, options ...string) *exec.Cmd {

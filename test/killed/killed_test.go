@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/test/clients"
 )
 
 var (
@@ -38,9 +40,9 @@ const (
 func TestAKilledClientPublishesNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), most)
 	defer cancel()
+	programs := installed(t)
 	servers := []*fileserver{start(t, true), start(t, false)}
-	clients := installed(t, servers[0])
-	rounds := (*uploads + len(clients)*len(servers) - 1) / (len(clients) * len(servers))
+	rounds := (*uploads + len(programs)*len(servers) - 1) / (len(clients) * len(servers))
 	jobs := make(chan job)
 	var all sync.WaitGroup
 	for range workers {
@@ -51,7 +53,7 @@ func TestAKilledClientPublishesNothing(t *testing.T) {
 		})
 	}
 	for round := range rounds {
-		for _, c := range clients {
+		for _, c := range programs {
 			for _, s := range servers {
 				jobs <- job{client: c, server: s, name: fmt.Sprintf("%s-%d", c.name, round)}
 			}
@@ -145,19 +147,22 @@ func (s *fileserver) begins(ctx context.Context, name string, ended <-chan struc
 	}
 }
 
-// installed returns the clients of this machine; all of them have to be there.
-func installed(t *testing.T, s *fileserver) []client {
+// installed returns the clients, and installs those that are missing.
+func installed(t *testing.T) []client {
 	t.Helper()
 	var found []client
-	for _, c := range clients() {
+	var missing []string
+	for _, c := range all() {
 		if !strings.Contains(c.name, *only) {
 			continue
 		}
-		if _, err := exec.LookPath(c.command(s, "x").Args[0]); err != nil {
-			t.Errorf("%v", err)
-			continue
-		}
 		found = append(found, c)
+		if program := c.command(&fileserver{}, "x").Args[0]; exec.Command(program).Err != nil {
+			missing = append(missing, packages[program])
+		}
+	}
+	if err := clients.InstallPackages(t.Context(), os.Stderr, missing); err != nil {
+		t.Fatal(err)
 	}
 	return found
 }

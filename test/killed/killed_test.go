@@ -42,7 +42,7 @@ func TestAKilledClientPublishesNothing(t *testing.T) {
 	defer cancel()
 	programs := installed(t)
 	servers := []*fileserver{start(t, true), start(t, false)}
-	rounds := (*uploads + len(programs)*len(servers) - 1) / (len(clients) * len(servers))
+	rounds := (*uploads + len(programs)*len(servers) - 1) / (len(programs) * len(servers))
 	jobs := make(chan job)
 	var all sync.WaitGroup
 	for range workers {

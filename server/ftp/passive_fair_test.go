@@ -136,3 +136,20 @@ func TestAFreePortGoesToTheUserThatHasFewest(t *testing.T) {
 	<-order
 	held[1].close()
 }
+
+func TestAWaitThatNothingComesOfMakesRoomForItsUser(t *testing.T) {
+	t.Parallel()
+	p := testPool(t, 2)
+	idle := p.get(anywhere, "a")
+	w, err := p.ask(anywhere, "a", 1100*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.close)
+	select {
+	case <-idle.expired:
+	default:
+		t.Error("the first wait goes on")
+	}
+	p.get(anywhere, "b")
+}

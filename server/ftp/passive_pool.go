@@ -163,6 +163,9 @@ func (p *PassivePool) await(ctx context.Context, request *portRequest, patience 
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if ctx.Err() == nil && !request.from.IsValid() && p.full(request) {
+		p.pushOut(request.waiter(), max(patience, time.Second))
+	}
 	select {
 	case w := <-request.granted: // just now
 		return w, nil
@@ -170,6 +173,21 @@ func (p *PassivePool) await(ctx context.Context, request *portRequest, patience 
 		p.queue.Remove(element)
 		p.stats.Exhausted++
 		return nil, errPortWait
+	}
+}
+
+// pushOut ends the oldest wait of who has as many as are allowed where a port awaits one
+// client, if its data connection has not come for as long as others wait for a port: it
+// is not needed, most likely. With p.mu held.
+func (p *PassivePool) pushOut(of waiter, idle time.Duration) {
+	var oldest *passiveWait
+	for _, port := range p.ports {
+		if w := port.waits[of.from]; w != nil && w.waiter == of && (oldest == nil || w.since.Before(oldest.since)) {
+			oldest = w
+		}
+	}
+	if oldest != nil && time.Since(oldest.since) >= idle {
+		oldest.expire()
 	}
 }
 

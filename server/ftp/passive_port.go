@@ -34,6 +34,7 @@ type passiveWait struct {
 	// right one.
 	conns    chan net.Conn
 	expired  chan struct{} // closed when nothing came in time
+	since    time.Time     // when it was granted
 	deadline time.Time     // for what has to come; guarded by pool.mu
 	over     bool          // it is not in port.waits any more; guarded by pool.mu
 }
@@ -57,7 +58,7 @@ func (p *passivePort) free(from netip.Addr) bool {
 func (p *passivePort) add(r *portRequest) *passiveWait {
 	w := &passiveWait{
 		port: p, waiter: r.waiter(), first: r.first, told: p.pool.opts.toldPort(p.num),
-		expired: make(chan struct{}), deadline: time.Now().Add(orForever(r.timeout)),
+		expired: make(chan struct{}), since: time.Now(), deadline: time.Now().Add(orForever(r.timeout)),
 	}
 	if r.first {
 		w.conns = make(chan net.Conn, 1)

@@ -12,6 +12,13 @@ func (ch *channel) exec(command string) int {
 	}
 	defer ch.conn.activity.done()
 	ch.conn.stats.commands.Add(1)
+	// A word needs some forty bytes, and may be two of the command.
+	size := 24 * len(command)
+	if !ch.conn.hold(size) {
+		ch.warn("The command is too long.")
+		return 1
+	}
+	defer ch.conn.unhold(size)
 	args, err := splitCommand(command)
 	if err != nil || len(args) == 0 {
 		ch.warn("The command cannot be understood. " + textFilesOnly)

@@ -28,6 +28,8 @@ const (
 type inflow struct {
 	dry    func() bool   // reports whether all was taken
 	closed chan struct{} // ends waiting
+	end    sync.Once     // of closed
+	since  atomic.Int64  // when bytes were last taken while no more is received; else 0
 
 	mu     sync.Mutex
 	parked int           // at most so many bytes wait
@@ -64,14 +66,38 @@ func (f *inflow) full() bool {
 	return f.parked > maxParked || f.user != nil && f.parked > leastParked && f.user.Load() > maxParkedUser
 }
 
+func (f *inflow) left() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.parked
+}
+
+// stalled returns for how long nothing was taken while nothing is received.
+func (f *inflow) stalled() time.Duration {
+	since := f.since.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Duration(sinceEpoch() - since)
+}
+
+// stop ends waiting.
+func (f *inflow) stop() { f.end.Do(func() { close(f.closed) }) }
+
 // wait waits until more may be received.
 func (f *inflow) wait() error {
-	for f.full() {
+	if !f.full() {
+		return nil
+	}
+	f.since.Store(sinceEpoch())
+	defer f.since.Store(0)
+	for last := f.left(); f.full(); {
+		if left := f.left(); left < last {
+			f.since.Store(sinceEpoch())
+			last = left
+		}
 		if f.dry() {
-			f.mu.Lock()
-			parked := f.parked
-			f.mu.Unlock()
-			f.add(-parked)
+			f.add(-f.left())
 			return nil
 		}
 		select {

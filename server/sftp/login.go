@@ -38,10 +38,14 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 		c.log.Error("configuring a connection failed", "error", err)
 		return fail(err)
 	}
+	var inner ssh.ConnMetadata
+	sc.PreAuthConnCallback = func(conn ssh.ServerPreAuthConn) { inner = conn }
 	a.ctx, a.gone = context.WithCancel(c.ctx)
 	defer a.gone()
 	conn, chans, reqs, err := ssh.NewServerConn(loginConn{c.wire, a.gone}, sc)
 	if err != nil {
+		c.wire.Close()
+		drainSSH(inner)
 		c.explain(err)
 		a.ended(err)
 		return fail(err)

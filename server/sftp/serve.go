@@ -80,7 +80,6 @@ func (c *Conn) loginAndServe(loggedIn func() bool) string {
 	}
 	defer session.Close()
 	defer c.server.leave(c)
-	defer conn.Close()
 	// Before the session is closed, all that uses it has to be over.
 	defer c.work.Wait()
 	defer c.wire.Close()
@@ -101,16 +100,23 @@ func (c *Conn) dispatch(conn *ssh.ServerConn, session Session, chans <-chan ssh.
 		select {
 		case nc, ok := <-chans:
 			if !ok {
-				return conn.Wait()
+				return c.wait(conn)
 			}
 			c.openChannel(nc, session)
 		case req, ok := <-reqs:
 			if !ok {
-				return conn.Wait()
+				return c.wait(conn)
 			}
 			c.globalRequest(conn, req)
 		}
 	}
+}
+
+// wait returns why SSH has ended, when all goroutines of x/crypto have.
+func (c *Conn) wait(conn *ssh.ServerConn) error {
+	c.wire.Close()
+	drainSSH(conn.Conn)
+	return conn.Wait()
 }
 
 // globalRequest answers a request that belongs to no channel. That it came is

@@ -68,7 +68,8 @@ func (c *Conn) idle(keepAlives bool) time.Duration {
 }
 
 // stalled returns for how long the client has taken nothing of what is sent to
-// it, or sent nothing of what it has begun to send.
+// it, or sent nothing of what it has begun to send, or nothing was taken of as
+// much as may come from it.
 func (c *Conn) stalled() time.Duration {
 	// While the network is slow, channels wait for it, and that is no stall.
 	wire, writes := c.wire.stalled()
@@ -77,7 +78,7 @@ func (c *Conn) stalled() time.Duration {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var longest time.Duration
+	longest := c.wire.inflow.stalled()
 	for ch := range c.channels {
 		longest = max(longest, ch.stalled())
 	}

@@ -224,6 +224,7 @@ func (w *wire) fail(err error) {
 	if w.err == nil {
 		w.err = err
 	}
+	w.inflow.stop()
 	w.room.Broadcast()
 }
 
@@ -234,7 +235,7 @@ func (w *wire) close() bool {
 		return false
 	}
 	w.closed = true
-	close(w.inflow.closed)
+	w.inflow.stop()
 	w.room.Broadcast()
 	return true
 }

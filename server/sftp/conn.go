@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/time/rate"
 )
 
 // A Conn is one SSH connection. Its methods may be called from any goroutine.
@@ -26,14 +27,16 @@ type Conn struct {
 	log      *slog.Logger
 	activity activity
 	budgets  budgets
-	account  *account // of the user; nil before login
-	inForce  atomic.Pointer[sessionLimits]
-	limited  atomic.Pointer[LimitedSession]
-	stats    stats
-	rates    rates
-	hostKeys []ssh.Signer
-	draining chan struct{}  // closed when the server drains
-	work     sync.WaitGroup // channels that are being served
+
+	exchanges *rate.Limiter // of keys
+	account   *account      // of the user; nil before login
+	inForce   atomic.Pointer[sessionLimits]
+	limited   atomic.Pointer[LimitedSession]
+	stats     stats
+	rates     rates
+	hostKeys  []ssh.Signer
+	draining  chan struct{}  // closed when the server drains
+	work      sync.WaitGroup // channels that are being served
 
 	mu       sync.Mutex
 	client   string // identification, without "SSH-2.0-"

@@ -20,8 +20,15 @@ func (c *Conn) announceHostKeys(conn *ssh.ServerConn) {
 
 // proveHostKeys signs for each host key that the client asks about.
 func (c *Conn) proveHostKeys(conn *ssh.ServerConn, payload []byte) (ok bool, signatures []byte) {
+	// A client asks once, when it was told the keys, and about each of them.
+	if !c.exchanges.Allow() {
+		return false, nil
+	}
 	d, e := decoder{b: payload}, encoder{}
-	for len(d.b) > 0 {
+	for n := 0; len(d.b) > 0; n++ {
+		if n == len(c.hostKeys) {
+			return false, nil
+		}
 		blob := d.bytes()
 		key := c.hostKey(blob)
 		if d.failed || key == nil || len(e.b) > maxKexInit {

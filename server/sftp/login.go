@@ -111,6 +111,9 @@ func (a *authenticator) serverConfig(p prelude) (*ssh.ServerConfig, error) {
 		// Of several keys of one type, the first is used, the others announced.
 		if t := key.PublicKey().Type(); !used[t] {
 			used[t] = true
+			if m, ok := key.(ssh.MultiAlgorithmSigner); ok {
+				key = exchangeSigner{m, a.c}
+			}
 			sc.AddHostKey(key)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/time/rate"
 )
 
 // serveConn serves a connection from its first byte to its last.
@@ -19,8 +20,10 @@ func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 		wire:     newWire(nc),
 		channels: map[*channel]struct{}{},
 		draining: make(chan struct{}),
-		remote:   addrPort(nc.RemoteAddr()),
-		local:    addrPort(nc.LocalAddr()),
+
+		exchanges: rate.NewLimiter(exchangeRate, exchangeBurst),
+		remote:    addrPort(nc.RemoteAddr()),
+		local:     addrPort(nc.LocalAddr()),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer c.cancel()

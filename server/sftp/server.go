@@ -57,6 +57,9 @@ type Server struct {
 	hurry  atomic.Bool  // half of the time to drain is over
 	files  atomic.Int64 // that are open
 
+	turnsOnce sync.Once
+	turns     chan struct{} // see turn
+
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*Conn]struct{}

@@ -116,6 +116,15 @@ func (t *tool) sum(h hash.Hash, name string) (err error) {
 	if err != nil {
 		return err
 	}
+	done, err := enqueue(t.ch.ctx, t.ch.conn.account.hashes)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := t.ch.conn.reserve(kindFile); err != nil {
+		return err
+	}
+	defer t.ch.conn.release(kindFile)
 	f, err := t.ch.session.OpenFile(t.ch.ctx, abs, os.O_RDONLY, 0)
 	if err != nil {
 		return err
@@ -132,7 +141,9 @@ func (t *tool) sum(h hash.Hash, name string) (err error) {
 			return err
 		}
 		n, err := f.ReadAt((*buf)[:maxData], at)
-		h.Write((*buf)[:n])
+		if err := t.add(h, (*buf)[:n]); err != nil {
+			return err
+		}
 		at += int64(n)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -141,4 +152,16 @@ func (t *tool) sum(h hash.Hash, name string) (err error) {
 			return err
 		}
 	}
+}
+
+// add adds to h when it is its turn, so that many that ask for checksums leave
+// others a processor. A file that is slow to read takes nobody's turn.
+func (t *tool) add(h hash.Hash, b []byte) error {
+	done, err := t.ch.conn.server.turn(t.ch.ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	h.Write(b)
+	return nil
 }

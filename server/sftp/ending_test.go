@@ -161,7 +161,7 @@ func TestAnIdleClientThatReadsNoAnswerIsIdle(t *testing.T) {
 func TestAClientThatReadsSlowlyIsNotStalled(t *testing.T) {
 	t.Parallel()
 	f := serve(t, func(f *fixture) {
-		f.server.Limits, f.buffer = sftp.Limits{StallTimeout: 500 * time.Millisecond}, 64<<10
+		f.server.Limits, f.buffer = sftp.Limits{StallTimeout: time.Second}, 64<<10
 	})
 	content := random(3 << 20)
 	f.put("f", content)
@@ -193,11 +193,11 @@ func TestAClientThatReadsSlowlyIsNotStalled(t *testing.T) {
 	}
 }
 
-// A slowConn takes some two seconds for what the test above reads.
+// A slowConn takes some three seconds for what the test above reads.
 type slowConn struct{ net.Conn }
 
 func (s *slowConn) Read(p []byte) (int, error) {
-	time.Sleep(2 * time.Millisecond)
+	time.Sleep(4 * time.Millisecond)
 	return s.Conn.Read(p[:min(len(p), 4<<10)])
 }
 

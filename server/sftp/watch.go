@@ -71,7 +71,9 @@ func (c *Conn) idle(keepAlives bool) time.Duration {
 // it, or sent nothing of what it has begun to send, or nothing was taken of as
 // much as may come from it.
 func (c *Conn) stalled() time.Duration {
-	// While the network is slow, channels wait for it, and that is no stall.
+	// While the network is slow, channels wait for it, and that is no stall, nor
+	// is it when it has just taken what they waited for.
+	full := time.Duration(sinceEpoch() - c.wire.full.Load())
 	wire, writes := c.wire.stalled()
 	if writes {
 		return wire
@@ -80,7 +82,7 @@ func (c *Conn) stalled() time.Duration {
 	defer c.mu.Unlock()
 	longest := c.wire.inflow.stalled()
 	for ch := range c.channels {
-		longest = max(longest, ch.stalled())
+		longest = max(longest, min(ch.stalled(), full))
 	}
 	return longest
 }

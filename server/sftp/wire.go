@@ -36,6 +36,7 @@ type wire struct {
 
 	heard   atomic.Int64 // when something was last read, since epoch
 	writing atomic.Int64 // since when the client has taken nothing of what is written to it, or 0
+	full    atomic.Int64 // when somebody last had to wait for room
 
 	mu       sync.Mutex
 	room     sync.Cond
@@ -101,6 +102,7 @@ func (w *wire) Write(p []byte) (int, error) {
 	p = p[skip:]
 	for len(p) > 0 && w.err == nil && !w.closed && w.out != nil && len(*w.out) >= wireQueue {
 		w.room.Wait()
+		w.full.Store(sinceEpoch())
 	}
 	err, alone := w.err, !w.flushing && len(p) < wireSmall
 	switch {

@@ -31,6 +31,9 @@ func incomingOf(conn any) chan []byte {
 		return nil
 	}
 	transport := v.Elem().FieldByName("transport")
+	if transport.Kind() == reflect.Interface {
+		transport = transport.Elem()
+	}
 	if transport.Kind() != reflect.Pointer || transport.IsNil() || transport.Elem().Kind() != reflect.Struct {
 		return nil
 	}

@@ -22,6 +22,7 @@ type Conn struct {
 	remote   netip.AddrPort
 	local    netip.AddrPort
 	wire     *wire
+	ahead    ahead
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
 	log      *slog.Logger

@@ -39,10 +39,14 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 		return fail(err)
 	}
 	var inner ssh.ConnMetadata
-	sc.PreAuthConnCallback = func(conn ssh.ServerPreAuthConn) { inner = conn }
+	sc.PreAuthConnCallback = func(conn ssh.ServerPreAuthConn) {
+		inner = conn
+		c.ahead.lift()
+	}
 	a.ctx, a.gone = context.WithCancel(c.ctx)
 	defer a.gone()
-	conn, chans, reqs, err := ssh.NewServerConn(loginConn{c.wire, a.gone}, sc)
+	conn, chans, reqs, err := ssh.NewServerConn(loginConn{c.wire, a.gone, &c.ahead}, sc)
+	c.ahead.lift()
 	if err != nil {
 		c.wire.Close()
 		drainSSH(inner)
@@ -70,11 +74,17 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 // checked: so it notices when the client leaves.
 type loginConn struct {
 	net.Conn
-	gone func()
+	gone  func()
+	ahead *ahead
 }
 
 func (c loginConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+	size, err := c.ahead.allow(len(p))
+	if err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(p[:size])
+	c.ahead.took(n)
 	if err != nil {
 		c.gone()
 	}

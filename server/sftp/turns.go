@@ -61,5 +61,6 @@ func (s exchangeSigner) turn(sign func() (*ssh.Signature, error)) (*ssh.Signatur
 		return nil, err
 	}
 	defer done()
+	s.c.ahead.begin() // the keys are exchanged with this signature
 	return sign()
 }

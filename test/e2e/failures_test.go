@@ -56,7 +56,8 @@ func TestAKilledPodBreaksItsOwnSessionsAlone(t *testing.T) {
 func TestANodeThatIsCutOffBreaksItsOwnSessionsAlone(t *testing.T) {
 	insideOnly(t)
 	n := newSpace(t)
-	target := n.serve(`{replicas: 2, drain: {timeout: 5s, acceptFor: 1s}, podTemplate: {topologySpreadConstraints: [
+	// With active mode, STAT tells the address that the pod sees, which is a node's.
+	target := n.serve(`{replicas: 2, activeMode: Allowed, drain: {timeout: 5s, acceptFor: 1s}, podTemplate: {topologySpreadConstraints: [
 		{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, nodeTaintsPolicy: Honor,
 		labelSelector: {matchLabels: {fileserver.dev/server: files}}}]}, ` + spread + "}")
 	n.settled(2)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,5 +231,44 @@ func TestADrainLetsATransferFinish(t *testing.T) {
 	}
 	if b, err := os.ReadFile(filepath.Join(i.config.Storage.Root, "alice", "slow")); string(b) != "first last" {
 		t.Errorf("stored %q, %v", b, err)
+	}
+}
+
+// The operator goes on when it is told what is in force, so it is told no earlier:
+// neither while the server is at it, nor after it has failed.
+func TestWhatIsSaidToBeLoadedIsInForce(t *testing.T) {
+	t.Parallel()
+	i := start(t)
+	var s *Server
+	var during func(config.Loaded)
+	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if strings.HasPrefix(a.Value.String(), "something in the configuration is unusable") {
+			during(s.loaded())
+		}
+		return a
+	}}))
+	s, err := New(Options{ConfigPath: filepath.Join(i.dir, "config.json"), Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := s.loaded().Config
+	i.config.SSH.TrustedUserCAKeys = []string{"none"}
+	i.config.ActiveMode = config.ActiveRefused
+	i.write()
+	during = func(l config.Loaded) {
+		if l.Config != old {
+			t.Error("what is being put in force is said to be so")
+		}
+		panic("boom")
+	}
+	s.reload()
+	if l := s.loaded(); l.Config != old || !strings.Contains(l.Error, "boom") {
+		t.Errorf("after a failure it says %+v", l)
+	}
+	reached := false
+	during = func(config.Loaded) { reached = true }
+	s.reload()
+	if l := s.loaded(); !reached || l.Config == old || l.Error != "" {
+		t.Errorf("when it is tried again (%t), it says %+v", reached, l)
 	}
 }

@@ -63,7 +63,8 @@ type Server struct {
 	ftp      *ftpService
 	sftp     *sftpService
 
-	files    atomic.Pointer[files]
+	files    atomic.Pointer[files]  // what is read from now on
+	inForce  atomic.Pointer[files]  // all that follows from it has been done
 	refused  atomic.Pointer[string] // why the newest files are not in force
 	draining atomic.Bool
 	ready    atomic.Bool
@@ -128,6 +129,7 @@ func (s *Server) use(f *files) {
 	if s.sftp != nil {
 		s.sftp.reload(f.config)
 	}
+	s.inForce.Store(f)
 }
 
 // reload reads the files again. What cannot be used changes nothing.
@@ -137,7 +139,7 @@ func (s *Server) reload() {
 		f, err = readFiles(s.opts.ConfigPath)
 		return err
 	})
-	if err == nil && !f.sameAs(s.files.Load()) {
+	if err == nil && !f.sameAs(s.inForce.Load()) {
 		err = s.contain("using the configuration", func() error {
 			s.use(f)
 			return nil
@@ -158,9 +160,9 @@ func (s *Server) reload() {
 	s.refused.Store(nil)
 }
 
-// loaded is what is in force.
+// loaded is what is in force: the operator acts on it, so it is told no earlier.
 func (s *Server) loaded() config.Loaded {
-	f := s.files.Load()
+	f := s.inForce.Load()
 	l := config.Loaded{Config: f.configHash, Users: f.usersHash, TLS: f.certHash, Draining: s.draining.Load()}
 	if reason := s.refused.Load(); reason != nil {
 		l.Error = *reason

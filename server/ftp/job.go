@@ -22,6 +22,7 @@ type job struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	done   chan struct{}
+	over   atomic.Bool // the data has moved; what is left is up to the server
 	ending atomic.Bool // the final reply is about to be sent
 	grace  time.Time   // until when other commands wait for its end
 	record func()      // called after the final reply, if not nil
@@ -139,10 +140,13 @@ func (j *job) info() *TransferInfo {
 }
 
 // awaitJob waits for a running job to end, though not for long: a client may
-// send its next command as soon as it has seen the end of the data, before the
-// final reply. Its error says that a job runs still.
+// send its next command as soon as it has seen or sent the end of the data, before
+// the final reply. Its error says that a job runs still.
 func (c *Conn) awaitJob() error {
-	const grace = time.Second
+	const (
+		grace    = time.Second      // for all commands that come during a job
+		overTime = 10 * time.Second // for each that comes after the data
+	)
 	j := c.current.Load()
 	switch {
 	case j == nil:
@@ -152,25 +156,43 @@ func (c *Conn) awaitJob() error {
 	}
 	c.waits.Store(forJob)
 	defer c.waits.Store(forNothing)
+	start := time.Now()
 	if j.grace.IsZero() {
-		j.grace = time.Now().Add(grace)
+		j.grace = start.Add(grace)
 	}
 	timer := time.NewTimer(time.Until(j.grace))
 	defer timer.Stop()
-	select {
-	case <-j.done:
-		return nil
-	case <-timer.C:
-	}
-	if j.ending.Load() {
-		// The client may have the final reply already: it is in its right.
+	for {
 		select {
 		case <-j.done:
 			return nil
 		case <-c.ctx.Done():
+			return errTransferring
+		case <-timer.C:
 		}
+		switch {
+		case j.ending.Load():
+			// The client may have the final reply already: it is in its right.
+		case time.Since(start) > overTime, c.stopped.Load() == atOnce, !j.dataOver():
+			return errTransferring
+		}
+		timer.Reset(tick)
 	}
-	return errTransferring
+}
+
+// dataOver reports whether the client has no more data to send or to get.
+func (j *job) dataOver() bool {
+	if j.over.Load() {
+		return true
+	}
+	j.mu.Lock()
+	conn := j.conn
+	j.mu.Unlock()
+	if j.direction != Upload || conn == nil {
+		return false
+	}
+	p := presenceOf(conn)
+	return p == ended || p == reset
 }
 
 // awaitEnd waits for a running job to end, unless the connection does before.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"net"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -274,4 +275,24 @@ func (s endlessSession) List(ctx context.Context, _ string) iter.Seq2[fs.FileInf
 			}
 		}
 	}
+}
+
+// What a client sends after the end of its data is in time, whatever it sent before,
+// and however long the disk takes for the rest.
+func TestACommandAfterTheEndOfTheDataWaitsForIt(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere the end is noticed when it is read")
+	}
+	ts, disk, release := serveStuck(t, nil)
+	c := ts.login()
+	conn := c.data(c.epsv())
+	c.command("STOR g", "150 ...")
+	io.WriteString(conn, "data")
+	eventually(t, "the disk hangs", func() bool { return disk.waiting.Load() == 1 })
+	c.command("SIZE g", "503 ...") // too early
+	conn.Close()
+	c.send("SIZE g")
+	time.AfterFunc(300*time.Millisecond, release)
+	c.talk("< 226 ...\n< 213 4")
 }

@@ -104,6 +104,7 @@ func (r *running) try(f func() error) error {
 // complete ends the transfer after err, and returns the final reply.
 func (r *running) complete(err error) *Error {
 	c, j := r.conn, r.stream.job
+	j.over.Store(true)
 	if err == nil && r.direction == Upload {
 		err = r.stream.confirm()
 	}

@@ -45,8 +45,8 @@ func OpenLocal(root, home string, modes ...func() Modes) (*Local, error) {
 	l.top = &folder{fd: fd}
 	l.openat2 = hasOpenat2(fd)
 	l.paths = []string{filepath.Join(root, home)}
-	if real, err := os.Readlink(procPath(fd)); err == nil && !slices.Contains(l.paths, real) {
-		l.paths = append(l.paths, real)
+	if found, err := os.Readlink(procPath(fd)); err == nil && !slices.Contains(l.paths, found) {
+		l.paths = append(l.paths, found)
 	}
 	l.paths = slices.DeleteFunc(l.paths, func(p string) bool { return p == "/" || !path.IsAbs(p) })
 	return l, nil

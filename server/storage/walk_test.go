@@ -224,29 +224,29 @@ func TestRealNamesGoThroughNoLink(t *testing.T) {
 		write(t, l, "/d/f", "f")
 		link(t, l, "d", "/ld")
 		link(t, l, "d/f", "/lf")
-		real := l.NoLinks()
+		strict := l.NoLinks()
 		_, listErr := func() (fs.FileInfo, error) {
-			for _, err := range real.List("/ld") {
+			for _, err := range strict.List("/ld") {
 				return nil, err
 			}
 			return nil, nil
 		}()
-		_, readErr := read(real, "/lf")
-		_, throughErr := read(real, "/ld/f")
-		_, makeErr := real.OpenFile("/ld/new", os.O_WRONLY|os.O_CREATE, 0o600)
-		_, statErr := real.Stat("/lf")
+		_, readErr := read(strict, "/lf")
+		_, throughErr := read(strict, "/ld/f")
+		_, makeErr := strict.OpenFile("/ld/new", os.O_WRONLY|os.O_CREATE, 0o600)
+		_, statErr := strict.Stat("/lf")
 		for what, err := range map[string]error{
-			"list": listErr, "read": readErr, "read through": throughErr, "make": makeErr, "stat": statErr, "mkdir": real.Mkdir("/ld/x", 0o755),
-			"remove": real.Remove("/ld/f"), "rename": real.Rename("/ld/f", "/x"), "rename to": real.Rename("/d/f", "/ld/x"), "chmod": real.Chmod("/lf", 0),
+			"list": listErr, "read": readErr, "read through": throughErr, "make": makeErr, "stat": statErr, "mkdir": strict.Mkdir("/ld/x", 0o755),
+			"remove": strict.Remove("/ld/f"), "rename": strict.Rename("/ld/f", "/x"), "rename to": strict.Rename("/d/f", "/ld/x"), "chmod": strict.Chmod("/lf", 0),
 		} {
 			if !errors.Is(err, syscall.ELOOP) && !errors.Is(err, syscall.ENOTDIR) {
 				t.Errorf("%s: %s: got %v, want ELOOP", how, what, err)
 			}
 		}
-		if _, err := real.Lstat("/lf"); err != nil {
+		if _, err := strict.Lstat("/lf"); err != nil {
 			t.Errorf("%s: a link itself: %v", how, err)
 		}
-		if got, err := read(real, "/d/f"); got != "f" || err != nil {
+		if got, err := read(strict, "/d/f"); got != "f" || err != nil {
 			t.Errorf("%s: got %q, %v", how, got, err)
 		}
 	}

@@ -158,9 +158,9 @@ func (r *restricted) List(name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		var entries iter.Seq2[fs.FileInfo, error]
 		var g grant
-		err := r.on(act{"list", name, true, mayRead, func(tree storage.FS, real string, s *spot) error {
-			entries = tree.List(real)
-			g.set(r, real, s)
+		err := r.on(act{"list", name, true, mayRead, func(tree storage.FS, found string, s *spot) error {
+			entries = tree.List(found)
+			g.set(r, found, s)
 			return nil
 		}})
 		if err != nil {

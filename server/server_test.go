@@ -33,8 +33,9 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
-// deadline is for anything that should happen at once.
-const deadline = 20 * time.Second
+// deadline is for anything that should happen at once. It is long because the
+// machine may be busy.
+const deadline = 60 * time.Second
 
 // instance is a server that runs, with its files.
 type instance struct {

@@ -192,7 +192,7 @@ func TestShutdownIsToldEvenToAClientThatIsAboutToAsk(t *testing.T) {
 	for name, opts := range map[string]ftp.ListenerOptions{"plain": plain, "TLS": {Implicit: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ts := serve(t, opts, nil)
+			ts := serve(t, opts, func(s *ftp.Server) { s.GiveMore(patience) })
 			conn, err := net.Dial("tcp", ts.addr)
 			if err != nil {
 				t.Fatal(err)

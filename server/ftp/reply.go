@@ -61,7 +61,7 @@ func (c *Conn) writeBy() time.Time {
 		limit(at)
 	}
 	if c.parting.Load() {
-		limit(now.Add(partingTime))
+		limit(now.Add(partingTime + c.server.parting))
 	}
 	return by
 }

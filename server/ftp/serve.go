@@ -361,7 +361,7 @@ func (c *Conn) loginBy() time.Time {
 // counts until it holds nothing any more.
 func (c *Conn) finish() {
 	c.expectNoMore()
-	cut := time.AfterFunc(endTime, c.cutOff)
+	cut := time.AfterFunc(endTime+c.server.parting, c.cutOff)
 	defer cut.Stop()
 	j := c.current.Load()
 	if j != nil {
@@ -377,7 +377,7 @@ func (c *Conn) finish() {
 	if t, ok := c.nc.(*tls.Conn); ok {
 		// Without close_notify GnuTLS reports an error. The client may not
 		// read any more, so this must not wait for it.
-		sendCloseNotify(t, c.raw, partingTime)
+		sendCloseNotify(t, c.raw, partingTime+c.server.parting)
 	}
 	switch c.state.reason {
 	case "limit", "garbage", stopDrain.reason:
@@ -396,7 +396,7 @@ func (c *Conn) drain() {
 		return
 	}
 	half.CloseWrite()
-	c.raw.SetReadDeadline(time.Now().Add(time.Second))
+	c.raw.SetReadDeadline(time.Now().Add(partingTime + c.server.parting))
 	io.CopyN(io.Discard, c.raw, 1<<20)
 }
 

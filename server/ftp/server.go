@@ -84,6 +84,7 @@ type Server struct {
 	noActive atomic.Bool          // see SetNoActive
 	asIs     atomic.Pointer[bool] // in place of BinaryASCII, if it was set since
 	tickets  ticketKeys
+	parting  time.Duration          // what tests give clients besides partingTime
 	sending  atomic.Pointer[turns]  // see sendTurns
 	hashing  atomic.Pointer[shares] // see hashShares
 

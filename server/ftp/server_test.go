@@ -22,8 +22,9 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
 )
 
-// patience is how long a test waits for anything before it fails.
-const patience = 10 * time.Second
+// patience is how long a test waits for anything before it fails. It is long
+// because the machine may be busy.
+const patience = 60 * time.Second
 
 // A testServer serves one user, alice with the password "secret".
 type testServer struct {

@@ -13,6 +13,7 @@ import (
 // anybody waiting who does not read from it.
 type turns struct {
 	slots chan struct{}
+	lease time.Duration // leaseTime, unless a test has changed it
 	mu    sync.Mutex
 	held  list.List // of *turn, the oldest first
 }
@@ -26,7 +27,7 @@ type turn struct {
 // leaseTime is some times what a turn takes by itself.
 const leaseTime = 3 * time.Millisecond
 
-func newTurns(n int) *turns { return &turns{slots: make(chan struct{}, max(n, 1))} }
+func newTurns(n int) *turns { return &turns{slots: make(chan struct{}, max(n, 1)), lease: leaseTime} }
 
 // take waits for a turn, until ctx ends.
 func (t *turns) take(ctx context.Context) (*turn, error) {
@@ -35,7 +36,7 @@ func (t *turns) take(ctx context.Context) (*turn, error) {
 		return t.hold(), nil
 	default:
 	}
-	timer := time.NewTimer(leaseTime)
+	timer := time.NewTimer(t.lease)
 	defer timer.Stop()
 	for {
 		select {
@@ -45,7 +46,7 @@ func (t *turns) take(ctx context.Context) (*turn, error) {
 			if t.overdue() {
 				return t.hold(), nil
 			}
-			timer.Reset(leaseTime)
+			timer.Reset(t.lease)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
@@ -61,7 +62,7 @@ func (t *turns) give(turn *turn) (late bool) {
 	}
 	t.held.Remove(turn.element)
 	<-t.slots
-	return time.Since(turn.since) > leaseTime
+	return time.Since(turn.since) > t.lease
 }
 
 func (t *turns) hold() *turn {
@@ -77,7 +78,7 @@ func (t *turns) overdue() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	oldest := t.held.Front()
-	if oldest == nil || time.Since(oldest.Value.(*turn).since) <= leaseTime {
+	if oldest == nil || time.Since(oldest.Value.(*turn).since) <= t.lease {
 		return false
 	}
 	t.held.Remove(oldest).(*turn).element = nil

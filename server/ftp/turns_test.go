@@ -24,7 +24,9 @@ func TestATurnThatIsKeptGoesToTheNext(t *testing.T) {
 	for range 3 {
 		stuck = append(stuck, take())
 	}
-	if turns.give(take()) {
+	last := take()
+	turns.lease = time.Hour // on a busy machine, what is done at once may take long
+	if turns.give(last) {
 		t.Error("a turn that was given back at once was kept for too long")
 	}
 	for _, turn := range stuck {

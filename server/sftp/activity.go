@@ -90,7 +90,10 @@ const (
 // drained reports whether nothing would be cut if the session ended now. If so,
 // nothing begins any more. In a hurry, a session may end between two files that
 // follow each other at once.
-func (a *activity) drained(hurry bool) bool {
+func (a *activity) drained(hurry bool) bool { return a.drainedAt(sinceEpoch(), hurry) }
+
+// drainedAt is drained at a time since epoch.
+func (a *activity) drainedAt(now int64, hurry bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.running > 0 || a.replies.Load() > 0 {
@@ -104,7 +107,7 @@ func (a *activity) drained(hurry bool) bool {
 	case hurry:
 		quiet = 0
 	}
-	if time.Duration(sinceEpoch()-a.last.Load()) > quiet {
+	if time.Duration(now-a.last.Load()) > quiet {
 		a.over = true
 	}
 	return a.over

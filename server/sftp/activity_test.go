@@ -11,26 +11,27 @@ func (a *activity) since(d time.Duration) { a.last.Store(sinceEpoch() - int64(d)
 func TestADrainEndsASessionOnlyWhereNothingIsCut(t *testing.T) {
 	for name, tc := range map[string]struct {
 		prepare func(*activity)
+		quiet   time.Duration // since the last request
 		hurry   bool
 		want    bool
 	}{
-		"just asked for something":             {func(a *activity) { a.touch() }, false, false},
-		"quiet, as between two files":          {func(a *activity) { a.since(drainQuiet / 2) }, false, false},
-		"quiet for longer":                     {func(a *activity) { a.since(2 * drainQuiet) }, false, true},
-		"quiet with a file open":               {func(a *activity) { a.handles.Add(1); a.since(2 * drainQuiet) }, false, false},
-		"quiet with a file open it left":       {func(a *activity) { a.handles.Add(1); a.since(2 * drainStale) }, false, true},
-		"a request that takes long":            {func(a *activity) { a.begin(false); a.since(2 * drainStale) }, false, false},
-		"a request that has just been served":  {func(a *activity) { a.begin(false); a.since(2 * drainStale); a.done() }, false, false},
-		"in a hurry, between two files":        {func(a *activity) { a.since(drainQuiet / 2) }, true, true},
-		"in a hurry, in a file":                {func(a *activity) { a.handles.Add(1); a.since(drainQuiet / 2) }, true, false},
-		"in a hurry, in a request":             {func(a *activity) { a.begin(false); a.since(drainQuiet / 2) }, true, false},
-		"in a hurry, with a file it left":      {func(a *activity) { a.handles.Add(1); a.since(2 * drainStale) }, true, true},
-		"in a hurry, before a reply is sent":   {func(a *activity) { a.replies.Add(1); a.since(drainQuiet / 2) }, true, false},
-		"quiet, with a reply that is not read": {func(a *activity) { a.replies.Add(1); a.since(2 * drainStale) }, false, false},
+		"just asked for something":             {func(a *activity) { a.touch() }, 0, false, false},
+		"quiet, as between two files":          {func(a *activity) { a.touch() }, drainQuiet / 2, false, false},
+		"quiet for longer":                     {func(a *activity) { a.touch() }, 2 * drainQuiet, false, true},
+		"quiet with a file open":               {func(a *activity) { a.handles.Add(1) }, 2 * drainQuiet, false, false},
+		"quiet with a file open it left":       {func(a *activity) { a.handles.Add(1) }, 2 * drainStale, false, true},
+		"a request that takes long":            {func(a *activity) { a.begin(false) }, 2 * drainStale, false, false},
+		"a request that has just been served":  {func(a *activity) { a.begin(false); a.since(2 * drainStale); a.done() }, 0, false, false},
+		"in a hurry, between two files":        {func(a *activity) { a.touch() }, drainQuiet / 2, true, true},
+		"in a hurry, in a file":                {func(a *activity) { a.handles.Add(1) }, drainQuiet / 2, true, false},
+		"in a hurry, in a request":             {func(a *activity) { a.begin(false) }, drainQuiet / 2, true, false},
+		"in a hurry, with a file it left":      {func(a *activity) { a.handles.Add(1) }, 2 * drainStale, true, true},
+		"in a hurry, before a reply is sent":   {func(a *activity) { a.replies.Add(1) }, drainQuiet / 2, true, false},
+		"quiet, with a reply that is not read": {func(a *activity) { a.replies.Add(1) }, 2 * drainStale, false, false},
 	} {
 		a := &activity{}
 		tc.prepare(a)
-		if got := a.drained(tc.hurry); got != tc.want {
+		if got := a.drainedAt(a.last.Load()+int64(tc.quiet), tc.hurry); got != tc.want {
 			t.Errorf("%s: drained is %v", name, got)
 		}
 	}

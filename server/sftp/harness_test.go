@@ -25,8 +25,9 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/sftp/rootfs"
 )
 
-// deadline is how long anything in a test may take.
-const deadline = 20 * time.Second
+// deadline is how long anything in a test may take. It is long because the machine
+// may be busy.
+const deadline = 60 * time.Second
 
 // A fixture is a server with the user alice, on a directory of its own.
 type fixture struct {

@@ -1,6 +1,7 @@
 package sftp
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"math"
@@ -160,13 +161,17 @@ func sameOwner(info fs.FileInfo, uid, gid int) error {
 	return errOwner
 }
 
+// errNotWhole closes a file that has another size now. If that is an upload that
+// was cut, it is not complete for that.
+var errNotWhole = errors.New("sftp: only the size was set")
+
 func (s *subsystem) truncate(name string, size int64) error {
 	f, err := s.session.OpenFile(s.ctx, name, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	err = f.Truncate(size)
-	return errors.Join(err, f.Close())
+	return errors.Join(err, closeFile(f, cmp.Or(err, errNotWhole)))
 }
 
 // setAttributes takes attributes from the arguments and sets them. It tries to

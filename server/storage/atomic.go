@@ -198,9 +198,9 @@ func (o opening) where(info fs.FileInfo, hide bool) whereTo {
 	switch {
 	case info == nil && create && hide:
 		return hidden
-	case info == nil && (create || o.upload):
+	case info == nil:
 		return ifCut
-	case info == nil, !info.Mode().IsRegular():
+	case !info.Mode().IsRegular():
 		return inPlace // which may be to fail
 	case o.upload && !create:
 		return ifCut

@@ -191,7 +191,7 @@ func (r *restricted) OpenFile(name string, flag int, perm fs.FileMode) (file sto
 			return flag&writing == 0
 		case config.AccessWriteOnly:
 			return flag&os.O_CREATE != 0 ||
-				flag&(os.O_WRONLY|os.O_RDWR) == os.O_WRONLY && (r.own(s) || flag&storage.Upload != 0)
+				flag&(os.O_WRONLY|os.O_RDWR) == os.O_WRONLY && (r.own(s) || !s.Exists() || flag&storage.Upload != 0)
 		}
 		return false
 	}

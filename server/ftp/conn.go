@@ -36,6 +36,7 @@ type Conn struct {
 	aborted atomic.Bool         // by Abort
 	current atomic.Pointer[job] // the transfer that runs, if any
 	waits   atomic.Int32        // what for: see forCommand
+	noticed chan struct{}       // it waits for something else now
 	uploads atomic.Int32        // whose end has come
 	inForce atomic.Pointer[sessionLimits]
 

@@ -154,7 +154,7 @@ func (c *Conn) awaitJob() error {
 	case j.outcome.Load() == abandoned:
 		return errNotEnded
 	}
-	c.waits.Store(forJob)
+	c.waitFor(forJob)
 	defer c.waits.Store(forNothing)
 	start := time.Now()
 	if j.grace.IsZero() {

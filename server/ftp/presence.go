@@ -55,39 +55,83 @@ const (
 	forJob
 )
 
+// waitFor is called by the control goroutine before it waits.
+func (c *Conn) waitFor(what int32) {
+	c.waits.Store(what)
+	select {
+	case c.noticed <- struct{}{}:
+	default: // it is to be looked at already
+	}
+}
+
 // confirm returns an error unless the client is still there, now that it has
 // ended the data of an upload.
 func (s *stream) confirm() error {
+	if s.quick {
+		return s.confirmQuick()
+	}
 	c, j := s.conn, s.job
 	grace := s.grace()
-	for start := time.Now(); ; time.Sleep(100 * time.Microsecond) {
+	for start := time.Now(); ; {
 		if j.ctx.Err() != nil {
-			return context.Cause(j.ctx)
+			return context.Cause(j.ctx) // which the control goroutine has found
 		}
-		waited, waits := time.Since(start), c.waits.Load()
+		waits := c.waits.Load()
+		until, verdict := grace, error(nil)
 		switch presenceOf(c.raw) {
 		case reset:
 			return errLost
 		case ended:
-			switch {
-			case c.stopped.Load() == whenQuit, s.quick && s.pipelined("QUIT"):
+			if c.stopped.Load() == whenQuit {
 				return nil
-			case s.quick || waited > quitTime:
-				return errLost
 			}
+			until, verdict = quitTime, errLost
 		case speaking:
-			switch {
-			case s.quick && s.pipelined("ABOR"):
-				return errAborted
-			case s.quick || waits == forJob || waited > readTime:
+			if waits == forJob {
 				return nil
 			}
+			until = readTime
 		case present:
-			reads := !s.quick && waits == forNothing && waited <= readTime
-			if !reads && waited >= grace {
-				return nil
+			if waits == forNothing {
+				until = max(grace, readTime) // it deals with what may be ABOR
 			}
 		}
+		left := until - time.Since(start)
+		if left <= 0 {
+			return verdict
+		}
+		select {
+		case <-j.ctx.Done():
+		case <-c.noticed:
+		case <-time.After(left):
+		}
+	}
+}
+
+// confirmQuick is for the control goroutine itself, which reads nothing meanwhile.
+func (s *stream) confirmQuick() error {
+	c := s.conn
+	grace := s.grace()
+	for {
+		switch presenceOf(c.raw) {
+		case reset:
+			return errLost
+		case ended:
+			if c.stopped.Load() == whenQuit || s.pipelined("QUIT") {
+				return nil
+			}
+			return errLost
+		case speaking:
+			if s.pipelined("ABOR") {
+				return errAborted
+			}
+			return nil
+		}
+		if grace == 0 {
+			return context.Cause(s.job.ctx)
+		}
+		time.Sleep(grace)
+		grace = 0
 	}
 }
 

@@ -112,8 +112,9 @@ func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 	}
 	c := &Conn{
 		server: s, listener: opts, raw: nc, nc: nc, direct: direct, started: time.Now(), since: time.Now(),
-		remote: addrPort(nc.RemoteAddr()),
-		local:  addrPort(nc.LocalAddr()),
+		noticed: make(chan struct{}, 1),
+		remote:  addrPort(nc.RemoteAddr()),
+		local:   addrPort(nc.LocalAddr()),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.state.facts, c.state.hash, c.state.zipLevel = allFacts, defaultHash, -1
@@ -196,7 +197,7 @@ func (c *Conn) next() ([]byte, error) {
 		if why != nil && !time.Now().Before(at) {
 			return nil, why
 		}
-		c.waits.Store(forCommand)
+		c.waitFor(forCommand)
 		line, err := c.in.readLine(c.nc, c.limits().MaxLineLength)
 		c.waits.Store(forNothing)
 		switch {

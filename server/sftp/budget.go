@@ -27,6 +27,7 @@ type budgets struct {
 	buffered atomic.Int64
 	held     atomic.Int64
 	weight   atomic.Int64 // of handles
+	files    atomic.Int64 // descriptors of what is open
 }
 
 // take takes n of two budgets, and returns false if one has not as much left.
@@ -117,6 +118,7 @@ func (c *Conn) reserve(k kind) error {
 		return errTooManyFiles
 	}
 	n := int64(k.descriptors)
+	c.budgets.files.Add(n)
 	user, all := c.account.files.Add(n), c.server.files.Add(n)
 	c.activity.handles.Add(1)
 	if l.MaxUserFiles > 0 && user > int64(l.MaxUserFiles) || l.MaxFiles > 0 && all > int64(l.MaxFiles) {
@@ -131,8 +133,19 @@ var errTooManyFiles = &Error{StatusFailure, "Too many open files, try again late
 func (c *Conn) release(k kind) {
 	n := int64(k.descriptors)
 	c.activity.handles.Add(-1)
+	c.budgets.files.Add(-n)
 	c.server.files.Add(-n)
 	c.account.files.Add(-n)
 	c.unhold(k.bytes)
 	c.budgets.weight.Add(-int64(k.weight))
+}
+
+// settle gives back what the connection has taken and not given back, because
+// something has panicked in between. Nothing of the connection runs any more.
+func (c *Conn) settle() {
+	c.unbuffer(int(c.budgets.buffered.Load()))
+	c.unhold(int(c.budgets.held.Load()))
+	files := c.budgets.files.Swap(0)
+	c.account.files.Add(-files)
+	c.server.files.Add(-files)
 }

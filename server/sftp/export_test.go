@@ -13,3 +13,6 @@ func (s *Server) Unsent() time.Duration {
 }
 
 func init() { programWait = 3 * time.Second }
+
+// OpenFiles returns how many descriptors are counted against Limits.MaxFiles.
+func (s *Server) OpenFiles() int64 { return s.files.Load() }

@@ -246,6 +246,6 @@ func closeFile(f File, cause error) error {
 func (s *subsystem) closeHandles() {
 	for id, h := range s.handles {
 		delete(s.handles, id)
-		s.closeHandle(h, errAborted)
+		_ = s.contain("closing a file", func() error { return s.closeHandle(h, errAborted) })
 	}
 }

@@ -45,7 +45,18 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 	}
 	a.ctx, a.gone = context.WithCancel(c.ctx)
 	defer a.gone()
+	returned := false
+	defer func() {
+		if !returned { // it panics, in a backend or a hook
+			c.wire.Close()
+			drainSSH(inner)
+			if a.session != nil {
+				a.session.Close()
+			}
+		}
+	}()
 	conn, chans, reqs, err := ssh.NewServerConn(loginConn{c.wire, a.gone, &c.ahead}, sc)
+	returned = true
 	c.ahead.lift()
 	if err != nil {
 		c.wire.Close()

@@ -175,17 +175,25 @@ func (s *scp) receiveFile(name string, h scpHeader, times *scpHeader) error {
 	if err != nil {
 		return s.warn(name, err)
 	}
+	var t transfer
+	whole := error(errFault) // unless nothing panics
+	defer func() {
+		if errors.Is(whole, errFault) {
+			_ = closeFile(f, whole)
+			t.end(s.conn, whole)
+		}
+	}()
 	if err := s.ok(); err != nil {
-		_ = closeFile(f, err)
+		whole = closeFile(f, err)
 		return err
 	}
-	var t transfer
 	t.begin(s.conn, s.transfer(Upload, name))
 	failure, err := s.receiveAll(f, h.size, &t)
-	if failure == nil && err == nil {
+	whole = errors.Join(failure, err)
+	if whole == nil {
 		failure = closeFile(f, nil)
 	} else {
-		_ = closeFile(f, errors.Join(failure, err))
+		_ = closeFile(f, whole)
 	}
 	t.end(s.conn, errors.Join(failure, err))
 	switch {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"path"
+	"runtime/debug"
 	"sync"
 )
 
@@ -75,7 +76,7 @@ func (ch *channel) serveSFTP() int {
 		in: bufio.NewReader(&ch.input), handles: map[uint32]*handle{}, prefetches: prefetches(ch.conn.ClientVersion()),
 	}
 	s.out.start(ch)
-	err := s.serve()
+	err := s.contain("serving requests", s.serve)
 	if err != nil {
 		ch.cancel()
 	}
@@ -85,6 +86,8 @@ func (ch *channel) serveSFTP() int {
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, errFault):
+		return 255
 	case errors.Is(err, errTooManyHandles):
 		ch.conn.end(endHandles)
 	case errors.Is(err, errOver):
@@ -93,6 +96,18 @@ func (ch *channel) serveSFTP() int {
 		s.log.Debug("a session of SFTP failed", "error", err)
 	}
 	return 1
+}
+
+// contain runs f. If f panics, that is logged, and is the error errFault: all that the
+// client has open is closed as after any other error.
+func (s *subsystem) contain(doing string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.log.Error(doing+" failed", "panic", v, "stack", string(debug.Stack()))
+			err = errFault
+		}
+	}()
+	return f()
 }
 
 func startDirectory(session Session) string {
@@ -106,6 +121,7 @@ var (
 	errOver           = errors.New("sftp: a request came after the end of the session")
 	errPacketLength   = errors.New("sftp: packet has an impossible length")
 	errFirstPacket    = errors.New("sftp: the first packet is not SSH_FXP_INIT")
+	errFault          = errors.New("sftp: the server has failed")
 	errTooManyHandles = errors.New("sftp: the client goes on opening files beyond the limit")
 )
 

@@ -82,8 +82,11 @@ const (
 	// nothing to be ended while the server drains: there is such a gap
 	// between the files of a recursive transfer.
 	drainQuiet = time.Second
-	// drainStale is the same for a session with open files. Some clients keep
-	// files open that they do not use.
+	// drainOpen is the same for a session that has folders open, or files that it
+	// has read nothing of: it has begun nothing that it could not begin elsewhere.
+	drainOpen = 2 * time.Second
+	// drainStale is the same for a session in the midst of files. Some clients
+	// keep files open that they do not use.
 	drainStale = 15 * time.Second
 )
 
@@ -102,8 +105,10 @@ func (a *activity) drainedAt(now int64, hurry bool) bool {
 	// As long as nothing is being served, nothing is opened.
 	quiet := drainQuiet
 	switch {
-	case a.handles.Load() > 0:
+	case a.files.Load() > 0:
 		quiet = drainStale
+	case a.handles.Load() > 0:
+		quiet = drainOpen
 	case hurry:
 		quiet = 0
 	}

@@ -8,6 +8,12 @@ import (
 // since makes the last request one of so long ago.
 func (a *activity) since(d time.Duration) { a.last.Store(sinceEpoch() - int64(d)) }
 
+// inFile has a file open that is being read or written.
+func (a *activity) inFile() {
+	a.handles.Add(1)
+	a.files.Add(1)
+}
+
 func TestADrainEndsASessionOnlyWhereNothingIsCut(t *testing.T) {
 	for name, tc := range map[string]struct {
 		prepare func(*activity)
@@ -18,14 +24,17 @@ func TestADrainEndsASessionOnlyWhereNothingIsCut(t *testing.T) {
 		"just asked for something":             {func(a *activity) { a.touch() }, 0, false, false},
 		"quiet, as between two files":          {func(a *activity) { a.touch() }, drainQuiet / 2, false, false},
 		"quiet for longer":                     {func(a *activity) { a.touch() }, 2 * drainQuiet, false, true},
-		"quiet with a file open":               {func(a *activity) { a.handles.Add(1) }, 2 * drainQuiet, false, false},
-		"quiet with a file open it left":       {func(a *activity) { a.handles.Add(1) }, 2 * drainStale, false, true},
+		"quiet with a file open":               {func(a *activity) { a.handles.Add(1) }, drainOpen / 2, false, false},
+		"quiet with a file it does not read":   {func(a *activity) { a.handles.Add(1) }, 2 * drainOpen, false, true},
+		"quiet in a file":                      {(*activity).inFile, 2 * drainOpen, false, false},
+		"quiet with a file open it left":       {(*activity).inFile, 2 * drainStale, false, true},
 		"a request that takes long":            {func(a *activity) { a.begin(false) }, 2 * drainStale, false, false},
 		"a request that has just been served":  {func(a *activity) { a.begin(false); a.since(2 * drainStale); a.done() }, 0, false, false},
 		"in a hurry, between two files":        {func(a *activity) { a.touch() }, drainQuiet / 2, true, true},
-		"in a hurry, in a file":                {func(a *activity) { a.handles.Add(1) }, drainQuiet / 2, true, false},
+		"in a hurry, with a file open":         {func(a *activity) { a.handles.Add(1) }, drainOpen / 2, true, false},
+		"in a hurry, in a file":                {(*activity).inFile, 2 * drainOpen, true, false},
 		"in a hurry, in a request":             {func(a *activity) { a.begin(false) }, drainQuiet / 2, true, false},
-		"in a hurry, with a file it left":      {func(a *activity) { a.handles.Add(1) }, 2 * drainStale, true, true},
+		"in a hurry, with a file it left":      {(*activity).inFile, 2 * drainStale, true, true},
 		"in a hurry, before a reply is sent":   {func(a *activity) { a.replies.Add(1) }, drainQuiet / 2, true, false},
 		"quiet, with a reply that is not read": {func(a *activity) { a.replies.Add(1) }, 2 * drainStale, false, false},
 	} {

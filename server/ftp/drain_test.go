@@ -185,6 +185,42 @@ func TestShutdownDoesNotWaitForAClientThatForgotItsDataConnection(t *testing.T) 
 	}
 }
 
+// With DataTimeout as it is by default, that would be most of a drain.
+func TestShutdownDoesNotWaitForADataConnectionThatNeverComes(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		begin   func(*client)
+		replies []string
+	}{
+		"asked for and not used": {func(c *client) { c.epsv() }, nil},
+		"an offset":              {func(c *client) { c.command("REST 2", "350 ...") }, nil},
+		"an upload":              {func(c *client) { c.epsv(); c.command("STOR f", "150 ...") }, []string{"425 ..."}},
+		"a listing":              {func(c *client) { c.epsv(); c.command("LIST", "150 ...") }, []string{"425 ..."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ts := serve(t, plain, nil)
+			ts.write("/f", "content")
+			c := ts.login()
+			tc.begin(c)
+			began := time.Now()
+			done := make(chan error, 1)
+			go func() { done <- ts.Shutdown(t.Context()) }()
+			for _, reply := range tc.replies {
+				c.expect(reply)
+			}
+			c.expect("421 Server is shutting down, closing the connection")
+			c.expectClosed()
+			if err := <-done; err != nil || time.Since(began) > 15*time.Second {
+				t.Errorf("Shutdown: %v after %v", err, time.Since(began))
+			}
+			if got := ts.read("/f"); got != "content" {
+				t.Errorf("the file is now %q", got)
+			}
+		})
+	}
+}
+
 // A client that sends a command in the very moment is told why it is not
 // served: a reset would take the reply along.
 func TestShutdownIsToldEvenToAClientThatIsAboutToAsk(t *testing.T) {

@@ -28,7 +28,8 @@ type job struct {
 	record func()      // called after the final reply, if not nil
 	after  func()      // called when all is over, if not nil
 
-	outcome atomic.Int32
+	outcome   atomic.Int32
+	connected atomic.Bool // the data connection is made
 	// moving is when the last byte moved, in Unix nanoseconds, while it is up to
 	// the client and the disk that the next one does; else 0.
 	moving atomic.Int64

@@ -189,6 +189,9 @@ func (c *Conn) next() ([]byte, error) {
 		if _, stalled := c.stalledAt(); stalled {
 			c.abortJob(errStalled)
 		}
+		if by, waits := c.connectedBy(); waits && !time.Now().Before(by) {
+			c.abortJob(errNoConnection)
+		}
 		at, why := c.deadline()
 		c.raw.SetReadDeadline(at)
 		if err := c.mustStop(); err != nil {
@@ -251,9 +254,12 @@ func (c *Conn) deadline() (time.Time, *stopError) {
 	}
 	if c.stopped.Load() == whenDraining && c.activeJob() == nil && c.midway() {
 		// The client goes on soon, or not at all.
-		if by := time.Unix(0, c.active.Load()).Add(orForever(limits.DataTimeout)); why == nil || by.Before(at) {
+		if by := time.Unix(0, c.active.Load()).Add(c.drainWait()); why == nil || by.Before(at) {
 			at, why = by, stopDrain
 		}
+	}
+	if by, waits := c.connectedBy(); waits && (at.IsZero() || by.Before(at)) {
+		at, why = by, nil
 	}
 	if c.state.session == nil && limits.LoginTimeout > 0 {
 		if by := c.loginBy(); why == nil || by.Before(at) {
@@ -290,6 +296,24 @@ func (c *Conn) mustStop() error {
 // something was refused then would be no idle one.
 func (c *Conn) midway() bool {
 	return c.state.data != nil || c.state.renameFrom != "" || c.state.offset > 0
+}
+
+// drainWait is how long a drain waits for a client that is midway, or whose data
+// connection is to come. Nothing is cut then that the client could not begin
+// elsewhere.
+func (c *Conn) drainWait() time.Duration {
+	const most = 4 * time.Second // with a packet or two lost
+	return min(orForever(c.limits().DataTimeout), most)
+}
+
+// connectedBy returns until when a drain waits for the data connection of the running
+// transfer, if that has none.
+func (c *Conn) connectedBy() (by time.Time, waits bool) {
+	j := c.activeJob()
+	if c.stopped.Load() != whenDraining || j == nil || !j.data || j.connected.Load() {
+		return by, false
+	}
+	return j.start.Add(c.drainWait()), true
 }
 
 // endWith ends the connection when session does, until c.state.logout is called.

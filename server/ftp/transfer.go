@@ -84,6 +84,7 @@ func (r *running) connect() error {
 		return err
 	}
 	r.stream.data = d
+	r.stream.job.connected.Store(true)
 	if d.tls != nil {
 		r.record.TLSVersion, r.record.CipherSuite, r.record.TLSResumed = d.tls.Version, d.tls.CipherSuite, d.tls.DidResume
 		r.stream.job.after = func() { r.conn.linger(d) }

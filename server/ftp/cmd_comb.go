@@ -169,31 +169,28 @@ func (c *Conn) cmdDsiz(arg string) error {
 		return err
 	}
 	return c.startWork(&job{verb: "DSIZ", path: name, size: -1}, func(j *job) (*Error, error) {
-		total, err := treeSize(j, session, name, info, 0)
+		total := info.Size()
+		var err error
+		if info.IsDir() {
+			total, err = newListing(j.ctx, session).size(name, 0)
+		}
 		return errorf(213, "%d", total), err
 	})
 }
 
-func treeSize(j *job, session Session, name string, info fs.FileInfo, depth int) (int64, error) {
-	if !info.IsDir() {
-		return info.Size(), nil
+// size returns how large the files in a folder and below are.
+func (g *listing) size(dir string, depth int) (total int64, err error) {
+	count := func(info fs.FileInfo) error {
+		if !info.IsDir() {
+			total += info.Size()
+		}
+		return nil
 	}
-	if depth == maxDepth {
-		return 0, nil
-	}
-	var total int64
-	for entry, err := range session.List(j.ctx, name) {
-		if err == nil && j.ctx.Err() != nil {
-			err = j.ctx.Err()
-		}
-		if err != nil {
-			return 0, err
-		}
-		n, err := treeSize(j, session, path.Join(name, entry.Name()), entry, depth+1)
-		if err != nil {
-			return 0, err
-		}
+	wanted := func(info fs.FileInfo) bool { return info.IsDir() && depth < maxDepth }
+	err = g.below(dir, count, wanted, func(name string) error {
+		n, err := g.size(path.Join(dir, name), depth+1)
 		total += n
-	}
-	return total, nil
+		return err
+	})
+	return total, err
 }

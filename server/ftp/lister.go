@@ -56,7 +56,8 @@ func (l *lister) line(b []byte) error {
 const maxDepth = 64
 
 func (c *Conn) writeListing(ctx context.Context, session Session, w *walk, l *lister) error {
-	g := &listing{ctx: ctx, conn: c, session: session, walk: w, lister: l, now: time.Now()}
+	g := newListing(ctx, session)
+	g.walk, g.lister, g.patience = w, l, c.limits().StallTimeout
 	switch {
 	case w.dir == "":
 		return l.line(w.format(l.buf.b, w.name, w.info, g.now))
@@ -69,11 +70,78 @@ func (c *Conn) writeListing(ctx context.Context, session Session, w *walk, l *li
 // A listing is a walk on its way.
 type listing struct {
 	*walk
-	ctx     context.Context
-	conn    *Conn
-	session Session
-	lister  *lister
-	now     time.Time
+	ctx      context.Context
+	session  Session
+	lister   *lister
+	now      time.Time
+	patience time.Duration // how long it may find nothing, if not 0
+	found    time.Time     // when it last found something
+	entries  int           // that it has seen
+	room     int           // bytes of names that it may still keep
+}
+
+func newListing(ctx context.Context, session Session) *listing {
+	now := time.Now()
+	return &listing{ctx: ctx, session: session, now: now, found: now, room: namesRoom}
+}
+
+const (
+	// namesRoom is how many bytes of names a listing keeps, which are those of
+	// folders that it is to go into, and nameCost what one takes besides its bytes.
+	namesRoom, nameCost = 1 << 20, 64
+)
+
+// errFruitless ends a listing that goes through a large tree, without the client
+// getting anything of it: there are patterns that match nothing in it.
+var errFruitless = &Error{451, "Nothing was found for too long"}
+
+// below calls each, if it is not nil, for all entries of a folder, and then enter for
+// the folders in it that are wanted. The folder is closed by then, so that a deep tree
+// takes no more descriptors than one folder. Names are kept as far as there is room:
+// for the rest, the folder is gone through again. That is where other entries lie now
+// if it has changed meanwhile.
+func (g *listing) below(dir string, each func(fs.FileInfo) error, wanted func(fs.FileInfo) bool, enter func(name string) error) error {
+	full := errors.New("no room for more names")
+	for entered, again := 0, false; ; again = true {
+		var names []string
+		kept, seen, left := 0, 0, false
+		err := g.each(dir, func(info fs.FileInfo) error {
+			if each != nil && !again {
+				if err := each(info); err != nil {
+					return err
+				}
+			}
+			if left || !wanted(info) {
+				return nil
+			}
+			if seen++; seen <= entered {
+				return nil
+			}
+			// Folders further below need some of the room, too.
+			cost := len(info.Name()) + nameCost
+			if left = len(names) > 0 && kept+cost > g.room/2; left {
+				if each == nil || again {
+					return full
+				}
+				return nil
+			}
+			names, kept = append(names, info.Name()), kept+cost
+			return nil
+		})
+		if err != nil && !errors.Is(err, full) {
+			return err
+		}
+		g.room -= kept
+		for _, name := range names {
+			if err := enter(name); err != nil {
+				return err
+			}
+		}
+		g.room += kept
+		if entered += len(names); !left {
+			return nil
+		}
+	}
 }
 
 // A folder is one that a listing comes to.
@@ -92,43 +160,39 @@ func (g *listing) expand(dir, prefix string, patterns []string) error {
 	if len(patterns) == 1 {
 		return g.list(folder{dir: dir, prefix: prefix, shown: ".", pattern: patterns[0]})
 	}
-	return g.each(dir, func(info fs.FileInfo) error {
-		name := info.Name()
-		if !info.IsDir() || !matchName(patterns[0], name) || strings.ContainsAny(name, unspeakable) {
-			return nil
-		}
+	wanted := func(info fs.FileInfo) bool { return enterable(info) && matchName(patterns[0], info.Name()) }
+	return g.below(dir, nil, wanted, func(name string) error {
 		return g.tolerate(g.expand(path.Join(dir, name), prefix+name+"/", patterns[1:]))
 	})
 }
 
 // list lists the entries of a folder, and what is below with LIST -R.
 func (g *listing) list(f folder) error {
-	var dirs []string
-	err := g.each(f.dir, func(info fs.FileInfo) error {
-		name := info.Name()
-		if f.pattern != "" && !matchName(f.pattern, name) {
+	shown := func(info fs.FileInfo) bool { return f.pattern == "" || matchName(f.pattern, info.Name()) }
+	wanted := func(info fs.FileInfo) bool {
+		return g.recursive && f.depth < maxDepth && enterable(info) && shown(info)
+	}
+	line := func(info fs.FileInfo) error {
+		if !shown(info) {
 			return nil
 		}
-		if g.recursive && info.IsDir() && f.depth < maxDepth && !strings.ContainsAny(name, unspeakable) {
-			dirs = append(dirs, name)
-		}
-		return g.lister.line(g.format(g.lister.buf.b, f.prefix+name, info, g.now))
-	})
-	if err != nil {
-		return err
+		g.found = time.Now()
+		return g.lister.line(g.format(g.lister.buf.b, f.prefix+info.Name(), info, g.now))
 	}
-	for _, name := range dirs {
+	return g.below(f.dir, line, wanted, func(name string) error {
 		sub := f
 		sub.dir, sub.shown, sub.depth = path.Join(f.dir, name), f.shown+"/"+name, f.depth+1
 		heading := append(appendName(append(g.lister.buf.b, "\r\n"...), sub.shown), ":\r\n"...)
 		if err := g.lister.line(heading); err != nil {
 			return err
 		}
-		if err := g.tolerate(g.list(sub)); err != nil {
-			return err
-		}
-	}
-	return nil
+		return g.tolerate(g.list(sub))
+	})
+}
+
+// enterable reports whether a listing can go into a folder.
+func enterable(info fs.FileInfo) bool {
+	return info.IsDir() && !strings.ContainsAny(info.Name(), unspeakable)
 }
 
 // each calls f for the entries of a folder.
@@ -139,6 +203,9 @@ func (g *listing) each(dir string, f func(fs.FileInfo) error) error {
 		}
 		if g.ctx.Err() != nil {
 			return context.Cause(g.ctx)
+		}
+		if g.entries++; g.entries%256 == 0 && g.patience > 0 && time.Since(g.found) > g.patience {
+			return errFruitless
 		}
 		if err := f(info); err != nil {
 			return err

@@ -7,11 +7,12 @@ import (
 )
 
 // splitPatterns splits an absolute name before its first part that is a pattern.
-// There are no patterns if no part is one, or if one makes no sense.
+// There are no patterns if no part is one, if one makes no sense, or if there are more
+// than maxDepth.
 func splitPatterns(name string) (dir string, patterns []string) {
 	parts := strings.Split(strings.TrimPrefix(name, "/"), "/")
 	first := slices.IndexFunc(parts, func(part string) bool { return strings.ContainsAny(part, "*?[") })
-	if first < 0 {
+	if first < 0 || len(parts)-first > maxDepth {
 		return name, nil
 	}
 	for _, part := range parts[first:] {

@@ -75,13 +75,22 @@ func set[T int | int64 | time.Duration](v *T, byDefault T) {
 }
 
 // SetLimits replaces the limits. New ones hold for sessions that exist too:
-// rates and timeouts from their next request on, numbers for new ones.
-func (s *Server) SetLimits(l Limits) { s.limits.Store(newServerLimits(l)) }
+// timeouts at once, rates from their next request on, numbers for new ones.
+func (s *Server) SetLimits(l Limits) {
+	if old := s.limits.Swap(newServerLimits(l)); old != nil {
+		close(old.replaced)
+	}
+}
 
 // serverLimits are limits as they were given and as they are applied.
-type serverLimits struct{ given, applied Limits }
+type serverLimits struct {
+	given, applied Limits
+	replaced       chan struct{} // closed when there are new ones
+}
 
-func newServerLimits(l Limits) *serverLimits { return &serverLimits{l, l.withDefaults()} }
+func newServerLimits(l Limits) *serverLimits {
+	return &serverLimits{l, l.withDefaults(), make(chan struct{})}
+}
 
 func (s *Server) currentLimits() *serverLimits {
 	if s.limits.Load() == nil {

@@ -7,10 +7,16 @@ import "time"
 // while somebody does: so no client can keep it from that.
 func (c *Conn) watch(session Session) {
 	defer c.contain("watching a connection")
-	timer := time.NewTimer(c.watchPeriod())
+	timer := time.NewTimer(0)
 	defer timer.Stop()
 	draining, done := c.draining, session.Done()
 	for {
+		limits := c.server.currentLimits()
+		period := c.watchPeriod()
+		if draining == nil {
+			period = min(period, 50*time.Millisecond)
+		}
+		timer.Reset(period)
 		select {
 		case <-c.ctx.Done():
 			return
@@ -22,12 +28,9 @@ func (c *Conn) watch(session Session) {
 			c.look(true)
 		case <-timer.C:
 			c.look(draining == nil)
+		case <-limits.replaced:
+			c.look(draining == nil)
 		}
-		period := c.watchPeriod()
-		if draining == nil {
-			period = min(period, 50*time.Millisecond)
-		}
-		timer.Reset(period)
 	}
 }
 

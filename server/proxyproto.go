@@ -29,24 +29,28 @@ var errForeignHeader = errors.New("a PROXY protocol header that is not believed"
 // 1 and 2) tells it. Connections from elsewhere are what they are, and wait for
 // nothing; a header from there is not believed but ends the connection. Which
 // balancers are trusted is asked for each connection; if there are none, no header
-// is looked for.
-func proxyListener(trusted func() []netip.Prefix, l net.Listener) net.Listener {
-	return &headerListener{Listener: l, trusted: trusted, foreign: func(c net.Conn) net.Conn {
+// is looked for. A header may take as long as wait says.
+func proxyListener(trusted func() []netip.Prefix, wait time.Duration, l net.Listener) net.Listener {
+	return &headerListener{Listener: l, trusted: trusted, wait: wait, foreign: func(c net.Conn) net.Conn {
 		return &proxiedConn{Conn: c, unread: true}
 	}}
 }
 
 // proxyDataListener does so for data connections. What comes from elsewhere may be a
 // file of any content, so nothing in it is taken for a header.
-func proxyDataListener(trusted []netip.Prefix) func(net.Listener) net.Listener {
+func proxyDataListener(trusted []netip.Prefix, wait time.Duration) func(net.Listener) net.Listener {
 	return func(l net.Listener) net.Listener {
-		return &headerListener{Listener: l, trusted: func() []netip.Prefix { return trusted }, foreign: func(c net.Conn) net.Conn { return c }}
+		return &headerListener{
+			Listener: l, trusted: func() []netip.Prefix { return trusted }, wait: wait,
+			foreign: func(c net.Conn) net.Conn { return c },
+		}
 	}
 }
 
 type headerListener struct {
 	net.Listener
 	trusted func() []netip.Prefix
+	wait    time.Duration           // for a header
 	foreign func(net.Conn) net.Conn // what a connection from elsewhere becomes
 }
 
@@ -60,7 +64,7 @@ func (l *headerListener) Accept() (net.Conn, error) {
 		return conn, nil
 	}
 	if addr, ok := conn.RemoteAddr().(*net.TCPAddr); ok && matches(trusted, addr.AddrPort().Addr()) {
-		return &proxiedConn{Conn: conn, expected: true}, nil
+		return &proxiedConn{Conn: conn, expected: true, wait: l.wait}, nil
 	}
 	return l.foreign(conn), nil
 }
@@ -69,7 +73,8 @@ func (l *headerListener) Accept() (net.Conn, error) {
 // those that the header tells, so asking for one waits for it.
 type proxiedConn struct {
 	net.Conn
-	expected bool // the header is believed
+	expected bool          // the header is believed
+	wait     time.Duration // for it
 
 	once   sync.Once
 	header *proxyproto.Header // nil if there is none
@@ -93,7 +98,7 @@ func (c *proxiedConn) readHeader() error {
 
 func (c *proxiedConn) receiveHeader() error {
 	c.rest = bufio.NewReaderSize(c.Conn, 256)
-	_ = c.Conn.SetReadDeadline(time.Now().Add(headerWait))
+	_ = c.Conn.SetReadDeadline(time.Now().Add(c.wait))
 	header, err := proxyproto.Read(c.rest)
 	_ = c.Conn.SetReadDeadline(time.Time{})
 	switch {

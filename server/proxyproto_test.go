@@ -19,9 +19,15 @@ const (
 	outside = "127.0.0.2"
 )
 
+// patient has the server wait for a header for longer than any test waits.
+func patient(i *instance) { i.wait = 10 * deadline }
+
 func startBehindBalancer(t *testing.T, change ...func(*instance)) *instance {
 	t.Helper()
 	return start(t, append(change, func(i *instance) {
+		if i.wait == 0 {
+			i.wait = 3 * time.Second // a busy machine may keep a header for some time
+		}
 		i.config.ProxyProtocolFrom = []netip.Prefix{netip.MustParsePrefix(inside + "/32")}
 		if err := os.Mkdir(i.config.Storage.Root+"/alice", 0o755); err != nil {
 			t.Fatal(err)
@@ -66,10 +72,8 @@ func (c *wireConn) command(line string) string {
 }
 
 func TestClientsOutsideOfTheTrustedNetworksAreGreetedAtOnce(t *testing.T) {
-	i := startBehindBalancer(t)
-	begin := time.Now()
-	const times = 5
-	for range times {
+	i := startBehindBalancer(t, patient)
+	for range 2 {
 		c := i.dialFrom(outside, i.addrs["21"])
 		if got := c.command(""); !strings.HasPrefix(got, "220 ") {
 			t.Fatal(got)
@@ -95,9 +99,6 @@ func TestClientsOutsideOfTheTrustedNetworksAreGreetedAtOnce(t *testing.T) {
 	if line, err := ssh.r.ReadString('\n'); !strings.HasPrefix(line, "SSH-2.0-") {
 		t.Fatal(line, err)
 	}
-	if spent := time.Since(begin); spent > headerWait {
-		t.Errorf("%d sessions with a transfer took %v", times, spent)
-	}
 }
 
 func TestAFileFromOutsideMayLookLikeAHeader(t *testing.T) {
@@ -122,13 +123,9 @@ func TestAFileFromOutsideMayLookLikeAHeader(t *testing.T) {
 
 func TestClientsInsideWithoutAHeaderAreGreetedAfterAShortWait(t *testing.T) {
 	i := startBehindBalancer(t)
-	begin := time.Now()
 	c := i.dialFrom(inside, i.addrs["21"])
 	if got := c.command(""); !strings.HasPrefix(got, "220 ") {
 		t.Fatal(got)
-	}
-	if spent := time.Since(begin); spent > 3*headerWait {
-		t.Errorf("greeted after %v", spent)
 	}
 	c.command("USER alice")
 	if got := c.command("PASS right"); !strings.HasPrefix(got, "230 ") {
@@ -140,9 +137,6 @@ func TestClientsInsideWithoutAHeaderAreGreetedAfterAShortWait(t *testing.T) {
 	io.ReadAll(data)
 	if got := c.command(""); !strings.HasPrefix(got, "226 ") {
 		t.Fatal(got)
-	}
-	if spent := time.Since(begin); spent > 6*headerWait {
-		t.Errorf("listed after %v", spent)
 	}
 }
 
@@ -198,15 +192,14 @@ func TestAHeaderThatComesLateEndsTheConnection(t *testing.T) {
 }
 
 func TestNoClientHoldsUpOthersWhileItsHeaderIsAwaited(t *testing.T) {
-	i := startBehindBalancer(t)
+	i := startBehindBalancer(t, patient)
 	for range 50 {
 		i.dialFrom(inside, i.addrs["21"])
 	}
-	begin := time.Now()
 	c := i.dialFrom(inside, i.addrs["21"])
 	fmt.Fprint(c, "PROXY TCP4 203.0.113.7 192.0.2.1 4000 21\r\n")
-	if got := c.command(""); !strings.HasPrefix(got, "220 ") || time.Since(begin) > headerWait {
-		t.Errorf("%s after %v", got, time.Since(begin))
+	if got := c.command(""); !strings.HasPrefix(got, "220 ") {
+		t.Error(got)
 	}
 }
 

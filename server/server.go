@@ -49,7 +49,8 @@ type Options struct {
 	// Listen opens the listeners; default net.Listen. Tests give their own.
 	Listen func(network, address string) (net.Listener, error)
 
-	anyPassivePort bool // for tests: the system chooses passive ports
+	anyPassivePort bool          // for tests: the system chooses passive ports
+	headerWait     time.Duration // headerWait, unless a test has changed it
 }
 
 // Server is a file server.
@@ -84,6 +85,9 @@ func New(opts Options) (*Server, error) {
 	}
 	if opts.Listen == nil {
 		opts.Listen = net.Listen
+	}
+	if opts.headerWait == 0 {
+		opts.headerWait = headerWait
 	}
 	f, err := readFiles(opts.ConfigPath)
 	if err != nil {
@@ -324,7 +328,7 @@ func (s *Server) listen() ([]listener, error) {
 			closeAll(all)
 			return fmt.Errorf("listening for %s (protocols.%s.port): %w", name, name, err)
 		}
-		l = proxyListener(func() []netip.Prefix { return s.files.Load().config.ProxyProtocolFrom }, l)
+		l = proxyListener(func() []netip.Prefix { return s.files.Load().config.ProxyProtocolFrom }, s.opts.headerWait, l)
 		all = append(all, listener{l, name, serve})
 		return nil
 	}

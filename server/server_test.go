@@ -45,6 +45,7 @@ type instance struct {
 	users  *config.Users
 	addrs  map[string]string // by the port in the configuration
 	logs   *syncBuffer
+	wait   time.Duration // for headers of the PROXY protocol
 	server *Server
 	stop   context.CancelFunc
 	done   chan error
@@ -121,6 +122,7 @@ func (i *instance) run() {
 		HTTPAddress:    ":http",
 		Logger:         slog.New(slog.NewJSONHandler(i.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		anyPassivePort: true,
+		headerWait:     i.wait,
 		Listen: func(network, address string) (net.Listener, error) {
 			l, err := net.Listen(network, "127.0.0.1:0")
 			if err == nil {

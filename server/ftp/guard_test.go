@@ -212,7 +212,6 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 func TestAPanicInAPassivePortClosesItsConnection(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, plain, func(s *ftp.Server) {
-		s.Limits.DataTimeout = 10 * time.Millisecond
 		s.Passive = ftp.NewPassivePool(ftp.PassiveOptions{
 			Address: loopback, WrapListener: func(ln net.Listener) net.Listener { return faultyListener{ln} },
 		})
@@ -220,6 +219,7 @@ func TestAPanicInAPassivePortClosesItsConnection(t *testing.T) {
 	ts.write("/f", "data")
 	c := ts.login()
 	conn := c.data(c.epsv())
+	ts.SetLimits(ftp.Limits{DataTimeout: 10 * time.Millisecond})
 	c.command("RETR f", "150 ...")
 	c.expect("425 ...")
 	conn.SetReadDeadline(time.Now().Add(patience))

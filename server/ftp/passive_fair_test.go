@@ -141,7 +141,7 @@ func TestAWaitThatNothingComesOfMakesRoomForItsUser(t *testing.T) {
 	t.Parallel()
 	p := testPool(t, 2)
 	idle := p.get(anywhere, "a")
-	w, err := p.ask(anywhere, "a", 1100*time.Millisecond)
+	w, err := p.ask(anywhere, "a", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,13 +137,14 @@ func TestAPortThatIsNotNeededIsClosedAfterAMoment(t *testing.T) {
 
 func TestATransferWithoutADataConnectionIs425(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.DataTimeout = 50 * time.Millisecond })
+	ts := serve(t, plain, nil)
 	ts.write("/f", "data")
 	c := ts.login()
 	c.command("RETR f", "425 Use PASV, EPSV, PORT or EPRT first")
 	c.get("RETR f")
 	c.command("RETR f", "425 Use PASV, EPSV, PORT or EPRT first") // one PASV is one transfer
 
+	ts.SetLimits(ftp.Limits{DataTimeout: 50 * time.Millisecond})
 	c.epsv()
 	c.command("RETR f", "150 ...")
 	c.expect("425 No data connection was made")
@@ -233,7 +234,9 @@ func TestAConnectionIsOnlyForTheCommandThatItWasMadeFor(t *testing.T) {
 			t.Errorf("one too many: %d, %v", n, err)
 		}
 	}
-	if s := pool.Stats(); s.Arrived != 2 || s.Strays != 2 || s.Awaited != 0 {
+	// The abandoned one has arrived where the pool has looked for it before the
+	// second EPSV; else it is a stray.
+	if s := pool.Stats(); s.Arrived < 2 || s.Arrived > 3 || s.Arrived+s.Strays != 4 || s.Awaited != 0 {
 		t.Errorf("%+v", s)
 	}
 }

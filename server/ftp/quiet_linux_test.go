@@ -144,7 +144,7 @@ func TestAQuietConnectionWaitsUntilItsPeerReads(t *testing.T) {
 	t.Parallel()
 	q, peer := quietPair(t)
 	data := make([]byte, 64<<20)
-	q.SetDeadline(time.Now().Add(20 * time.Millisecond))
+	q.SetDeadline(time.Now().Add(500 * time.Millisecond))
 	sent, err := q.Write(data)
 	if !errors.Is(err, os.ErrDeadlineExceeded) || sent == 0 || sent == len(data) {
 		t.Fatalf("%d bytes were sent, %v", sent, err)

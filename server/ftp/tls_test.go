@@ -300,7 +300,7 @@ func TestAClientThatDoesNotResumeIsToldSoWhereItHasTo(t *testing.T) {
 	ts.write("/f", "data")
 	c := ts.connect().startTLS(clientTLS(0)).login().protectData(clientTLS(0))
 	conn := c.data(c.epsv())
-	ts.SetLimits(ftp.Limits{DataTimeout: 200 * time.Millisecond})
+	ts.SetLimits(ftp.Limits{DataTimeout: 2 * time.Second})
 	c.command("RETR f", "150 ...")
 	tls.Client(conn, clientTLS(0)).Handshake()
 	c.expect("425 No data connection resumed the TLS session of the control connection")
@@ -353,8 +353,10 @@ func TestAClientThatLeavesOutCloseNotifyIsTolerated(t *testing.T) {
 		io.WriteString(tc, "data")
 		if version == tls.VersionTLS13 {
 			// Reads the ticket, so that the close is no reset.
-			conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-			tc.Read(make([]byte, 1))
+			end := tc.(*tls.Conn).NetConn().(*endConn)
+			before := end.read.Load()
+			go tc.Read(make([]byte, 1))
+			eventually(t, "the ticket has come", func() bool { return end.read.Load() > before })
 		}
 		conn.Close()
 		c.expect("226 ...")

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 )
 
 func TestHandlesAreLimitedAndTheGreedyAreEnded(t *testing.T) {
@@ -59,14 +61,15 @@ func TestImpossibleLengthsEndTheSessionOnly(t *testing.T) {
 	}
 }
 
+// Not in parallel: others would use memory, too.
 func TestAClientThatNeverReadsCostsLittleAndIsEnded(t *testing.T) {
-	t.Parallel()
-	f := serve(t, func(f *fixture) { f.server.Limits.StallTimeout = 300 * time.Millisecond })
+	f := serve(t)
 	f.put("big", random(64<<20))
 	r := f.raw()
 	h := r.open("/big", openRead)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	f.server.SetLimits(sftp.Limits{StallTimeout: time.Second})
 	go func() {
 		for i := range uint32(10_000) {
 			if _, err := r.channel.Write(packet(fxpRead, i, h, uint64(i)<<15, uint32(255<<10))); err != nil {

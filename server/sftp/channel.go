@@ -1,6 +1,7 @@
 package sftp
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"runtime/debug"
@@ -28,8 +29,7 @@ type channel struct {
 }
 
 // programWait is how long a channel may be open before it is said what for.
-// Tests change it.
-var programWait = 30 * time.Second
+const programWait = 30 * time.Second
 
 // What clients are told that ask for something that is not here.
 const (
@@ -82,7 +82,7 @@ func (ch *channel) requests(reqs <-chan *ssh.Request) {
 	}()
 	defer ch.cancel()
 	early := ch.input.first.done
-	wait := time.NewTimer(programWait)
+	wait := time.NewTimer(cmp.Or(time.Duration(c.server.programWait.Load()), programWait))
 	defer wait.Stop()
 	for {
 		select {

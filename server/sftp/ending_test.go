@@ -94,28 +94,30 @@ var unread = map[string]func(f *fixture, client *ssh.Client, deaf func()){
 
 func TestAClientThatReadsNoAnswerIsEndedInTime(t *testing.T) {
 	t.Parallel()
-	const limit = 300 * time.Millisecond
+	const (
+		limit = 300 * time.Millisecond
+		soon  = 20 * time.Second // who waits for the client waits for ever
+	)
 	for reason, how := range map[string]struct {
-		limits sftp.Limits
-		end    func(f *fixture)
+		end func(f *fixture)
 	}{
-		"stalled": {limits: sftp.Limits{StallTimeout: limit}},
-		"ended":   {end: func(f *fixture) { f.backend.SetUser("alice", nil) }},
-		"drain": {end: func(f *fixture) {
+		"stalled": {func(f *fixture) { f.server.SetLimits(sftp.Limits{StallTimeout: limit}) }},
+		"ended":   {func(f *fixture) { f.backend.SetUser("alice", nil) }},
+		"drain": {func(f *fixture) {
 			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			defer cancel()
 			began := time.Now()
 			if err := f.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				f.t.Error(err)
 			}
-			if took := time.Since(began); took > 2*time.Second {
+			if took := time.Since(began); took > soon {
 				f.t.Errorf("Shutdown took %v", took)
 			}
 		}},
-		"closed": {end: func(f *fixture) {
+		"closed": {func(f *fixture) {
 			began := time.Now()
 			f.server.Close()
-			if took := time.Since(began); took > time.Second {
+			if took := time.Since(began); took > soon {
 				f.t.Errorf("Close took %v", took)
 			}
 		}},
@@ -123,14 +125,13 @@ func TestAClientThatReadsNoAnswerIsEndedInTime(t *testing.T) {
 		for what, flood := range unread {
 			t.Run(reason+", "+what, func(t *testing.T) {
 				t.Parallel()
-				f := serve(t, func(f *fixture) { f.server.Limits, f.buffer = how.limits, 16<<10 })
+				f := serve(t, func(f *fixture) { f.buffer = 16 << 10 })
+				f.server.WaitForPrograms(2 * deadline)
 				f.put("f", random(3000))
 				d, client := f.deaf()
 				flood(f, client, d.stop)
-				if how.end != nil {
-					f.blocked()
-					how.end(f)
-				}
+				f.blocked()
+				how.end(f)
 				s := f.events.session(t)
 				if s.Reason != reason && (reason != "closed" || s.Reason != "drain") {
 					t.Errorf("ended as %q", s.Reason)
@@ -149,10 +150,12 @@ func (f *fixture) blocked() {
 func TestAnIdleClientThatReadsNoAnswerIsIdle(t *testing.T) {
 	t.Parallel()
 	f := serve(t, func(f *fixture) {
-		f.server.Limits, f.buffer = sftp.Limits{IdleTimeout: 300 * time.Millisecond, StallTimeout: -1}, 16<<10
+		f.server.Limits, f.buffer = sftp.Limits{StallTimeout: -1}, 16<<10
 	})
 	d, client := f.deaf()
 	unread["channels that are refused"](f, client, d.stop)
+	f.blocked()
+	f.server.SetLimits(sftp.Limits{IdleTimeout: 300 * time.Millisecond, StallTimeout: -1})
 	if s := f.events.session(t); s.Reason != "idle" {
 		t.Errorf("ended as %q", s.Reason)
 	}
@@ -161,7 +164,7 @@ func TestAnIdleClientThatReadsNoAnswerIsIdle(t *testing.T) {
 func TestAClientThatReadsSlowlyIsNotStalled(t *testing.T) {
 	t.Parallel()
 	f := serve(t, func(f *fixture) {
-		f.server.Limits, f.buffer = sftp.Limits{StallTimeout: time.Second}, 64<<10
+		f.server.Limits, f.buffer = sftp.Limits{StallTimeout: 6 * time.Second}, 64<<10
 	})
 	content := random(3 << 20)
 	f.put("f", content)
@@ -193,11 +196,11 @@ func TestAClientThatReadsSlowlyIsNotStalled(t *testing.T) {
 	}
 }
 
-// A slowConn takes some three seconds for what the test above reads.
+// A slowConn takes some eight seconds for what the test above reads.
 type slowConn struct{ net.Conn }
 
 func (s *slowConn) Read(p []byte) (int, error) {
-	time.Sleep(4 * time.Millisecond)
+	time.Sleep(10 * time.Millisecond)
 	return s.Conn.Read(p[:min(len(p), 4<<10)])
 }
 

@@ -12,7 +12,8 @@ func (s *Server) Unsent() time.Duration {
 	return 0
 }
 
-func init() { programWait = 3 * time.Second }
-
 // OpenFiles returns how many descriptors are counted against Limits.MaxFiles.
 func (s *Server) OpenFiles() int64 { return s.files.Load() }
+
+// WaitForPrograms changes how long a channel may be open before it is said what for.
+func (s *Server) WaitForPrograms(d time.Duration) { s.programWait.Store(int64(d)) }

@@ -10,7 +10,7 @@ import (
 
 func TestAClientThatFloodsAndGoesLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	f := serve(t, func(f *fixture) { f.server.Limits.StallTimeout, f.buffer = 3*time.Second, 16<<10 })
+	f := serve(t, func(f *fixture) { f.server.Limits.StallTimeout, f.buffer = 20*time.Second, 16<<10 })
 	ids := string(zeros[:100<<10])
 	var all sync.WaitGroup
 	var clients []*deafConn
@@ -26,9 +26,13 @@ func TestAClientThatFloodsAndGoesLeavesNothingBehind(t *testing.T) {
 				go ssh.DiscardRequests(reqs)
 				ch.SendRequest("subsystem", false, ssh.Marshal(struct{ Name string }{"sftp"}))
 				ch.Write(packet(fxpInit, uint32(3)))
-				for i := range uint32(40) {
-					go ch.Write(packet(fxpExtended, i, "users-groups-by-id@openssh.com", ids, ids))
-				}
+				go func() {
+					for i := range uint32(40) {
+						if _, err := ch.Write(packet(fxpExtended, i, "users-groups-by-id@openssh.com", ids, ids)); err != nil {
+							return
+						}
+					}
+				}()
 			}
 		})
 	}

@@ -134,8 +134,9 @@ func TestWhatStillRunsAtTheEndOfADrainIsCut(t *testing.T) {
 
 func TestAnIdleSessionIsEnded(t *testing.T) {
 	t.Parallel()
-	f := serve(t, func(f *fixture) { f.server.Limits.IdleTimeout = 100 * time.Millisecond })
+	f := serve(t)
 	r := f.raw()
+	f.server.SetLimits(sftp.Limits{IdleTimeout: 100 * time.Millisecond})
 	if err := r.ended(); err == nil {
 		t.Error("the session goes on")
 	}

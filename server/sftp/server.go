@@ -57,6 +57,8 @@ type Server struct {
 	hurry  atomic.Bool  // half of the time to drain is over
 	files  atomic.Int64 // that are open
 
+	programWait atomic.Int64 // for tests: in place of programWait, if not 0
+
 	turnsOnce sync.Once
 	turns     chan struct{} // see turn
 

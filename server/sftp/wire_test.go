@@ -29,12 +29,12 @@ func TestAWriteThatNobodyReadsEndsWithTheWire(t *testing.T) {
 				}
 				began := time.Now()
 				end(w)
-				if took := time.Since(began); took > time.Second/2 {
+				if took := time.Since(began); took > 10*time.Second {
 					t.Errorf("it took %v", took)
 				}
 				select {
 				case <-written:
-				case <-time.After(5 * time.Second):
+				case <-time.After(time.Minute):
 					t.Error("the write goes on")
 				}
 			})

@@ -188,6 +188,19 @@ func TestTimeTellsNoUsers(t *testing.T) {
 	for _, name := range []string{"suspended", "expired", "both"} {
 		tries[name+" right"] = func(int) { final(name, "right") }
 	}
+	var least, most time.Duration
+	for range 5 { // a busy machine may be what makes the difference
+		if least, most = extremes(t, tries); most <= least*3/2 {
+			return
+		}
+	}
+	t.Errorf("between %v and %v", least, most)
+}
+
+// extremes measures all that is tried, and returns what takes least and most time. Of
+// each the tenth part that was fastest counts.
+func extremes(t *testing.T, tries map[string]func(int)) (least, most time.Duration) {
+	t.Helper()
 	took := map[string][]time.Duration{}
 	for n := range 60 {
 		for what, try := range tries {
@@ -196,7 +209,6 @@ func TestTimeTellsNoUsers(t *testing.T) {
 			took[what] = append(took[what], time.Since(began))
 		}
 	}
-	var least, most time.Duration
 	for what := range took {
 		slices.Sort(took[what])
 		tenth := took[what][len(took[what])/10]
@@ -206,7 +218,5 @@ func TestTimeTellsNoUsers(t *testing.T) {
 		}
 		most = max(most, tenth)
 	}
-	if most > least*3/2 {
-		t.Errorf("between %v and %v", least, most)
-	}
+	return least, most
 }

@@ -119,14 +119,27 @@ func TestNobodyWaitsForKeysToBeParsed(t *testing.T) {
 	for n := range 3000 {
 		list.Users = append(list.Users, config.User{Name: fmt.Sprint("user", n), Home: "h", Access: config.AccessReadOnly, AuthorizedKeys: []string{aliceKey, otherKey}})
 	}
+	var waited, took time.Duration
+	for range 5 { // a busy machine may have it wait for something else
+		if waited, took = admitWhileParsing(t, &list); waited < took/2 {
+			return
+		}
+	}
+	t.Errorf("a connection has waited for %v of the %v that it took to parse keys", waited, took)
+}
+
+// admitWhileParsing returns for how long a connection has waited at most while keys
+// were parsed, and how long that took.
+func admitWhileParsing(t *testing.T, list *config.Users) (waited, took time.Duration) {
+	t.Helper()
 	d := NewDirectory(0)
 	parsing := make(chan struct{})
-	var waited time.Duration
+	start := time.Now()
 	go func() {
 		defer close(parsing)
-		d.Set(&list, config.Sessions{})
+		d.Set(list, config.Sessions{})
 	}()
-	for done := false; !done; {
+	for {
 		began := time.Now()
 		v, err := d.Admit(netip.MustParseAddr("192.0.2.1"), nil)
 		if err != nil {
@@ -136,11 +149,8 @@ func TestNobodyWaitsForKeysToBeParsed(t *testing.T) {
 		waited = max(waited, time.Since(began))
 		select {
 		case <-parsing:
-			done = true
+			return waited, time.Since(start)
 		default:
 		}
-	}
-	if waited > 200*time.Millisecond {
-		t.Errorf("a connection has waited for %v", waited)
 	}
 }

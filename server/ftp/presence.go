@@ -30,9 +30,11 @@ const (
 	// not so long that anybody would notice: a part of the time that the upload
 	// took, up to a limit, or as long as the client was silent before the end.
 	plainShare, plainGrace = 50, 25 * time.Millisecond
-	// The first uploads of a session may take a little longer. A session of many
-	// small files is not slower for that, and is not likely to end in one of them.
-	firstUploads, firstGrace = 3, 2 * time.Millisecond
+	// The first uploads of a session may take a little longer: a client that is
+	// killed is most likely in one of them. A session of many small files is not
+	// slower for that.
+	firstUploads, firstShare     = 3, 10
+	minFirstGrace, maxFirstGrace = 2 * time.Millisecond, 10 * time.Millisecond
 	// Most clients end TLS with close_notify, and do not wait at all.
 	tlsShare, tlsGrace = 10, 250 * time.Millisecond
 	tlsLeast           = 10 * time.Millisecond
@@ -140,7 +142,7 @@ func (s *stream) grace() time.Duration {
 	took := time.Since(s.job.start)
 	grace := min(took/plainShare, plainGrace)
 	if s.conn.uploads.Add(1) <= firstUploads {
-		grace = max(grace, firstGrace)
+		grace = max(grace, minFirstGrace, min(took/firstShare, maxFirstGrace))
 	}
 	if s.data != nil && s.data.tls != nil {
 		if s.data.closeNotified() {

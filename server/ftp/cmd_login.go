@@ -89,18 +89,24 @@ func (c *Conn) loggedIn(session Session, err error, method string, code int) err
 
 // begin makes session that of the connection.
 func (c *Conn) begin(session Session, user string) error {
+	began := false
+	defer func() {
+		if !began { // there are too many, or Limits panics
+			c.mu.Lock()
+			c.limited = nil
+			c.mu.Unlock()
+			session.Close()
+		}
+	}()
 	limited, _ := session.(LimitedSession)
 	c.mu.Lock()
 	c.limited = limited
 	c.mu.Unlock()
 	c.inForce.Store(nil)
 	if !c.server.addUser(user, c.limits().MaxSessionsPerUser) {
-		session.Close()
-		c.mu.Lock()
-		c.limited = nil
-		c.mu.Unlock()
 		return c.close(&Error{421, "Too many sessions of this user"}, "limit")
 	}
+	began = true
 	c.state.session, c.state.dir = session, "/"
 	c.loginSince.Store(0)
 	c.endWith(session)

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,11 +18,13 @@ import (
 type faultyBackend struct {
 	ftp.Backend
 	where string
+	open  *atomic.Int32 // sessions
 }
 
 type faultySession struct {
 	ftp.Session
 	where string
+	open  *atomic.Int32
 }
 
 type faultyFile struct {
@@ -41,7 +44,8 @@ func (b faultyBackend) Login(ctx context.Context, c *ftp.Conn, user, password st
 	if err != nil {
 		return nil, err
 	}
-	return faultySession{session, b.where}, nil
+	b.open.Add(1)
+	return faultySession{session, b.where, b.open}, nil
 }
 
 func (s faultySession) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
@@ -63,7 +67,28 @@ func (s faultySession) OpenFile(ctx context.Context, name string, flag int) (ftp
 	return faultyFile{f, s.where}, nil
 }
 
+func (s faultySession) Limits(l ftp.Limits) ftp.Limits {
+	panicAt(s.where, "Limits")
+	return l
+}
+
+func (s faultySession) Done() <-chan struct{} {
+	panicAt(s.where, "Done")
+	return nil
+}
+
+func (s faultySession) StartDirectory() string {
+	panicAt(s.where, "StartDirectory")
+	return "/"
+}
+
+func (s faultySession) Remove(ctx context.Context, name string) error {
+	panicAt(s.where, "Remove")
+	return s.Session.Remove(ctx, name)
+}
+
 func (s faultySession) Close() error {
+	s.open.Add(-1)
 	panicAt(s.where, "session's Close")
 	return s.Session.Close()
 }
@@ -76,6 +101,16 @@ func (f faultyFile) Read(p []byte) (int, error) {
 func (f faultyFile) Write(p []byte) (int, error) {
 	panicAt(f.where, "Write")
 	return f.File.Write(p)
+}
+
+func (f faultyFile) Seek(offset int64, whence int) (int64, error) {
+	panicAt(f.where, "Seek")
+	return f.File.Seek(offset, whence)
+}
+
+func (f faultyFile) Truncate(size int64) error {
+	panicAt(f.where, "Truncate")
+	return f.File.Truncate(size)
 }
 
 func (f faultyFile) Close() error {
@@ -140,7 +175,18 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 		early bool // there is no login
 		do    func(*client)
 	}{
-		"in a login":          {where: "Login", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
+		"in a login":           {where: "Login", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
+		"in limits":            {where: "Limits", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
+		"in asking for an end": {where: "Done", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
+		"in a start directory": {where: "StartDirectory", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
+		"in removing":          {where: "Remove", do: func(c *client) { c.send("DELE f") }},
+		"in seeking":           {where: "Seek", do: func(c *client) { c.command("REST 1", "350 ..."); retr(c) }},
+		"in truncating": {where: "Truncate", do: func(c *client) {
+			c.data(c.epsv()).Close()
+			c.send("STOR f")
+		}},
+		"in DSIZ":             {where: "List", do: func(c *client) { c.send("DSIZ /") }},
+		"in a pattern":        {where: "List", do: func(c *client) { c.data(c.epsv()); c.send("NLST */*") }},
 		"in a command":        {where: "Stat", do: func(c *client) { c.send("SIZE f") }},
 		"in STAT":             {where: "List", do: func(c *client) { c.send("STAT /") }},
 		"in a listing":        {where: "List", do: list},
@@ -169,12 +215,13 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			var sessions atomic.Int32
 			own := ownAddress()
 			pool := ftp.NewPassivePool(ftp.PassiveOptions{First: 40000, Last: 40000, ListenAddr: own})
 			ts := serveOn(t, own.String()+":0", plain, func(s *ftp.Server) {
 				s.Passive, s.Limits.MaxSessionsPerUser = pool, 1
 				if test.where != "" {
-					s.Backend = faultyBackend{s.Backend, test.where}
+					s.Backend = faultyBackend{s.Backend, test.where, &sessions}
 				}
 				if test.hooks != nil {
 					test.hooks(&s.Hooks)
@@ -197,6 +244,9 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 			})
 			if log := ts.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "guard_test.go") {
 				t.Errorf("there is no stack in the log: %s", log)
+			}
+			if open := sessions.Load(); open != 0 {
+				t.Errorf("%d sessions of the backend are open", open)
 			}
 			if stats := pool.Stats(); stats.Awaited != 0 {
 				t.Errorf("%d ports are taken", stats.Awaited)

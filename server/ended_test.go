@@ -18,7 +18,7 @@ func TestAnUploadWhoseSessionTheServerEndsIsCut(t *testing.T) {
 			i.reloadFiles()
 		},
 		"nothing comes for too long": func(*instance) {},
-		"the server ends": func(i *instance) { i.stop() },
+		"the server ends":            func(i *instance) { i.stop() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

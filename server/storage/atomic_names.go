@@ -48,7 +48,7 @@ func (a *atomic) RemoveDir(name string) error {
 	}
 	var partials []string
 	for info, listErr := range a.tree.List(name) {
-		if listErr != nil || !Reserved(info.Name()) {
+		if listErr != nil || !madeHere.MatchString(info.Name()) {
 			return err
 		}
 		partials = append(partials, name+"/"+info.Name())

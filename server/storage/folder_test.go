@@ -85,6 +85,8 @@ func TestReservedNames(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
 		"/.upload.f": true, "/d/.upload.f": true, "/.UPLOAD.f": true, "/.ftp-upload.f": true, "/.Ftp-Upload.f/x": true, ".upload.": true,
+		"/\u200b.up\u00adload.f": true, "/\uff0euploa\uff24.f": true, "/\u2024upload\u2024f": true, "/.\U0001d42epload.f": true, ".upload\ufe0f.": true,
+		"/.uplo\u00e4d.f": false, "/.\u0443pload.f": false, "/.upload\ufffd": false, "/.up\xffload.": false, "/\u2025upload.f": false, "/.upload\u00ad": false,
 		"/upload.f": false, "/.uploads": false, "/.upload": false, "/f.upload.": false, "/": false, "": false,
 	} {
 		if got := Reserved(name); got != want {

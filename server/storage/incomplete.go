@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"syscall"
 	"time"
 
@@ -39,6 +40,10 @@ func hiddenName(tag, name string) string {
 	}
 	return dir + prefix + base
 }
+
+// madeHere is what the server itself calls uploads that are not complete, now or in
+// former releases. Other names that are reserved may be anybody's files, from before.
+var madeHere = regexp.MustCompile(`^(\.upload\.[0-9a-f]{10}(-[0-9a-f]{8})?|\.ftp-upload)\.`)
 
 // refuse returns an error if a part of name is one of a hidden file: to the
 // caller there is no such file, and none can be made.
@@ -145,7 +150,7 @@ func changed(info fs.FileInfo) time.Time {
 // expire removes a hidden file if it has not changed for longer than keep, which
 // is for ever if it is zero.
 func expire(tree FS, partial string, info fs.FileInfo, keep time.Duration) {
-	if keep > 0 && info.Mode().IsRegular() && time.Since(changed(info)) >= keep {
+	if keep > 0 && info.Mode().IsRegular() && madeHere.MatchString(info.Name()) && time.Since(changed(info)) >= keep {
 		_ = discard(tree, partial, keep) // whoever looks next tries again
 	}
 }

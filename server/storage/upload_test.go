@@ -314,3 +314,29 @@ func TestAHardLinkKeepsWhatItHas(t *testing.T) {
 		t.Errorf("got %q, %v", s, err)
 	}
 }
+
+func TestOnlyWhatTheServerHasMadeIsRemoved(t *testing.T) {
+	t.Parallel()
+	l, _ := open(t)
+	if err := l.Mkdir("/dir", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"/dir/.upload.notes", "/dir/.UPLOAD.0123456789.f", "/dir/.upload\u2024d"} {
+		write(t, l, name, "somebody's, from before")
+	}
+	before := list(t, l, "/dir")
+	a := Atomic(l, Uploads{User: "alice", Keep: func() time.Duration { return time.Nanosecond }})
+	if got := list(t, a, "/dir"); len(got) > 0 {
+		t.Errorf("listed: %v", got)
+	}
+	if err := begin(t, a, "/dir/cut", uploading).CloseWithError(errCut); err != nil {
+		t.Fatal(err)
+	}
+	Sweep(t.Context(), l, time.Nanosecond, 0)
+	if err := a.RemoveDir("/dir"); !errors.Is(err, syscall.ENOTEMPTY) {
+		t.Errorf("removing the folder: %v", err)
+	}
+	if got := list(t, l, "/dir"); !cmp.Equal(got, before) {
+		t.Errorf("left: %v, want %v", got, before)
+	}
+}

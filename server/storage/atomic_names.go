@@ -149,9 +149,10 @@ func (u *upload) rename(name string, replace bool) error {
 		return err
 	}
 	before, err := u.real.Lstat(u.name)
+	goes := err == nil && u.mayReplace(u.name)
 	u.session.mu.Lock()
 	defer u.session.mu.Unlock()
-	if err == nil && u.instead == nil {
+	if goes && u.instead == nil {
 		u.instead = &former{u.name, before}
 	}
 	if u.how = replacing; !replace {

@@ -125,13 +125,19 @@ func (o opening) anew() bool {
 // openPartial opens the hidden file of an upload to a real name, and locks it.
 // info is what the upload replaces, or nil.
 func (s *session) openPartial(name string, o opening, info fs.FileInfo) (*upload, error) {
+	u := &upload{session: s, watched: watched{result: &result{}}, name: name, hidden: s.partial(name), appends: o.flag&os.O_APPEND != 0}
+	if o.drop {
+		u.own = new(ID)
+	}
 	if info != nil {
-		if err := s.mayWrite(name); err != nil {
+		id, err := s.mayWrite(name)
+		if err != nil {
 			return nil, err
 		}
-		o.perm = info.Mode().Perm()
+		if o.perm = info.Mode().Perm(); o.drop {
+			*u.own = id
+		}
 	}
-	u := &upload{session: s, watched: watched{result: &result{}}, name: name, hidden: s.partial(name), appends: o.flag&os.O_APPEND != 0}
 	if o.flag&os.O_EXCL != 0 {
 		u.how = exclusive
 	}
@@ -162,13 +168,16 @@ func spareName(user, name string) string {
 }
 
 // mayWrite returns an error if the file could not be written in place: who
-// replaces it needs the same permission.
-func (s *session) mayWrite(name string) error {
+// replaces it needs the same permission. It returns which file that is.
+func (s *session) mayWrite(name string) (id ID, err error) {
 	f, err := s.real.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
-		return err
+		return ID{}, err
 	}
-	return f.Close()
+	if osFile := OSFile(f); osFile != nil {
+		id, err = IDOf(osFile)
+	}
+	return id, errors.Join(err, f.Close())
 }
 
 // openLocked opens the hidden file and locks it.

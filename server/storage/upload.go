@@ -19,6 +19,7 @@ type upload struct {
 	name    string  // that it will have
 	hidden  string  // that it has
 	instead *former // goes when this one is complete
+	own     *ID     // in a drop box, the only file that may be replaced; else nil
 	gone    bool    // its session has removed it
 	spare   bool    // hidden is no name that a later session would look for
 	how     publishing
@@ -40,6 +41,23 @@ func (u *upload) at() string {
 	u.session.mu.Lock()
 	defer u.session.mu.Unlock()
 	return u.hidden
+}
+
+// Target returns the real name that the file will have.
+func (u *upload) Target() string {
+	u.session.mu.Lock()
+	defer u.session.mu.Unlock()
+	return u.name
+}
+
+// mayReplace reports whether what has the name may go. In a drop box, what
+// others have dropped meanwhile stays.
+func (u *upload) mayReplace(name string) bool {
+	if u.own == nil {
+		return true
+	}
+	place, err := u.real.Resolve(name, false)
+	return err == nil && place.Exists() && place.ID() == *u.own
 }
 
 // OSFile returns the file itself, for the kernel to move bytes to it, or nil.
@@ -132,7 +150,7 @@ func (u *upload) publish() error {
 		return errors.Join(err, fs.ErrNotExist)
 	}
 	rename := u.real.Rename
-	if u.how != replacing {
+	if u.how != replacing || !u.mayReplace(name) {
 		rename = u.real.RenameNew
 	}
 	err := rename(partial, name)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,8 @@ import (
 const (
 	// maxLinks is how many symbolic links a name may go through, as on Linux.
 	maxLinks = 40
+	// maxPassed bounds what a walk remembers of its way, in identities.
+	maxPassed = 16_384
 	// maxPath is how long a name may be in bytes, as on Linux.
 	maxPath = 4096
 )
@@ -27,8 +30,10 @@ type Place struct {
 	// IDs are the identities of the top and of the parts of Name, in order.
 	// What is missing has none.
 	IDs []ID
-	// Links are the real names of the links that were followed, in order.
-	Links []string
+	// Passed are the places that the walk went through and that are no part of
+	// Name, in order: links that were followed, and folders that ".." or a link
+	// led out of.
+	Passed []Place
 }
 
 // Exists reports whether there is something at the place.
@@ -44,7 +49,7 @@ func (p *Place) ID() ID {
 
 // Parent is the place of the folder that holds this one.
 func (p *Place) Parent() Place {
-	parent := Place{Name: path.Dir(p.Name), Links: p.Links}
+	parent := Place{Name: path.Dir(p.Name), Passed: p.Passed}
 	parent.IDs = p.IDs[:min(len(p.IDs), depth(parent.Name)+1)]
 	return parent
 }
@@ -84,6 +89,7 @@ type walk struct {
 	rest   string // what is still to be walked
 	given  int    // how many bytes at the end of rest are the caller's, and of no link
 	links  int    // that were followed
+	passed int    // identities in Passed
 	held   bool   // the tree is, by this walk
 }
 
@@ -143,7 +149,9 @@ func (w *walk) step(follow bool) error {
 	switch {
 	case err != nil:
 	case kind == unix.S_IFLNK && (!last || follow):
-		err = w.follow(fd, part, rest, more)
+		if err = w.pass(part, id); err == nil {
+			err = w.follow(fd, rest, more)
+		}
 		release(fd)
 		return err
 	case kind != unix.S_IFDIR && more:
@@ -190,8 +198,26 @@ func (w *walk) up() error {
 		release(fd)
 		return err
 	}
+	if err := w.pass("", ID{}); err != nil {
+		release(fd)
+		return err
+	}
 	w.leave(fd)
 	w.Name, w.IDs = path.Dir(w.Name), w.IDs[:len(w.IDs)-1]
+	return nil
+}
+
+// pass notes that the walk leaves the folder that it is at or, with a part, that
+// it follows that link in it.
+func (w *walk) pass(part string, id ID) error {
+	p := Place{Name: w.Name, IDs: slices.Clone(w.IDs)}
+	if part != "" {
+		p.Name, p.IDs = path.Join(w.Name, part), append(p.IDs, id)
+	}
+	if w.passed += len(p.IDs); w.passed > maxPassed {
+		return unix.ELOOP
+	}
+	w.Passed = append(w.Passed, p)
 	return nil
 }
 
@@ -203,7 +229,7 @@ func (w *walk) leave(fd int) {
 }
 
 // follow puts the target of a link in the place of its name. fd is the link.
-func (w *walk) follow(fd int, part, rest string, more bool) error {
+func (w *walk) follow(fd int, rest string, more bool) error {
 	if w.links++; w.links > maxLinks || w.tree.noLinks {
 		return unix.ELOOP
 	}
@@ -214,7 +240,6 @@ func (w *walk) follow(fd int, part, rest string, more bool) error {
 	if target == "" {
 		return unix.ENOENT
 	}
-	w.Links = append(w.Links, path.Join(w.Name, part))
 	if path.IsAbs(target) {
 		target = w.tree.fromTop(target)
 		w.leave(w.tree.top.fd)

@@ -204,7 +204,14 @@ func TestAWalkTellsTheRealName(t *testing.T) {
 		}
 	}
 	place, err := l.Resolve("/lf", true)
-	if err != nil || !slices.Equal(place.Links, []string{"/lf", "/le"}) || len(place.IDs) != 3 {
+	var passed []string
+	for _, p := range place.Passed {
+		passed = append(passed, p.Name)
+		if !p.Exists() {
+			t.Errorf("what was passed has no identity: %+v", p)
+		}
+	}
+	if err != nil || !slices.Equal(passed, []string{"/lf", "/le", "/d/e"}) || len(place.IDs) != 3 {
 		t.Errorf("got %+v, %v", place, err)
 	}
 	other, _ := l.Resolve("/d/f", true)
@@ -212,7 +219,7 @@ func TestAWalkTellsTheRealName(t *testing.T) {
 	if place.ID() != other.ID() || place.ID() == (ID{}) || parent.ID() == place.ID() {
 		t.Errorf("one file has the identities %v and %v", place.ID(), other.ID())
 	}
-	if place, err := l.Resolve("/lf", false); err != nil || place.Name != "/lf" || len(place.Links) != 0 {
+	if place, err := l.Resolve("/lf", false); err != nil || place.Name != "/lf" || len(place.Passed) != 0 {
 		t.Errorf("the link itself: got %+v, %v", place, err)
 	}
 }

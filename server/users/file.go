@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,20 @@ type grant struct {
 	name string   // of what is open, when it was opened
 	file *os.File // that is open; nil if that is no file of the system
 	seen atomic.Pointer[decision]
+
+	upload target // what is open, if that is hidden until it is complete; else nil
+	listed *spot  // the folder that is being listed, see hides
+}
+
+// A target is an upload that is hidden.
+type target interface {
+	// Target returns the real name that it will have.
+	Target() string
+}
+
+func isUpload(f storage.File) bool {
+	_, ok := f.(target)
+	return ok
 }
 
 // A decision is what an account may do.
@@ -42,18 +57,21 @@ func (g *grant) access() config.Access {
 	return d.access
 }
 
-// decide says what an account may do with what is open. If something else has
-// its name now, it may be anywhere, and what counts is what is allowed
-// everywhere.
+// decide says what an account may do with what is open. What has another name
+// now than when it was opened may be anywhere, and then what counts is what is
+// allowed everywhere. An upload that is hidden has the name that it will have.
 func (g *grant) decide(c *config.User) config.Access {
 	if len(c.Paths) == 0 {
 		return c.Access
 	}
+	if g.upload != nil {
+		return look(g.r.tree, c, g.upload.Target(), true).access
+	}
 	s := look(g.r.tree, c, g.name, true)
-	if g.file == nil || !s.Exists() {
+	if g.file == nil {
 		return s.access
 	}
-	if id, err := storage.IDOf(g.file); err == nil && id == s.ID() {
+	if id, err := storage.IDOf(g.file); err == nil && s.Exists() && id == s.ID() {
 		return s.access
 	}
 	access := c.Access
@@ -61,6 +79,25 @@ func (g *grant) decide(c *config.User) config.Access {
 		access = least(access, rule.Access)
 	}
 	return access
+}
+
+// hides reports whether the folder that is open is to be listed without that
+// entry: what may not be described is not told by its folder either.
+func (g *grant) hides(info fs.FileInfo) bool {
+	account := g.r.account.now()
+	c := &account.config
+	if !slices.ContainsFunc(c.Paths, func(rule config.PathRule) bool {
+		return rule.Access == config.AccessNone || rule.Access == config.AccessWriteOnly
+	}) {
+		return false
+	}
+	if g.listed == nil || g.listed.account != account {
+		g.listed = look(g.r.tree, c, g.name, true)
+		g.listed.account = account
+	}
+	s := g.listed.entry(info)
+	s.access = accessTo(c, s.rules, &s.Place)
+	return !s.mayDescribe() || s.access == config.AccessWriteOnly && !info.IsDir() && !g.r.own(s)
 }
 
 func (g *grant) mayRead() bool {
@@ -82,6 +119,7 @@ func (r *restricted) guard(f storage.File, name string, s *spot, flag int) stora
 	g := &file{File: f, flag: flag, dropped: s.access == config.AccessWriteOnly}
 	g.set(r, name, s)
 	g.grant.file = storage.OSFile(f)
+	g.upload, _ = f.(target)
 	return g
 }
 

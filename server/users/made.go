@@ -27,8 +27,9 @@ type made struct {
 // A madeFile is a file as it was when it was made. Where the volume has no
 // time of birth, a pin keeps its number from going to another.
 type madeFile struct {
-	id  storage.ID
-	pin io.Closer
+	id     storage.ID
+	before storage.ID // of the file that it is to replace, until it is complete
+	pin    io.Closer
 }
 
 // has reports whether one of the files is at the place still. An upload that
@@ -37,11 +38,13 @@ func (m *made) has(place *storage.Place) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	file, ok := m.files[place.Name]
-	return ok && (!place.Exists() || place.ID() == file.id)
+	return ok && (!place.Exists() || place.ID() == file.id || place.ID() == file.before)
 }
 
-// add remembers a file that has just been made with that real name.
-func (m *made) add(name string, f storage.File) {
+// add remembers a file that has just been made for a place, be it to replace
+// another of these.
+func (m *made) add(place *storage.Place, f storage.File) {
+	name := place.Name
 	osFile := storage.OSFile(f)
 	if osFile == nil {
 		return
@@ -54,6 +57,9 @@ func (m *made) add(name string, f storage.File) {
 	defer m.mu.Unlock()
 	m.drop(name)
 	file := madeFile{id: id}
+	if before := place.ID(); before.Lasting() {
+		file.before = before
+	}
 	if !id.Lasting() {
 		if m.pinned >= maxPinned {
 			return

@@ -102,6 +102,8 @@ func (r *restricted) try(a act) error {
 	switch {
 	case !a.may(c, s) || storage.Reserved(s.Name):
 		return errDenied
+	case s.access == config.AccessWriteOnly && errors.Is(s.err, syscall.ENOTDIR):
+		return fs.ErrNotExist // a drop box does not tell what others have dropped
 	case s.err != nil:
 		return s.err
 	}
@@ -154,6 +156,7 @@ func (r *restricted) describe(op, name string, follow bool, stat func(storage.FS
 // still is not found by the walk.
 func (s *spot) isOf(info fs.FileInfo) bool { return !s.Exists() || s.ID().Is(info) }
 
+// List leaves out what may not be described.
 func (r *restricted) List(name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		var entries iter.Seq2[fs.FileInfo, error]
@@ -171,7 +174,7 @@ func (r *restricted) List(name string) iter.Seq2[fs.FileInfo, error] {
 			if !g.mayRead() {
 				info, err = nil, errDenied // since it was begun
 			}
-			if err == nil && storage.Reserved(info.Name()) {
+			if err == nil && (storage.Reserved(info.Name()) || g.hides(info)) {
 				continue
 			}
 			if !yield(info, named("list", name, err)) || errors.Is(err, errDenied) {
@@ -230,10 +233,25 @@ func (r *restricted) drop(tree storage.FS, name string, s *spot, flag int, perm 
 	if errors.Is(err, fs.ErrExist) && !exclusive {
 		return nil, errDenied
 	}
-	if err == nil {
-		r.made.add(s.Name, f)
+	if err != nil {
+		return nil, err
 	}
-	return f, err
+	if !isUpload(f) && flag&os.O_EXCL == 0 && !s.isOpen(f) {
+		// Another's has come in its place. Nothing was emptied.
+		return nil, errors.Join(errDenied, f.Close())
+	}
+	r.made.add(&s.Place, f)
+	return f, nil
+}
+
+// isOpen reports whether what was walked is the file.
+func (s *spot) isOpen(f storage.File) bool {
+	osFile := storage.OSFile(f)
+	if osFile == nil {
+		return true // a tree that is no folder of the system
+	}
+	id, err := storage.IDOf(osFile)
+	return err == nil && id == s.ID()
 }
 
 func (r *restricted) Mkdir(name string, perm fs.FileMode) error {
@@ -328,7 +346,10 @@ func (r *restricted) Realpath(name string) (string, error) {
 
 // Resolve tells where a name leads to who may know what is there.
 func (r *restricted) Resolve(name string, follow bool) (place storage.Place, err error) {
-	err = r.on(act{"realpath", name, follow, mayDescribe, func(tree storage.FS, name string, _ *spot) (err error) {
+	err = r.on(act{"realpath", name, follow, mayDescribe, func(tree storage.FS, name string, s *spot) (err error) {
+		if s.access == config.AccessWriteOnly && strings.HasSuffix(name, "/") && !s.Exists() {
+			return fs.ErrNotExist // as for a file that another has dropped, which is no folder
+		}
 		place, err = tree.Resolve(name, follow)
 		return err
 	}})

@@ -1,7 +1,9 @@
 package users
 
 import (
+	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
@@ -17,6 +19,7 @@ type spot struct {
 	err     error // of the walk
 	account *User // whose rules they are
 	access  config.Access
+	barred  bool // the walk went through what the user knows nothing of
 	rules   []rule
 }
 
@@ -36,7 +39,31 @@ func look(tree storage.FS, c *config.User, name string, follow bool) *spot {
 	}
 	s.Place, s.err = tree.Resolve(name, follow)
 	s.access = accessTo(c, s.rules, &s.Place)
+	for i := range s.Passed {
+		way := spot{Place: s.Passed[i], rules: s.rules, access: accessTo(c, s.rules, &s.Passed[i])}
+		if !way.mayDescribe() {
+			// That the name can be walked would tell what is there.
+			s.access, s.barred = config.AccessNone, true
+		}
+	}
 	return s
+}
+
+// entry is the spot of an entry of a folder.
+func (s *spot) entry(info fs.FileInfo) *spot {
+	e := &spot{rules: s.rules, account: s.account, barred: s.barred}
+	e.Name, e.IDs = path.Join(s.Name, info.Name()), s.IDs
+	// What the volume lists may be written in another way than the rule, or be a
+	// hard link. The entry's identity is that of a rule's place, or of no interest.
+	for i := range s.rules {
+		for _, id := range s.rules[i].place.IDs {
+			if id.Is(info) {
+				e.IDs = append(slices.Clip(s.IDs), id)
+				return e
+			}
+		}
+	}
+	return e
 }
 
 // accessTo returns what the user may do at a place: what the rule says that is
@@ -98,19 +125,21 @@ func (r *rule) isBelow(place *storage.Place) bool {
 	if within(place.Name, r.Path) || r.found && within(place.Name, r.place.Name) {
 		return true
 	}
-	for _, link := range r.place.Links {
-		if within(place.Name, link) {
+	if leadsThrough(&r.place, place) {
+		return true
+	}
+	for i := range r.place.Passed {
+		way := &r.place.Passed[i]
+		if within(place.Name, way.Name) || leadsThrough(way, place) {
 			return true
 		}
 	}
-	if place.Exists() {
-		for _, id := range r.place.IDs {
-			if id == place.ID() {
-				return true
-			}
-		}
-	}
 	return false
+}
+
+// leadsThrough reports whether a place is on the way to another, or is the other.
+func leadsThrough(to, place *storage.Place) bool {
+	return place.Exists() && slices.Contains(to.IDs, place.ID())
 }
 
 // least is what both allow.
@@ -148,7 +177,10 @@ func (s *spot) mayMake() bool {
 // mayDescribe reports whether the user may know what is there: also where a
 // rule is for something below, so that the user can get there.
 func (s *spot) mayDescribe() bool {
-	if s.access != config.AccessNone {
+	switch {
+	case s.barred:
+		return false
+	case s.access != config.AccessNone:
 		return true
 	}
 	for i := range s.rules {

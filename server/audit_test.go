@@ -275,3 +275,38 @@ func TestEachMethodOfATreeIsToldOrHarmless(t *testing.T) {
 		}
 	}
 }
+
+func TestARefusalToDescribeOrListIsTold(t *testing.T) {
+	t.Parallel()
+	i := start(t, func(i *instance) {
+		i.users.Users[0].Paths = []config.PathRule{{Path: "/secret", Access: config.AccessNone}}
+	})
+	i.files("f")
+	c := i.user("alice")
+	for n, line := range []string{"CWD", "SIZE", "MDTM", "MLST", "STAT", "RNFR", "AVBL"} {
+		if line == "SIZE" {
+			c.command("TYPE I", "200")
+		}
+		c.command(fmt.Sprint(line, " secret/", n), "550")
+	}
+	c.data()
+	c.command("LIST secret/7", "550")
+	s, _ := i.sftpSession()
+	s.Stat("secret/8")
+	s.Lstat("secret/9")
+	s.ReadLink("secret/10")
+	s.RealPath("secret/11")
+	s.StatVFS("secret/12")
+	s.ReadDir("secret/13")
+	for n := range 14 {
+		path := fmt.Sprint("/secret/", n)
+		i.eventually(path, func() error {
+			for _, l := range i.lines("file refused") {
+				if l["path"] == path && l["user"] == "alice" {
+					return nil
+				}
+			}
+			return fmt.Errorf("is not told in\n%s", i.logs)
+		})
+	}
+}

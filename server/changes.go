@@ -91,32 +91,59 @@ func (t *trail) close() {
 
 // audited is a user's tree that tells of each change and of each refusal. It is
 // outermost, so that what a rule refuses is told too, and the same for all
-// protocols. What only describes, and transfers, which are told of by the
-// protocols, pass through.
+// protocols. What is described, and transfers, which are told of by the
+// protocols, are told only where they are refused.
 type audited struct {
 	storage.FS
 	trail *trail
 }
 
 func (a *audited) OpenFile(name string, flag int, perm fs.FileMode) (storage.File, error) {
+	op := "open for reading"
+	if flag&(os.O_WRONLY|os.O_RDWR) != 0 {
+		op = "open for writing"
+	}
 	f, err := a.FS.OpenFile(name, flag, perm)
+	return f, a.refusal(op, name, err)
+}
+
+func (a *audited) Stat(name string) (fs.FileInfo, error) {
+	info, err := a.FS.Stat(name)
+	return info, a.refusal("stat", name, err)
+}
+
+func (a *audited) Lstat(name string) (fs.FileInfo, error) {
+	info, err := a.FS.Lstat(name)
+	return info, a.refusal("stat", name, err)
+}
+
+func (a *audited) Readlink(name string) (string, error) {
+	target, err := a.FS.Readlink(name)
+	return target, a.refusal("readlink", name, err)
+}
+
+func (a *audited) Realpath(name string) (string, error) {
+	real, err := a.FS.Realpath(name)
+	return real, a.refusal("realpath", name, err)
+}
+
+func (a *audited) Space(name string) (storage.Space, error) {
+	space, err := a.FS.Space(name)
+	return space, a.refusal("statfs", name, err)
+}
+
+// refusal tells of an operation that changes nothing, if it was refused.
+func (a *audited) refusal(op, name string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		op := "open for reading"
-		if flag&(os.O_WRONLY|os.O_RDWR) != 0 {
-			op = "open for writing"
-		}
 		a.trail.tell(op, name, "", err)
 	}
-	return f, err
+	return err
 }
 
 func (a *audited) List(name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		for info, err := range a.FS.List(name) {
-			if errors.Is(err, fs.ErrPermission) {
-				a.trail.tell("list", name, "", err)
-			}
-			if !yield(info, err) {
+			if !yield(info, a.refusal("list", name, err)) {
 				return
 			}
 		}

@@ -140,9 +140,8 @@ func (r *restricted) Lstat(name string) (fs.FileInfo, error) {
 func (r *restricted) describe(op, name string, follow bool, stat func(storage.FS, string) (fs.FileInfo, error)) (info fs.FileInfo, err error) {
 	err = r.on(act{op, name, follow, mayDescribe, func(tree storage.FS, name string, s *spot) (err error) {
 		info, err = stat(tree, name)
-		if err == nil && s.access == config.AccessWriteOnly && !info.IsDir() &&
-			!storage.Incomplete(info) && (!r.own(s) || !s.isOf(info)) {
-			return fs.ErrNotExist // a drop box does not tell what others have dropped
+		if err == nil && !r.tells(s, info) {
+			return fs.ErrNotExist
 		}
 		return err
 	}})
@@ -150,6 +149,12 @@ func (r *restricted) describe(op, name string, follow bool, stat func(storage.FS
 		return nil, err
 	}
 	return info, nil
+}
+
+// tells reports whether the user may know that this is there: a drop box does not
+// tell what others have dropped.
+func (r *restricted) tells(s *spot, info fs.FileInfo) bool {
+	return s.access != config.AccessWriteOnly || info.IsDir() || storage.Incomplete(info) || r.own(s) && s.isOf(info)
 }
 
 // isOf reports whether the description is of what was walked. What is hidden
@@ -380,7 +385,12 @@ func (r *restricted) Lchtimes(name string, accessed, modified time.Time) error {
 
 func (r *restricted) Space(name string) (space storage.Space, err error) {
 	may := func(_ *config.User, s *spot) bool { return s.access != config.AccessNone }
-	err = r.on(act{"statfs", name, true, may, func(tree storage.FS, name string, _ *spot) (err error) {
+	err = r.on(act{"statfs", name, true, may, func(tree storage.FS, name string, s *spot) (err error) {
+		if s.access == config.AccessWriteOnly {
+			if info, err := tree.Stat(name); err != nil || !r.tells(s, info) {
+				return errors.Join(err, fs.ErrNotExist)
+			}
+		}
 		space, err = tree.Space(name)
 		return err
 	}})

@@ -158,7 +158,7 @@ func TestADropBoxDoesNotTellByErrorsWhatIsThere(t *testing.T) {
 			"stat":     func(n string) error { _, err := alice.Stat(n); return err },
 			"lstat":    func(n string) error { _, err := alice.Lstat(n); return err },
 			"realpath": func(n string) error { _, err := alice.Realpath(n); return err },
-			"space":    func(n string) error { _, err := alice.Space(n + "/x"); return err },
+			"space":    func(n string) error { _, err := alice.Space(n); return err },
 			"read":     func(n string) error { return open(alice, n, os.O_RDONLY) },
 			"write":    func(n string) error { return open(alice, n, os.O_WRONLY) },
 			"remove":   alice.Remove,

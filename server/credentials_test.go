@@ -162,7 +162,7 @@ func TestHalfALoginIsLoggedAsWhatItIs(t *testing.T) {
 				i.users.Users[0].RequireAll = true
 				i.config.Sessions.Ban = config.Ban{Failures: 3}
 			})
-			for range 4 {
+			for n := range 4 {
 				c, err := ssh.Dial("tcp", i.addrs["22"], &ssh.ClientConfig{
 					User: "alice", Auth: tc.auth(i), HostKeyCallback: ssh.InsecureIgnoreHostKey(),
 				})
@@ -172,6 +172,12 @@ func TestHalfALoginIsLoggedAsWhatItIs(t *testing.T) {
 				if (err == nil) != (tc.reason == "") {
 					t.Fatalf("logged in: %v", err)
 				}
+				i.eventually("the end of the connection, when halves are counted", func() error {
+					if ended := len(i.lines("session")); ended <= n {
+						return fmt.Errorf("%d have ended", ended)
+					}
+					return nil
+				})
 			}
 			i.eventually("what is told", func() error {
 				told, banned := 0, false
@@ -239,5 +245,45 @@ func TestSeveralWrongKeysAreOneFailure(t *testing.T) {
 	if c, err := i.dial("alice", ssh.PublicKeys(signer(t, filepath.Join(i.dir, "alice")))); err == nil {
 		c.Close()
 		t.Error("two connections with wrong keys do not lead to a ban")
+	}
+}
+
+func TestWhoShowsBothIsRefusedOnceAndForTheReasonThatThereIs(t *testing.T) {
+	t.Parallel()
+	i := start(t, withKey, func(i *instance) {
+		i.users.Users[0].RequireAll = true
+		i.config.Sessions.Ban = config.Ban{Failures: 2}
+		i.config.Sessions.MaxPerUser = 1
+	})
+	login := func(auth ...ssh.AuthMethod) error {
+		c, err := ssh.Dial("tcp", i.addrs["22"], &ssh.ClientConfig{User: "alice", Auth: auth, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+		if err == nil {
+			t.Cleanup(func() { c.Close() })
+		}
+		return err
+	}
+	if err := login(ssh.Password("right"), i.aliceKey()); err != nil {
+		t.Fatal(err)
+	}
+	const tries = 3
+	for range tries {
+		if login(ssh.Password("right"), i.aliceKey()) == nil {
+			t.Fatal("there is no limit")
+		}
+	}
+	told := 0
+	i.eventually("the refusals", func() error {
+		if told = len(i.lines("login failed")); told < tries || len(i.lines("session")) < tries {
+			return fmt.Errorf("in\n%s", i.logs)
+		}
+		return nil
+	})
+	if told != tries {
+		t.Errorf("%d attempts are told of as %d in\n%s", tries, told, i.logs)
+	}
+	for _, l := range i.lines("login failed") {
+		if reason := fmt.Sprint(l["error"]); !strings.Contains(reason, "Too many sessions of this user") {
+			t.Errorf("the reason is %s", reason)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"time"
 
@@ -34,7 +35,15 @@ func (b *sftpBackend) PublicKey(ctx context.Context, c *sftp.Conn, name string, 
 
 // Certificate implements [sftp.Backend].
 func (b *sftpBackend) Certificate(ctx context.Context, c *sftp.Conn, name string, cert *ssh.Certificate) (sftp.Account, error) {
-	return b.account(ctx, c, name, users.Certificate(cert.SignatureKey.Marshal()))
+	return b.account(ctx, c, name, users.Certificate(cert.SignatureKey.Marshal(), validUntil(cert)))
+}
+
+// validUntil is when a certificate expires, or zero if that is never.
+func validUntil(cert *ssh.Certificate) time.Time {
+	if cert.ValidBefore > math.MaxInt64 { // as ssh.CertTimeInfinity is
+		return time.Time{}
+	}
+	return time.Unix(int64(cert.ValidBefore), 0)
 }
 
 // account returns the user if the proof is right.

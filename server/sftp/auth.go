@@ -18,6 +18,7 @@ type authenticator struct {
 	gone       context.CancelFunc
 
 	first   *shown  // what has succeeded, when a second is needed
+	both    bool    // the second has succeeded, too
 	session Session // once all is verified
 
 	user        string
@@ -138,6 +139,7 @@ func (a *authenticator) verified(account Account, user, method, key string) erro
 		return &ssh.PartialSuccessError{Next: next}
 	}
 	if a.first != nil {
+		a.both = true
 		method = a.first.method + "+" + method
 		if second, ok := account.(SecondAccount); ok {
 			account = second.After(a.first.account)
@@ -191,6 +193,7 @@ func (a *authenticator) ended(err error) {
 	switch {
 	case a.session != nil:
 		a.session.Close()
+	case a.both, a.first != nil && a.first.key != "" && a.failures > 0: // it was told why
 	case a.first != nil:
 		// A password without its key counts like a wrong one: whoever guesses
 		// would otherwise know by the count which it was. A key is no guess.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 // Attempt is somebody who wants to log in.
@@ -27,6 +28,7 @@ var (
 	ErrKeyExpired   = because("the key has expired")
 	ErrKeySource    = because("the key may not be used from this address")
 	ErrAuthority    = because("the certificate's authority is not trusted any more")
+	ErrCertificate  = because("the certificate has expired")
 	ErrSuspended    = because("the user is suspended")
 	ErrExpired      = because("the user has expired")
 	ErrProtocol     = because("the user may not use this protocol")
@@ -62,7 +64,8 @@ type Proof struct {
 	hash        string // with which the password was found right
 	key         string // in SSH's wire format
 	certificate bool
-	authority   string // that has signed the certificate, in SSH's wire format
+	authority   string    // that has signed the certificate, in SSH's wire format
+	until       time.Time // the certificate is valid; zero: for ever
 }
 
 // Password is a password as proof.
@@ -72,10 +75,11 @@ func Password(password string) Proof { return Proof{unchecked: true, password: p
 // shown to have the private one.
 func Key(blob []byte) Proof { return Proof{key: string(blob)} }
 
-// Certificate is a certificate as proof. All about it is verified, and
-// authority is the public key of whoever has signed it, in SSH's wire format.
-func Certificate(authority []byte) Proof {
-	return Proof{certificate: true, authority: string(authority)}
+// Certificate is a certificate as proof. All about it is verified. Authority is
+// the public key of whoever has signed it, in SSH's wire format; until is when it
+// expires, and zero if it never does.
+func Certificate(authority []byte, until time.Time) Proof {
+	return Proof{certificate: true, authority: string(authority), until: until}
 }
 
 // And is both proofs together.
@@ -87,7 +91,7 @@ func (p Proof) And(o Proof) Proof {
 		p.key = o.key
 	}
 	if o.certificate {
-		p.certificate, p.authority = true, o.authority
+		p.certificate, p.authority, p.until = true, o.authority, o.until
 	}
 	return p
 }
@@ -198,8 +202,11 @@ func (d *Directory) shown(u *User, a Attempt, p Proof) error {
 			return err
 		}
 	}
-	if p.certificate && !d.trusts(p.authority) {
+	switch {
+	case p.certificate && !d.trusts(p.authority):
 		return ErrAuthority
+	case !p.until.IsZero() && !d.now().Before(p.until):
+		return ErrCertificate
 	}
 	return nil
 }

@@ -81,8 +81,8 @@ func TestSessionsEndWithTheirCredential(t *testing.T) {
 		"both, and another password":           {both, func(u *config.User, _ *Directory) { u.PasswordHash = hash(t, "new") }, true},
 		"both, and the key is gone":            {both, func(u *config.User, _ *Directory) { u.AuthorizedKeys = nil }, true},
 		"both, and both are needed":            {both, func(u *config.User, _ *Directory) { u.RequireAll = true }, false},
-		"a certificate, and other credentials": {Certificate(authority), func(u *config.User, _ *Directory) { u.PasswordHash, u.AuthorizedKeys = "", nil }, false},
-		"a certificate of one that is gone":    {Certificate(authority), func(_ *config.User, d *Directory) { d.SetAuthorities(nil) }, true},
+		"a certificate, and other credentials": {Certificate(authority, time.Time{}), func(u *config.User, _ *Directory) { u.PasswordHash, u.AuthorizedKeys = "", nil }, false},
+		"a certificate of one that is gone":    {Certificate(authority, time.Time{}), func(_ *config.User, d *Directory) { d.SetAuthorities(nil) }, true},
 	} {
 		account := alice(t)
 		d := directory(t, config.Sessions{}, account)
@@ -126,7 +126,23 @@ func TestNothingIsNoProof(t *testing.T) {
 	if _, err := d.Begin(t.Context(), attempt(), Proof{}); !errors.Is(err, ErrLogin) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := d.Begin(t.Context(), attempt(), Certificate([]byte("nobody"))); !errors.Is(err, ErrAuthority) {
+	if _, err := d.Begin(t.Context(), attempt(), Certificate([]byte("nobody"), time.Time{})); !errors.Is(err, ErrAuthority) {
 		t.Errorf("got %v for a certificate of an authority that is not trusted", err)
+	}
+}
+
+func TestASessionEndsWhenItsCertificateExpires(t *testing.T) {
+	t.Parallel()
+	d := directory(t, config.Sessions{}, alice(t))
+	d.SetAuthorities([][]byte{[]byte("authority")})
+	s := begin(t, d, attempt(), Certificate([]byte("authority"), time.Now().Add(time.Second)))
+	select {
+	case <-s.Done():
+	case <-time.After(10 * time.Second):
+		t.Error("the session goes on")
+	}
+	// Who holds the signature back does not get in with it any more.
+	if _, err := d.Begin(t.Context(), attempt(), Certificate([]byte("authority"), time.Now())); !errors.Is(err, ErrCertificate) || WrongCredential(err) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -84,13 +84,16 @@ func (u *User) key(blob string, a Attempt, now time.Time) error {
 
 // expires returns when a session with that proof has to end, or zero.
 func (u *User) expires(p Proof, now time.Time) time.Time {
-	var at time.Time
+	at := p.until
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
 	if u.config.ExpiresAt != nil {
-		at = *u.config.ExpiresAt
+		earlier(*u.config.ExpiresAt)
 	}
-	if key := u.keyExpires(p.key, now); !key.IsZero() && (at.IsZero() || key.Before(at)) {
-		at = key
-	}
+	earlier(u.keyExpires(p.key, now))
 	return at
 }
 

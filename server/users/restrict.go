@@ -235,10 +235,11 @@ func (r *restricted) drop(tree storage.FS, name string, s *spot, flag int, perm 
 		flag |= os.O_EXCL
 	}
 	f, err := tree.OpenFile(name, flag|storage.Hide, perm)
-	if errors.Is(err, fs.ErrExist) && !exclusive {
-		return nil, errDenied
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrExist) && !exclusive,
+		errors.Is(err, fs.ErrNotExist) && flag&os.O_CREATE == 0 && !strings.HasSuffix(name, "/"):
+		return nil, errDenied // alike for what another has dropped and for nothing
+	case err != nil:
 		return nil, err
 	}
 	if !isUpload(f) && flag&os.O_EXCL == 0 && !s.isOpen(f) {

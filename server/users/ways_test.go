@@ -161,6 +161,8 @@ func TestADropBoxDoesNotTellByErrorsWhatIsThere(t *testing.T) {
 			"space":    func(n string) error { _, err := alice.Space(n); return err },
 			"read":     func(n string) error { return open(alice, n, os.O_RDONLY) },
 			"write":    func(n string) error { return open(alice, n, os.O_WRONLY) },
+			"continue": func(n string) error { return open(alice, n, os.O_WRONLY|storage.Upload) },
+			"append":   func(n string) error { return open(alice, n, os.O_WRONLY|os.O_APPEND) },
 			"remove":   alice.Remove,
 			"rmdir":    alice.RemoveDir,
 			"chtimes":  func(n string) error { return alice.Chtimes(n, time.Time{}, time.Now()) },

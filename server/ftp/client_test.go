@@ -11,7 +11,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -221,12 +220,10 @@ func (c *client) protect(conn net.Conn) net.Conn {
 type endConn struct {
 	net.Conn
 	ended bool
-	read  atomic.Int64 // bytes
 }
 
 func (e *endConn) Read(p []byte) (int, error) {
 	n, err := e.Conn.Read(p)
-	e.read.Add(int64(n))
 	if err == io.EOF {
 		e.ended = true
 	}

@@ -63,6 +63,7 @@ func TestABORAsUrgentDataIs426AndThen226(t *testing.T) {
 	for name, abort := range urgentAborts {
 		c := ts.login()
 		for _, command := range []string{"STOR f", "RETR big", "APPE f", "STOU"} {
+			c.settle()
 			c.data(c.epsv())
 			c.command(command, "150 ...")
 			abort(c)
@@ -80,6 +81,16 @@ func TestABORAsUrgentDataIs426AndThen226(t *testing.T) {
 	}
 }
 
+// settle waits until what was aborted has ended. On a busy machine that may take longer
+// than the client waits for its replies.
+func (c *client) settle() {
+	c.t.Helper()
+	eventually(c.t, "what was aborted to end", func() bool {
+		c.send("SIZE none")
+		return !matches(c.line(), "450 The transfer that was aborted ...")
+	})
+}
+
 func TestABORAsUrgentDataEndsAListing(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, plain, nil)
@@ -89,6 +100,7 @@ func TestABORAsUrgentDataEndsAListing(t *testing.T) {
 	c := ts.login()
 	for name, abort := range urgentAborts {
 		for _, command := range []string{"LIST", "NLST", "MLSD", "LIST -R"} {
+			c.settle()
 			conn := c.data(c.epsv())
 			conn.(*net.TCPConn).SetReadBuffer(4096) // it is not read
 			c.command(command, "150 ...")
@@ -112,6 +124,7 @@ func TestABORAfterTelnetCommandsWorksOverTLS(t *testing.T) {
 	c := ts.connect().startTLS(config).login().protectData(config)
 	for _, abort := range []string{"ABOR\r\n", "\xff\xf4\xff\xf2ABOR\r\n", "\xff\xf4\xf2ABOR\r"} {
 		for _, command := range []string{"RETR big", "STOR f"} {
+			c.settle()
 			c.start(command)
 			c.sendRaw(abort)
 			c.expect("426 ...")

@@ -174,26 +174,26 @@ func (w *world) request() {
 	}
 }
 
-func (w *world) mayRead(real string) bool {
-	a := w.access(real)
+func (w *world) mayRead(found string) bool {
+	a := w.access(found)
 	return a == config.AccessReadWrite || a == config.AccessReadOnly
 }
 
 func (w *world) read(name string) {
-	real, known := w.resolve(name, 0)
-	info, err := os.Lstat(w.home + real)
-	may := known && err == nil && info.Mode().IsRegular() && w.mayRead(real)
+	found, known := w.resolve(name, 0)
+	info, err := os.Lstat(w.home + found)
+	may := known && err == nil && info.Mode().IsRegular() && w.mayRead(found)
 	got, err := content(w.tree, name)
 	if may != (err == nil) {
-		w.t.Errorf("reading %s, rules %s %v, which is %s: got %v, want allowed %v", name, w.user.config.Access, w.user.config.Paths, real, err, may)
+		w.t.Errorf("reading %s, rules %s %v, which is %s: got %v, want allowed %v", name, w.user.config.Access, w.user.config.Paths, found, err, may)
 	}
-	if want, _ := os.ReadFile(w.home + real); may && got != string(want) {
-		w.t.Errorf("reading %s got %q, want that of %s", name, got, real)
+	if want, _ := os.ReadFile(w.home + found); may && got != string(want) {
+		w.t.Errorf("reading %s got %q, want that of %s", name, got, found)
 	}
 }
 
 func (w *world) list(name string) {
-	real, known := w.resolve(name, 0)
+	found, known := w.resolve(name, 0)
 	var got []string
 	for info, err := range w.tree.List(name) {
 		if err != nil {
@@ -201,9 +201,9 @@ func (w *world) list(name string) {
 		}
 		got = append(got, info.Name())
 	}
-	entries, err := os.ReadDir(w.home + real)
-	if len(got) > 0 && (!known || err != nil || !w.mayRead(real)) {
-		w.t.Errorf("%s was listed, rules %s %v, which is %s: %q", name, w.user.config.Access, w.user.config.Paths, real, got)
+	entries, err := os.ReadDir(w.home + found)
+	if len(got) > 0 && (!known || err != nil || !w.mayRead(found)) {
+		w.t.Errorf("%s was listed, rules %s %v, which is %s: %q", name, w.user.config.Access, w.user.config.Paths, found, got)
 	}
 	if len(got) > len(entries) {
 		w.t.Errorf("%s has %q, want %v", name, got, entries)
@@ -268,7 +268,7 @@ func (w *world) snapshot(dir string) map[string]string {
 }
 
 // access is what the rules say of a real name: the oracle's opinion.
-func (w *world) access(real string) config.Access {
+func (w *world) access(found string) config.Access {
 	access, deepest := w.user.config.Access, -1
 	for _, rule := range w.user.config.Paths {
 		places := []string{rule.Path}
@@ -278,7 +278,7 @@ func (w *world) access(real string) config.Access {
 		for _, place := range places {
 			depth := len(slices.DeleteFunc(strings.Split(place, "/"), func(s string) bool { return s == "" }))
 			switch {
-			case real != place && !strings.HasPrefix(real, strings.TrimRight(place, "/")+"/"):
+			case found != place && !strings.HasPrefix(found, strings.TrimRight(place, "/")+"/"):
 			case depth > deepest:
 				access, deepest = rule.Access, depth
 			case depth == deepest && access != rule.Access && access == config.AccessReadWrite:

@@ -10,9 +10,9 @@ import (
 // of connections and channels, and each connection's as well. In bytes, of a
 // connection and of a user:
 //
-//	received and not used   4 MiB   32 MiB   inflow: nothing more is received
-//	in buffers              8 MiB   64 MiB   Conn.buffer: requests wait
-//	of what is open         8 MiB   32 MiB   Conn.hold: refused, or done in parts
+//	received and not used   12 MiB   64 MiB   inflow: nothing more is received
+//	in buffers               8 MiB   64 MiB   Conn.buffer: requests wait
+//	of what is open          8 MiB   32 MiB   Conn.hold: refused, or done in parts
 //
 // Besides that, a connection takes some 100 KiB, and a channel 20 KiB.
 const (

@@ -13,10 +13,15 @@ const (
 	// channel of x/crypto takes 2 MiB at any time, in packets of as little as
 	// a byte, each of which needs some fifty bytes of memory and as many on
 	// the network. So bytes of the network are counted, not those of channels.
-	maxParked = 4 << 20
+	// Nothing that is received is lost sight of by this but more room to send
+	// (SSH_MSG_CHANNEL_WINDOW_ADJUST), which the client may have given behind all
+	// that. So there has to be room for the whole of a channel in the smallest
+	// requests that there are, of 17 bytes, which take some 64 on the network:
+	// paramiko asks for a whole file ahead, and reads replies behind that.
+	maxParked = 12 << 20
 	// maxParkedUser is the same for all connections of a user, but that each
 	// may have leastParked.
-	maxParkedUser = 32 << 20
+	maxParkedUser = 64 << 20
 	leastParked   = 256 << 10
 
 	// inflowPause is how often it is looked whether bytes were taken.
@@ -35,6 +40,24 @@ type inflow struct {
 	parked int           // at most so many bytes wait
 	user   *atomic.Int64 // the same of all connections of the user; nil before login
 }
+
+// What SSH adds on the network is never seen by who takes the bytes of a channel.
+// It must not be counted as waiting: a client that always has something waiting
+// would come to a halt.
+const (
+	// requestShare is for each request of SFTP, which may be a packet of its own:
+	// lengths, padding, and the longest code of authentication (RFC 4253 section
+	// 6, RFC 4254 section 5.2).
+	requestShare = 96
+	// dataShare is the part of other data that it is in packets of 800 bytes.
+	dataShare = 16
+)
+
+// taken counts n bytes of a channel that were taken.
+func (f *inflow) taken(n int) { f.add(-n - n/dataShare) }
+
+// served counts a request of SFTP whose bytes were taken.
+func (f *inflow) served() { f.add(-requestShare) }
 
 // add counts n bytes that were received, or, with -n, taken.
 func (f *inflow) add(n int) {

@@ -48,7 +48,7 @@ func (in *input) Read(p []byte) (int, error) {
 		n, err = ahead.read(p)
 	} else {
 		n, err = in.from.Read(p)
-		in.inflow.add(-n)
+		in.inflow.taken(n)
 	}
 	in.mu.Lock()
 	in.reading = 0
@@ -77,7 +77,7 @@ func (in *input) probe() {
 		defer close(a.done)
 		var n int
 		n, a.err = in.from.Read(a.buf[:])
-		in.inflow.add(-n)
+		in.inflow.taken(n)
 		a.data = a.buf[:n]
 		a.some = n > 0
 	}()

@@ -197,6 +197,7 @@ func (s *subsystem) serveRequest(b []byte) error {
 	}
 	defer s.conn.activity.done()
 	s.conn.stats.commands.Add(1)
+	s.conn.wire.inflow.served()
 
 	r := request{kind: b[0], args: decoder{b: b[1:]}}
 	r.id = r.args.uint32()

@@ -123,8 +123,8 @@ func (a *audited) Readlink(name string) (string, error) {
 }
 
 func (a *audited) Realpath(name string) (string, error) {
-	real, err := a.FS.Realpath(name)
-	return real, a.refusal("realpath", name, err)
+	place, err := a.FS.Realpath(name)
+	return place, a.refusal("realpath", name, err)
 }
 
 func (a *audited) Space(name string) (storage.Space, error) {

@@ -21,7 +21,7 @@ func TestTheMemoryLimitOfTheContainerIsFound(t *testing.T) {
 		"version 1, on a machine":                  {fstest.MapFS{"proc/self/cgroup": file("7:hugetlb,memory:/x\n"), "sys/fs/cgroup/memory/x/memory.limit_in_bytes": file("1048576\n"), "sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n")}, 1 << 20},
 		"version 1, without a limit":               {fstest.MapFS{"sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n")}, 0},
 		"a group whose name leads out of the tree": {fstest.MapFS{"proc/self/cgroup": file("0::/../../x\n"), "sys/fs/cgroup/memory.max": file("1048576")}, 1 << 20},
-		"nonsense":                                 {fstest.MapFS{"proc/self/cgroup": file("x\n0::\n"), "sys/fs/cgroup/memory.max": file("-5")}, 0},
+		"nonsense": {fstest.MapFS{"proc/self/cgroup": file("x\n0::\n"), "sys/fs/cgroup/memory.max": file("-5")}, 0},
 	} {
 		if got := cgroupLimit(tc.root); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)

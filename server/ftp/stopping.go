@@ -1,0 +1,282 @@
+package ftp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// stopReason says that a session has to end, and from which point on.
+type stopReason struct{ atomic.Int32 }
+
+const (
+	keepGoing    = iota
+	whenQuit     // the client said QUIT: after the transfer
+	whenDraining // the server is shut down: after the transfer
+	whenBroken   // something has panicked: after the transfer
+	atOnce       // the host wants it
+)
+
+// endTime is how long a session that ends may take to say so to its client, and to
+// end its transfer, until the client is cut off.
+const endTime = 2 * time.Second
+
+// stop makes the session end. It may be called from any goroutine, and waits for
+// nothing.
+func (c *Conn) stop(reason int32) {
+	for {
+		old := c.stopped.Load()
+		if old >= reason {
+			break
+		}
+		if c.stopped.CompareAndSwap(old, reason) {
+			if reason == atOnce {
+				// The control goroutine may be at a write, or at a file.
+				time.AfterFunc(endTime, c.cutOff)
+			}
+			break
+		}
+	}
+	if reason == atOnce {
+		if j := c.current.Load(); j != nil {
+			j.abort(errAborted)
+		}
+	}
+	c.wake()
+}
+
+// cutOff ends what the session does with its client and all that waits for that.
+func (c *Conn) cutOff() {
+	c.cancel()
+	c.raw.Close()
+}
+
+// wake makes the control goroutine look around: a deadline in the past
+// interrupts its read. Whoever wakes it has to have stored before what is to
+// be seen; the loop in next sets its own deadline before it looks.
+func (c *Conn) wake() { c.raw.SetReadDeadline(time.Unix(1, 0)) }
+
+// stopError says why a session ends without the client having asked.
+type stopError struct {
+	reply  *Error
+	reason string
+}
+
+func (e *stopError) Error() string { return e.reason }
+
+var (
+	stopIdle   = &stopError{&Error{421, "Idle for too long, closing the connection"}, "idle"}
+	stopLogin  = &stopError{&Error{421, "Login took too long, closing the connection"}, "login timeout"}
+	stopDrain  = &stopError{&Error{421, "Server is shutting down, closing the connection"}, "drain"}
+	stopBroken = &stopError{errBroken, "error"}
+	stopEnded  = &stopError{&Error{421, "Session ended by the server"}, "ended"}
+	stopQuit   = &stopError{&Error{221, "Goodbye"}, "quit"}
+)
+
+// deadline returns when the session is to be ended if no command comes, and
+// as what. A nil reason is a deadline that only makes the loop look again.
+func (c *Conn) deadline() (time.Time, *stopError) {
+	limits := c.limits()
+	var at time.Time
+	var why *stopError
+	if limits.IdleTimeout > 0 {
+		at, why = time.Unix(0, c.active.Load()).Add(limits.IdleTimeout), stopIdle
+		if c.activeJob() != nil {
+			at, why = time.Now().Add(limits.IdleTimeout), nil
+		}
+	}
+	if by, _ := c.stalledAt(); !by.IsZero() && (at.IsZero() || by.Before(at)) {
+		at, why = by, nil
+	}
+	if c.stopped.Load() == whenDraining && c.activeJob() == nil && c.midway() {
+		// The client goes on soon, or not at all.
+		if by := time.Unix(0, c.active.Load()).Add(c.drainWait()); why == nil || by.Before(at) {
+			at, why = by, stopDrain
+		}
+	}
+	if by, waits := c.connectedBy(); waits && (at.IsZero() || by.Before(at)) {
+		at, why = by, nil
+	}
+	if c.state.session == nil && limits.LoginTimeout > 0 {
+		if by := c.loginBy(); why == nil || by.Before(at) {
+			at, why = by, stopLogin
+		}
+	}
+	return at, why
+}
+
+// mustStop returns an error if the session has to end now.
+func (c *Conn) mustStop() error {
+	reason := c.stopped.Load()
+	if reason != atOnce && c.activeJob() != nil {
+		return nil
+	}
+	switch reason {
+	case whenBroken:
+		return stopBroken
+	case whenQuit:
+		return stopQuit
+	case whenDraining:
+		if c.midway() {
+			return nil
+		}
+		return stopDrain
+	case atOnce:
+		return stopEnded
+	}
+	return nil
+}
+
+// midway reports whether the client has asked for what only its next command
+// completes: a data connection, a rename or an offset. A session in which
+// something was refused then would be no idle one.
+func (c *Conn) midway() bool {
+	return c.state.data != nil || c.state.renameFrom != "" || c.state.offset > 0
+}
+
+// drainWait is how long a drain waits for a client that is midway, or whose data
+// connection is to come. Nothing is cut then that the client could not begin
+// elsewhere.
+func (c *Conn) drainWait() time.Duration {
+	const most = 4 * time.Second // with a packet or two lost
+	return min(orForever(c.limits().DataTimeout), most)
+}
+
+// connectedBy returns until when a drain waits for the data connection of the running
+// transfer, if that has none.
+func (c *Conn) connectedBy() (by time.Time, waits bool) {
+	j := c.activeJob()
+	if c.stopped.Load() != whenDraining || j == nil || !j.data || j.connected.Load() {
+		return by, false
+	}
+	return j.start.Add(c.drainWait()), true
+}
+
+// endWith ends the connection when session does, until c.state.logout is called.
+func (c *Conn) endWith(session Session) {
+	c.state.logout = func() {}
+	ending, ok := session.(EndingSession)
+	if !ok {
+		return
+	}
+	done := ending.Done()
+	if done == nil {
+		return
+	}
+	over, cancel := context.WithCancel(c.ctx)
+	c.state.logout = func() {
+		c.mu.Lock() // the next session is not the one that ends
+		defer c.mu.Unlock()
+		cancel()
+	}
+	go func() {
+		select {
+		case <-done:
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if over.Err() == nil {
+				c.endText = "This account may not be used here any more"
+				c.stop(atOnce)
+			}
+		case <-over.Done():
+		}
+	}()
+}
+
+// leave ends the dialogue because of err.
+func (c *Conn) leave(err error) {
+	var stop *stopError
+	if errors.Is(err, io.EOF) && c.stopped.Load() == whenQuit {
+		// The client has said all, and waits for the end of the transfer. If it
+		// is gone, that shows when it is told.
+		c.awaitEnd()
+		err = stopQuit
+	}
+	if !errors.As(err, &stop) {
+		c.state.end("lost")
+		return
+	}
+	c.state.end(stop.reason)
+	c.parting.Store(true)
+	c.mu.Lock()
+	text := c.endText
+	c.mu.Unlock()
+	if stop == stopEnded {
+		// The transfer may have started after stop looked for one.
+		c.abortJob(errAborted)
+		if text != "" {
+			c.reply(421, text)
+			return
+		}
+	}
+	c.reply(stop.reply.Code, stop.reply.Text)
+}
+
+// loginBy returns when the login grace ends.
+func (c *Conn) loginBy() time.Time {
+	return time.Unix(0, c.loginSince.Load()).Add(orForever(c.limits().LoginTimeout))
+}
+
+// finish releases what the session holds. What the client does, or does not do, and
+// what the file system does not return from, keeps no connection open; the session
+// counts until it holds nothing any more.
+func (c *Conn) finish() {
+	c.expectNoMore()
+	cut := time.AfterFunc(endTime+c.server.parting, c.cutOff)
+	defer cut.Stop()
+	j := c.current.Load()
+	if j != nil {
+		j.abort(errLost)
+	}
+	c.cancel()
+	if j != nil {
+		<-j.done
+	}
+	c.dropData()
+	user := c.User()
+	c.logout()
+	if t, ok := c.nc.(*tls.Conn); ok {
+		// Without close_notify GnuTLS reports an error. The client may not
+		// read any more, so this must not wait for it.
+		sendCloseNotify(t, c.raw, partingTime+c.server.parting)
+	}
+	switch c.state.reason {
+	case "limit", "garbage", stopDrain.reason:
+		c.drain()
+	}
+	if hook := c.server.Hooks.Disconnect; hook != nil {
+		c.guard("hook Disconnect", func() { hook(c, c.sessionRecord(user)) })
+	}
+}
+
+// drain reads what a client goes on sending after it was told to go, for a
+// moment: a close with unread data would be a reset, and take the reply along.
+func (c *Conn) drain() {
+	half, ok := c.raw.(interface{ CloseWrite() error })
+	if !ok {
+		return
+	}
+	half.CloseWrite()
+	c.raw.SetReadDeadline(time.Now().Add(partingTime + c.server.parting))
+	io.CopyN(io.Discard, c.raw, 1<<20)
+}
+
+func (c *Conn) sessionRecord(user string) SessionRecord {
+	r := SessionRecord{
+		User: user, Start: c.since, Duration: time.Since(c.since),
+		Commands: c.state.commands, FailedLogins: c.state.failed, Reason: c.state.reason,
+	}
+	if c.aborted.Load() {
+		r.Reason = "limit"
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.Downloaded, r.Uploaded = c.downloaded, c.uploaded
+	if c.tls != nil {
+		r.TLSVersion, r.CipherSuite, r.TLSServerName = c.tls.Version, c.tls.CipherSuite, c.tls.ServerName
+	}
+	return r
+}

@@ -192,8 +192,14 @@ func TestTheMemoryOfOneUserIsBounded(t *testing.T) {
 				})
 			}
 			all.Wait()
-			time.Sleep(200 * time.Millisecond) // for the server to take what it takes
+			// The server has taken what it takes once that is no more than before.
 			took := heap() - before
+			for tick, more := time.Tick(200*time.Millisecond), true; more; {
+				<-tick
+				now := heap() - before
+				more = now > took+1<<20
+				took = max(took, now)
+			}
 			bound := int64(userBudget + g.connections*connectionBudget)
 			t.Logf("%s: %d connections, %d MiB", name, g.connections, took>>20)
 			if took > bound {

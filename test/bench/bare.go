@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -8,8 +9,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// reach is what there is to reach on the way to a server: megabytes per second
+// of a loop of sendfile.
+func (b *bench) reach() (float64, error) {
+	name := fmt.Sprintf("file-%d", b.size)
+	if err := b.makeFile(name, b.size); err != nil {
+		return 0, err
+	}
+	s, err := startBare(b.environment)
+	if err != nil {
+		return 0, err
+	}
+	defer s.stop()
+	done, err := s.work(b.size, 1, func(int) error { return s.bareDownload(name, b.size) })
+	return float64(done.amount) / megabyte / done.took.Seconds(), err
+}
+
 // startBare starts a server that knows no protocol: it answers a connection
-// with the file whose name it gets. What it reaches is what there is to reach.
+// with the file whose name it gets.
 func startBare(e *environment) (*server, error) {
 	port, err := e.freePorts(1)
 	if err != nil {
@@ -17,7 +34,7 @@ func startBare(e *environment) (*server, error) {
 	}
 	cmd := exec.Command(e.program, helperBare, loopback(port), e.files)
 	p, err := e.launch("sendfile", port, cmd)
-	return &server{name: "sendfile", ftp: loopback(port), bare: true, process: p}, err
+	return &server{name: "sendfile", ftp: loopback(port), process: p}, err
 }
 
 func serveBare(addr, dir string) error {

@@ -54,7 +54,7 @@ func discard(conn *net.TCPConn, size int64, stalled func()) error {
 
 // download gets a file and throws it away.
 func (s *ftpSession) download(name string, size int64) error {
-	raw, secure, err := s.start("RETR "+name, func(c net.Conn) net.Conn { return c })
+	raw, secure, err := s.start("RETR "+name, plainly)
 	if err != nil {
 		return err
 	}

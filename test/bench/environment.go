@@ -41,6 +41,7 @@ type environment struct {
 	cert    string // PEM files
 	key     string
 	signer  ssh.Signer // the account's SSH key
+	cgroups string     // where they are mounted
 	ports   int        // the next port to try
 }
 
@@ -48,7 +49,7 @@ func (e *environment) path(parts ...string) string {
 	return filepath.Join(append([]string{e.dir}, parts...)...)
 }
 
-// newEnvironment makes the files. The caller removes e.dir.
+// newEnvironment makes the files. The caller removes it, also after an error.
 func newEnvironment(ctx context.Context, out io.Writer) (*environment, error) {
 	if os.Getuid() != 0 {
 		return nil, errors.New("the peers need root: they start as root and change to the user who logs in")
@@ -65,8 +66,18 @@ func newEnvironment(ctx context.Context, out io.Writer) (*environment, error) {
 		return nil, err
 	}
 	e.files, e.cert, e.key = e.path("files"), e.path("tls.crt"), e.path("tls.key")
-	return e, errors.Join(os.Chmod(e.dir, 0o755), e.makeFolders(), e.makePassword(), e.makeSandbox(), e.makeCertificate(),
+	return e, errors.Join(os.Chmod(e.dir, 0o755), e.mountCgroups(), e.makeFolders(), e.makePassword(), e.makeSandbox(), e.makeCertificate(),
 		e.makeHostKey(), e.makeUserKey(), command(ctx, "", "go", "build", "-o", e.path("fileserver"), "./cmd/fileserver"))
+}
+
+// remove removes what newEnvironment made, but for the folder if it is to be kept.
+func (e *environment) remove(keep bool) {
+	if e.dir == "" {
+		return
+	}
+	if err := e.unmountCgroups(); err == nil && !keep {
+		os.RemoveAll(e.dir)
+	}
 }
 
 func (e *environment) makeFolders() error {

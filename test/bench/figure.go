@@ -8,16 +8,20 @@ import (
 	"strings"
 )
 
+// A measurement gives a figure of one server.
+type measurement func(context.Context, *bench, *server) (float64, error)
+
 // figure is something that is measured of every server.
 type figure struct {
 	name     string
 	goal     float64
 	unit     string
 	less     bool // less is better
+	cost     bool // less is better, and the ratio is ours to theirs
 	products []product
 	// fresh figures get servers that have done nothing yet, one at a time.
 	fresh   bool
-	measure func(context.Context, *bench, *server) (float64, error)
+	measure measurement
 }
 
 // result has the values of every server, by name.
@@ -55,16 +59,24 @@ func (f *figure) once(ctx context.Context, b *bench, p product) (float64, error)
 	if err != nil {
 		return 0, err
 	}
-	before := s.cpu()
 	value, err := f.measure(ctx, b, s)
 	if b.verbose && err == nil {
-		fmt.Fprintf(b.notes, "# %s of %s: %s %s, %s of processor time\n", f.name, p.name, format(value), f.unit, s.cpu()-before)
+		fmt.Fprintf(b.notes, "# %s of %s: %s %s\n", f.name, p.name, format(value), f.unit)
 	}
 	return value, err
 }
 
-// print writes a line: name, ours, theirs, ratio, goal, and what is behind it.
-func (f *figure) print(w io.Writer, r result) {
+const row = "%-22s %9s %9s %-10s %6s %5s %-5s # %s\n"
+
+func printHead(w io.Writer, l leg) {
+	fmt.Fprintf(w, "\n%s: %s\n", l.name, l.about)
+	fmt.Fprintf(w, row, "figure", "ours", "theirs", "best of", "ratio", "goal", "holds", "unit; the others; ours in every round")
+}
+
+// print writes a line: name, ours, the best of the others, which one that is,
+// ratio, goal, whether it holds, and what is behind it. It returns whether it
+// holds.
+func (f *figure) print(w io.Writer, r result) bool {
 	best, of := 0.0, ""
 	var others []string
 	for _, p := range f.products {
@@ -78,26 +90,37 @@ func (f *figure) print(w io.Writer, r result) {
 		}
 		m := median(values)
 		others = append(others, p.name+" "+format(m))
-		if of == "" || f.less == (m < best) {
+		if of == "" || (f.less || f.cost) == (m < best) {
 			best, of = m, p.name
 		}
 	}
+	goal := "-"
+	if f.goal != none {
+		goal = fmt.Sprintf("%g", f.goal)
+	}
 	own, ok := r.values[ours]
 	if !ok || of == "" {
-		fmt.Fprintf(w, "%-22s %9s %9s %6s %5g  # failed\n", f.name, "-", "-", "-", f.goal)
-		return
+		fmt.Fprintf(w, row, f.name, "-", "-", "-", "-", goal, "no", "failed")
+		return false
 	}
 	m := median(own)
-	ratio := m / best
+	ratio, holds := m/best, "yes"
 	if f.less {
 		ratio = best / m
 	}
-	verdict := ""
-	if ratio < f.goal {
-		verdict = " BELOW"
+	switch {
+	case f.goal == none:
+		holds = "-"
+	case f.cost && ratio > f.goal, !f.cost && ratio < f.goal:
+		holds = "no"
 	}
-	fmt.Fprintf(w, "%-22s %9s %9s %6.2f %5g  # %s; %s; ours %s-%s%s\n", f.name, format(m), format(best), ratio, f.goal,
-		f.unit, strings.Join(others, ", "), format(slices.Min(own)), format(slices.Max(own)), verdict)
+	rounds := make([]string, len(own))
+	for i, v := range own {
+		rounds[i] = format(v)
+	}
+	fmt.Fprintf(w, row, f.name, format(m), format(best), of, fmt.Sprintf("%.2f", ratio), goal, holds,
+		fmt.Sprintf("%s; %s; ours %s", f.unit, strings.Join(others, ", "), strings.Join(rounds, " ")))
+	return holds != "no"
 }
 
 func median(values []float64) float64 {
@@ -107,7 +130,10 @@ func median(values []float64) float64 {
 }
 
 func format(v float64) string {
-	if v < 10 {
+	switch {
+	case v < 1:
+		return fmt.Sprintf("%.3f", v)
+	case v < 10:
 		return fmt.Sprintf("%.2f", v)
 	}
 	return fmt.Sprintf("%.0f", v)

@@ -16,6 +16,7 @@ const patience = 2 * time.Minute
 // ftpSession is a client that does as little as it can: the measured time is to
 // be the server's.
 type ftpSession struct {
+	addr string
 	conn net.Conn
 	text *bufio.Reader
 	tls  *tls.Config // of the data connections; nil without TLS
@@ -35,7 +36,7 @@ func login(addr string, secure bool) (*ftpSession, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &ftpSession{conn: conn, text: bufio.NewReaderSize(conn, 512)}
+	s := &ftpSession{addr: addr, conn: conn, text: bufio.NewReaderSize(conn, 512)}
 	if err := s.authenticate(secure); err != nil {
 		conn.Close()
 		return nil, err
@@ -129,7 +130,8 @@ func (s *ftpSession) passive() (*net.TCPConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the server says %q", strings.TrimSpace(reply))
 	}
-	conn, err := net.DialTimeout("tcp", loopback(port), patience)
+	host, _, _ := net.SplitHostPort(s.addr)
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, strconv.Itoa(port)), patience)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +169,9 @@ func (s *ftpSession) start(line string, wrap func(net.Conn) net.Conn) (*net.TCPC
 	}
 	return raw, conn, nil
 }
+
+// plainly changes nothing of what a transfer sends.
+func plainly(c net.Conn) net.Conn { return c }
 
 func (s *ftpSession) quit() {
 	s.command(0, "QUIT")

@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -16,55 +17,31 @@ const (
 	smallSize  = 4 << 10
 )
 
-// ftpFigures are those of FTP, plain and over TLS.
-func ftpFigures() []figure {
-	const mb = "MB/s"
-	limit := append([]product{ftpProducts[0]}, product{"sendfile", startBare})
-	return []figure{
-		{name: "ftp_download", goal: 1, unit: mb, products: ftpProducts, measure: ftpDownload(1, false)},
-		{name: "ftp_upload", goal: 1, unit: mb, products: ftpProducts, measure: ftpUpload(1, false)},
-		{name: "ftps_download", goal: 1.2, unit: mb, products: ftpProducts, measure: ftpDownload(1, true)},
-		{name: "ftps_upload", goal: 1.2, unit: mb, products: ftpProducts, measure: ftpUpload(1, true)},
-		{name: "ftp_parallel_download", goal: 1, unit: mb, products: ftpProducts, measure: ftpDownload(parallel, false)},
-		{name: "ftp_parallel_upload", goal: 1, unit: mb, products: ftpProducts, measure: ftpUpload(parallel, false)},
-		{name: "ftps_parallel_download", goal: 1.2, unit: mb, products: ftpProducts, measure: ftpDownload(parallel, true)},
-		{name: "ftps_parallel_upload", goal: 1.2, unit: mb, products: ftpProducts, measure: ftpUpload(parallel, true)},
-		{name: "ftp_small_files", goal: 1.2, unit: "files/s", products: ftpProducts, measure: ftpSmallFiles},
-		{name: "ftp_logins", goal: 1, unit: "logins/s", products: ftpProducts, measure: ftpLogins},
-		{name: "ftp_idle_memory", goal: 10, unit: "KiB/session", less: true, fresh: true, products: ftpProducts, measure: ftpIdleMemory},
-		{name: "ftp_noop_p99", goal: 1, unit: "us", less: true, products: ftpProducts, measure: ftpNoop},
-		{name: "ftp_download_limit", goal: 0.9, unit: mb, products: limit, measure: ftpDownload(1, false)},
-	}
-}
-
 // ftpDownload moves the size of a large file over n sessions at once.
-func ftpDownload(n int, secure bool) func(context.Context, *bench, *server) (float64, error) {
-	return func(ctx context.Context, b *bench, s *server) (float64, error) {
+func ftpDownload(n int, secure bool) workload {
+	return func(ctx context.Context, b *bench, s *server) (work, error) {
 		size := b.size / int64(n)
 		name := fmt.Sprintf("file-%d", size)
 		if err := b.makeFile(name, size); err != nil {
-			return 0, err
-		}
-		if s.bare {
-			return b.rate(1, func(int) error { return s.bareDownload(name, size) })
+			return work{}, err
 		}
 		sessions, err := logins(s, n, secure)
 		defer quitAll(sessions)
 		if err != nil {
-			return 0, err
+			return work{}, err
 		}
-		return b.rate(n, func(i int) error { return sessions[i].download(name, size) })
+		return s.work(b.size, n, func(i int) error { return sessions[i].download(name, size) })
 	}
 }
 
 // ftpUpload does the same in the other direction.
-func ftpUpload(n int, secure bool) func(context.Context, *bench, *server) (float64, error) {
-	return func(ctx context.Context, b *bench, s *server) (float64, error) {
+func ftpUpload(n int, secure bool) workload {
+	return func(ctx context.Context, b *bench, s *server) (work, error) {
 		size := b.size / int64(n)
 		sessions, err := logins(s, n, secure)
 		defer quitAll(sessions)
 		if err != nil {
-			return 0, err
+			return work{}, err
 		}
 		defer b.removeUploads()
 		uploads := make([]*upload, n)
@@ -77,33 +54,15 @@ func ftpUpload(n int, secure bool) func(context.Context, *bench, *server) (float
 		}()
 		for i := range uploads {
 			if uploads[i], err = sessions[i].prepare(fmt.Sprintf("upload-%d", i), size); err != nil {
-				return 0, err
+				return work{}, err
 			}
 		}
-		rate, err := b.rate(n, func(i int) error { return uploads[i].finish() })
+		w, err := s.work(b.size, n, func(i int) error { return uploads[i].finish() })
 		if err != nil {
-			return 0, err
+			return work{}, err
 		}
-		return rate, b.checkUploads(n, size)
+		return w, b.checkUploads(n, size)
 	}
-}
-
-// rate runs n transfers at once, which together move the size of a large file,
-// and returns megabytes per second.
-func (b *bench) rate(n int, transfer func(int) error) (float64, error) {
-	took, err := together(n, transfer)
-	return float64(b.size) / 1e6 / took.Seconds(), err
-}
-
-// together runs f n times at once and returns how long that took.
-func together(n int, f func(int) error) (time.Duration, error) {
-	var g errgroup.Group
-	start := time.Now()
-	for i := range n {
-		g.Go(func() error { return f(i) })
-	}
-	err := g.Wait()
-	return time.Since(start), err
 }
 
 func logins(s *server, n int, secure bool) ([]*ftpSession, error) {
@@ -154,50 +113,87 @@ func (b *bench) removeUploads() {
 }
 
 // ftpSmallFiles uploads and downloads many small files in one session.
-func ftpSmallFiles(ctx context.Context, b *bench, s *server) (float64, error) {
-	session, err := login(s.ftp, false)
-	if err != nil {
-		return 0, err
+func ftpSmallFiles(secure bool) workload {
+	return func(ctx context.Context, b *bench, s *server) (work, error) {
+		session, err := login(s.ftp, secure)
+		if err != nil {
+			return work{}, err
+		}
+		defer session.quit()
+		defer b.removeUploads()
+		content := make([]byte, smallSize)
+		return s.work(2*smallFiles, 1, func(int) error {
+			for i := range smallFiles {
+				if err := session.uploadSmall(fmt.Sprintf("upload-%d", i), content); err != nil {
+					return err
+				}
+			}
+			for i := range smallFiles {
+				if err := session.downloadSmall(fmt.Sprintf("upload-%d", i), smallSize); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	defer session.quit()
-	defer b.removeUploads()
-	content := make([]byte, smallSize)
-	took, err := together(1, func(int) error {
-		for i := range smallFiles {
-			if err := session.uploadSmall(fmt.Sprintf("upload-%d", i), content); err != nil {
-				return err
-			}
-		}
-		for i := range smallFiles {
-			if err := session.download(fmt.Sprintf("upload-%d", i), smallSize); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return 2 * smallFiles / took.Seconds(), err
 }
 
+// uploadSmall ends a file as clients do: over TLS with close_notify, and in
+// either case without waiting for the server's.
 func (s *ftpSession) uploadSmall(name string, content []byte) error {
-	conn, _, err := s.start("STOR "+name, nil)
+	raw, secure, err := s.start("STOR "+name, plainly)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer raw.Close()
+	var conn interface {
+		io.Writer
+		CloseWrite() error
+	} = raw
+	if secure != nil {
+		conn = secure
+	}
 	if _, err := conn.Write(content); err != nil {
 		return err
 	}
 	if err := conn.CloseWrite(); err != nil {
 		return err
 	}
+	if secure != nil {
+		raw.CloseWrite()
+	}
+	_, err = s.reply(2)
+	return err
+}
+
+// downloadSmall decrypts what it gets, which costs little with a small file,
+// and so sees at once that it ends.
+func (s *ftpSession) downloadSmall(name string, size int64) error {
+	raw, secure, err := s.start("RETR "+name, plainly)
+	if err != nil {
+		return err
+	}
+	defer raw.Close()
+	var conn net.Conn = raw
+	if secure != nil {
+		conn = secure
+	}
+	n, err := io.Copy(io.Discard, conn)
+	if err != nil {
+		return err
+	}
+	if n != size {
+		return fmt.Errorf("%d of %d bytes came", n, size)
+	}
+	conn.Close() // with close_notify
 	_, err = s.reply(2)
 	return err
 }
 
 // ftpLogins counts sessions from connect to QUIT, four at a time.
-func ftpLogins(ctx context.Context, b *bench, s *server) (float64, error) {
+func ftpLogins(ctx context.Context, b *bench, s *server) (work, error) {
 	const workers, each = 4, 100
-	took, err := together(workers, func(int) error {
+	return s.work(workers*each, workers, func(int) error {
 		for range each {
 			session, err := login(s.ftp, false)
 			if err != nil {
@@ -207,5 +203,4 @@ func ftpLogins(ctx context.Context, b *bench, s *server) (float64, error) {
 		}
 		return nil
 	})
-	return workers * each / took.Seconds(), err
 }

@@ -15,9 +15,10 @@ import (
 
 // process is a server, with all the processes that it starts.
 type process struct {
-	cmd *exec.Cmd
-	log string
-	end chan struct{} // closed when it has ended
+	cmd    *exec.Cmd
+	log    string
+	cgroup string        // its folder
+	end    chan struct{} // closed when it has ended
 }
 
 // isolated starts a program as the first process of a namespace of its own, so
@@ -39,10 +40,16 @@ func (e *environment) isolated(name string, cmd *exec.Cmd) (*process, error) {
 	// A session is what the kernel shares the processors between, not a process:
 	// else a server with many of them would get more of a busy machine.
 	cmd.SysProcAttr.Setsid = true
+	group, err := e.newCgroup(name)
+	if err != nil {
+		return nil, err
+	}
+	defer group.Close()
+	cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.Fd())
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	p := &process{cmd: cmd, log: log, end: make(chan struct{})}
+	p := &process{cmd: cmd, log: log, cgroup: group.Name(), end: make(chan struct{})}
 	go func() {
 		cmd.Wait()
 		close(p.end)
@@ -54,6 +61,7 @@ func (e *environment) isolated(name string, cmd *exec.Cmd) (*process, error) {
 func (p *process) stop() {
 	p.cmd.Process.Kill()
 	<-p.end
+	os.Remove(p.cgroup)
 }
 
 // await waits until the process listens at addr.
@@ -113,22 +121,4 @@ func (p *process) memory() (pss int64, err error) {
 		}
 	}
 	return pss, err
-}
-
-// cpu is the processor time that they and their children that have ended have
-// taken; what runs on this machine besides has no part in it.
-func (p *process) cpu() (total time.Duration) {
-	dirs, _ := p.processes()
-	for _, dir := range dirs {
-		b, err := os.ReadFile(dir + "/stat")
-		if err != nil {
-			continue
-		}
-		fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-		for _, f := range fields[11:15] { // utime, stime, cutime, cstime: proc(5)
-			ticks, _ := strconv.ParseInt(string(f), 10, 64)
-			total += time.Duration(ticks) * (time.Second / 100)
-		}
-	}
-	return total
 }

@@ -24,7 +24,6 @@ type server struct {
 	name string
 	ftp  string // address, or "" if it does not serve the protocol
 	sftp string
-	bare bool // it knows no protocol at all
 	*process
 }
 

@@ -22,22 +22,6 @@ const (
 	distantShare = 8
 )
 
-// sftpFigures are those of SFTP. Transfers are OpenSSH's client's.
-func sftpFigures() []figure {
-	const mb = "MB/s"
-	return []figure{
-		{name: "sftp_get", goal: 1, unit: mb, products: sftpProducts, measure: sftpMove(1, get)},
-		{name: "sftp_put", goal: 1, unit: mb, products: sftpProducts, measure: sftpMove(1, put)},
-		{name: "sftp_parallel_get", goal: 1.2, unit: mb, products: sftpProducts, measure: sftpMove(sftpParallel, get)},
-		{name: "sftp_parallel_put", goal: 1.2, unit: mb, products: sftpProducts, measure: sftpMove(sftpParallel, put)},
-		{name: "sftp_small_files", goal: 1, unit: "files/s", products: sftpProducts, measure: sftpSmall},
-		{name: "sftp_idle_memory", goal: 10, unit: "KiB/session", less: true, fresh: true, products: sftpProducts, measure: sftpIdleMemory},
-		{name: "sftp_logins", goal: 1.5, unit: "logins/s", products: sftpProducts, measure: sftpLogins},
-		{name: "sftp_get_50ms", goal: 1, unit: mb, products: sftpProducts, measure: sftpDistant(get)},
-		{name: "sftp_put_50ms", goal: 1, unit: mb, products: sftpProducts, measure: sftpDistant(put)},
-	}
-}
-
 // A direction is a batch for the i-th client, which moves a file of a name.
 type direction func(b *bench, name string, i int) string
 
@@ -48,33 +32,32 @@ func put(b *bench, name string, i int) string {
 }
 
 // sftpMove moves the size of a large file with n clients at once.
-func sftpMove(n int, d direction) func(context.Context, *bench, *server) (float64, error) {
-	return func(ctx context.Context, b *bench, s *server) (float64, error) {
-		return b.sftpRate(ctx, s.sftp, b.size, n, d)
+func sftpMove(n int, d direction) workload {
+	return func(ctx context.Context, b *bench, s *server) (work, error) {
+		return b.sftpMove(ctx, s, s.sftp, b.size, n, d)
 	}
 }
 
 // sftpDistant moves a file to or from a server that is far away.
-func sftpDistant(d direction) func(context.Context, *bench, *server) (float64, error) {
-	return func(ctx context.Context, b *bench, s *server) (float64, error) {
+func sftpDistant(d direction) workload {
+	return func(ctx context.Context, b *bench, s *server) (work, error) {
 		r, err := newRelay(s.sftp, roundTrip/2)
 		if err != nil {
-			return 0, err
+			return work{}, err
 		}
 		defer r.Close()
-		return b.sftpRate(ctx, r.Addr().String(), b.size/distantShare, 1, d)
+		return b.sftpMove(ctx, s, r.Addr().String(), b.size/distantShare, 1, d)
 	}
 }
 
-func (b *bench) sftpRate(ctx context.Context, addr string, total int64, n int, d direction) (float64, error) {
+func (b *bench) sftpMove(ctx context.Context, s *server, addr string, total int64, n int, d direction) (work, error) {
 	size := total / int64(n)
 	name := fmt.Sprintf("file-%d", size)
 	if err := b.makeFile(name, size); err != nil {
-		return 0, err
+		return work{}, err
 	}
 	defer b.removeUploads()
-	took, err := together(n, func(i int) error { return b.sftp(ctx, addr, d(b, name, i)) })
-	return float64(total) / 1e6 / took.Seconds(), err
+	return s.work(total, n, func(i int) error { return b.sftp(ctx, addr, d(b, name, i)) })
 }
 
 // sftp runs OpenSSH's client with a batch of commands.
@@ -93,21 +76,20 @@ func (b *bench) sftp(ctx context.Context, addr, batch string) error {
 }
 
 // sftpSmall uploads a folder of small files and downloads it.
-func sftpSmall(ctx context.Context, b *bench, s *server) (float64, error) {
+func sftpSmall(ctx context.Context, b *bench, s *server) (work, error) {
 	from, to := b.path("small"), b.path("small-back")
 	if err := os.MkdirAll(from, 0o755); err != nil {
-		return 0, err
+		return work{}, err
 	}
 	for i := range sftpSmallFiles {
 		if err := os.WriteFile(filepath.Join(from, fmt.Sprint(i)), make([]byte, smallSize), 0o600); err != nil {
-			return 0, err
+			return work{}, err
 		}
 	}
 	defer b.removeUploads()
 	defer os.RemoveAll(to)
 	batch := fmt.Sprintf("mkdir upload-folder\nput %s/* upload-folder/\nlmkdir %s\nget upload-folder/* %s/\n", from, to, to)
-	took, err := together(1, func(int) error { return b.sftp(ctx, s.sftp, batch) })
-	return 2 * sftpSmallFiles / took.Seconds(), err
+	return s.work(2*sftpSmallFiles, 1, func(int) error { return b.sftp(ctx, s.sftp, batch) })
 }
 
 // sftpIdleMemory is what a session takes that has begun SFTP and does nothing.
@@ -134,9 +116,9 @@ func sftpIdleMemory(ctx context.Context, b *bench, s *server) (float64, error) {
 }
 
 // sftpLogins counts sessions that begin SFTP and end, four at a time.
-func sftpLogins(ctx context.Context, b *bench, s *server) (float64, error) {
+func sftpLogins(ctx context.Context, b *bench, s *server) (work, error) {
 	const workers, each = 4, 25
-	took, err := together(workers, func(int) error {
+	return s.work(workers*each, workers, func(int) error {
 		for range each {
 			session, err := b.openSSH(s.sftp)
 			if err != nil {
@@ -146,5 +128,4 @@ func sftpLogins(ctx context.Context, b *bench, s *server) (float64, error) {
 		}
 		return nil
 	})
-	return workers * each / took.Seconds(), err
 }

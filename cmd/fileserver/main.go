@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -48,11 +47,6 @@ func run(args []string) error {
 		debug.SetGCPercent(400)
 	}
 	opts.Memory = limitMemory()
-	// FTP's transfers leave a processor to everything else (see ftp.turns). This
-	// one is besides those of the machine, so that none is idle.
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
-	}
 	s, err := server.New(opts)
 	if err != nil {
 		return err

@@ -39,7 +39,6 @@ func (t activeTarget) next(ctx context.Context, timeout time.Duration) (net.Conn
 		LocalAddr: &t.local, Timeout: timeout, KeepAlive: -1,
 		Control: func(_, _ string, rc syscall.RawConn) (err error) {
 			cerr := rc.Control(func(fd uintptr) {
-				unpace(fd)
 				err = reuseAddr(fd)
 			})
 			return errors.Join(cerr, err)

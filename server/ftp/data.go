@@ -165,7 +165,6 @@ func (c *Conn) dataTLS(ctx context.Context, conn net.Conn, t *tickets) (*dataCon
 }
 
 func (c *Conn) wrapData(conn net.Conn) net.Conn {
-	pace(conn)
 	if wrap := c.server.WrapData; wrap != nil {
 		return wrap(c, conn)
 	}

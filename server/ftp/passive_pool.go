@@ -22,8 +22,7 @@ import (
 //
 // Ports are listened on when they are needed first, and for a moment after
 // they were needed last: a client that transfers many small files needs one
-// again and again. On Linux, nothing looks at a connection that has come before
-// the transfer starts, or a tenth of a second has passed.
+// again and again.
 type PassivePool struct {
 	mu      sync.Mutex
 	opts    PassiveOptions
@@ -134,12 +133,6 @@ func (r *portRequest) waiter() waiter { return waiter{r.from, r.user} }
 func (p *PassivePool) await(ctx context.Context, request *portRequest, patience time.Duration) (*passiveWait, error) {
 	p.mu.Lock()
 	w, err := p.grant(request)
-	if w == nil && err == nil {
-		for _, port := range p.ports {
-			port.poll() // what has come already keeps no port any more
-		}
-		w, err = p.grant(request)
-	}
 	if w != nil || err != nil {
 		p.mu.Unlock()
 		return w, err
@@ -215,19 +208,10 @@ func (p *PassivePool) grant(r *portRequest) (*passiveWait, error) {
 		return nil, nil
 	}
 	// One that is open already costs no system call to open it.
-	for num, port := range p.ports {
-		if port.outdated || !port.free(r.from) {
-			continue
-		}
-		// What has come already is not for this one. To hand it over may have
-		// freed or closed the port, or given it to somebody.
-		port.poll()
-		if p.ports[num] == port && !port.outdated && port.free(r.from) {
+	for _, port := range p.ports {
+		if !port.outdated && port.free(r.from) {
 			return port.add(r), nil
 		}
-	}
-	if p.full(r) {
-		return nil, nil
 	}
 	var failed error
 	tried := 0
@@ -292,7 +276,6 @@ func (p *PassivePool) share(num uint16) {
 				return
 			}
 		}
-		port.poll() // as in grant
 		next := p.nextFor(port)
 		if next == nil {
 			return
@@ -345,14 +328,12 @@ func (p *PassivePool) open(num uint16) (*passivePort, error) {
 			tl.Close()
 			return nil, errInternal
 		}
-	} else if port.raw = unmanaged(tl); port.raw == nil {
+	} else {
 		port.ln = tl
 	}
 	p.ports[port.num] = port
 	p.spare++ // until add
-	if port.ln != nil {
-		go port.serve(port.ln)
-	}
+	go port.serve(port.ln)
 	p.sweepLater()
 	return port, nil
 }
@@ -371,7 +352,6 @@ func (p *PassivePool) sweep() {
 	p.sweeper = nil
 	now := time.Now()
 	for _, port := range p.ports {
-		port.poll()
 		for _, w := range port.waits {
 			if now.After(w.deadline) {
 				w.expire()

@@ -11,9 +11,7 @@ import (
 // change.
 type passivePort struct {
 	pool     *PassivePool
-	raw      *rawListener // nil: ln is served from the start
-	ln       net.Listener // with raw, there is one while somebody waits
-	waiting  int          // how many do
+	ln       net.Listener
 	num      uint16
 	wrapped  bool                        // RemoteAddr of its connections may block
 	outdated bool                        // the options have changed since it was opened
@@ -91,94 +89,6 @@ func (p *passivePort) serve(ln net.Listener) {
 			}
 			return
 		}
-	}
-}
-
-// poll looks after the connections that have come to a port that is not served.
-// With pool.mu held.
-func (p *passivePort) poll() {
-	if p.waiting > 0 {
-		return
-	}
-	for p.raw != nil {
-		conn, from := p.raw.accept()
-		if conn == nil {
-			return
-		}
-		p.handOver(conn, from)
-	}
-}
-
-// take returns the connection that w awaits, as it is, if it has come to a port
-// that is not served.
-func (w *passiveWait) take() *rawConn {
-	p, pool := w.port, w.port.pool
-	pool.mu.Lock()
-	defer pool.mu.Unlock()
-	if w.over || p.raw == nil || p.waiting > 0 {
-		return nil
-	}
-	for {
-		conn, from := p.raw.accept()
-		if conn == nil {
-			return nil
-		}
-		if p.awaiting(from) == w {
-			pool.stats.Arrived++
-			w.release()
-			return conn
-		}
-		p.handOver(conn, from)
-	}
-}
-
-// handOver gives a raw connection to who awaits it. With pool.mu held.
-func (p *passivePort) handOver(raw *rawConn, from netip.Addr) {
-	w := p.awaiting(from)
-	if w == nil {
-		p.pool.stats.Strays++
-		raw.close()
-		return
-	}
-	if conn, err := raw.conn(); err == nil {
-		w.give(conn)
-	}
-}
-
-// startWaiting has the port served while somebody waits, unless what w waits for
-// has come. Then, or if it fails, it returns false.
-func (w *passiveWait) startWaiting() (bool, error) {
-	p := w.port
-	p.pool.mu.Lock()
-	defer p.pool.mu.Unlock()
-	if !w.over {
-		p.poll()
-	}
-	switch {
-	case len(w.conns) > 0:
-		return false, nil
-	case w.over: // nothing will come
-		return false, errNoConnection
-	case p.raw == nil:
-		return false, nil
-	}
-	if p.waiting == 0 {
-		ln, err := p.raw.listener()
-		if err != nil {
-			return false, err
-		}
-		p.ln = ln
-		go p.serve(ln)
-	}
-	p.waiting++
-	return true, nil
-}
-
-func (p *passivePort) stopWaiting() {
-	p.pool.mu.Lock()
-	defer p.pool.mu.Unlock()
-	if p.waiting--; p.waiting == 0 {
-		p.ln.Close()
 	}
 }
 
@@ -270,21 +180,17 @@ func (p *passivePort) rest() {
 func (p *passivePort) close() {
 	delete(p.pool.ports, p.num)
 	p.pool.spare--
-	if p.ln != nil {
-		p.ln.Close()
-	}
-	if p.raw != nil {
-		p.raw.close()
-		p.raw = nil
-	}
+	p.ln.Close()
 }
 
 // begin begins the time within which the connection has to come. A sweep of the
-// pool ends it: a timer for each wait would wake a thread for each file.
-func (w *passiveWait) begin(timeout time.Duration) {
+// pool ends it: a timer for each wait would wake a thread for each file. It returns
+// false if nothing will come, because what was awaited has been taken.
+func (w *passiveWait) begin(timeout time.Duration) bool {
 	w.port.pool.mu.Lock()
 	defer w.port.pool.mu.Unlock()
 	w.deadline = time.Now().Add(orForever(timeout))
+	return !w.over || len(w.conns) > 0
 }
 
 // expire ends a wait whose time is over. With pool.mu held.
@@ -299,11 +205,8 @@ func (w *passiveWait) passive() bool { return true }
 // next returns the next connection that comes. The time begins anew with each
 // call: a client may well have taken some of it between PASV and the transfer.
 func (w *passiveWait) next(ctx context.Context, timeout time.Duration) (net.Conn, error) {
-	w.begin(timeout)
-	if waits, err := w.startWaiting(); err != nil {
-		return nil, err
-	} else if waits {
-		defer w.port.stopWaiting()
+	if !w.begin(timeout) {
+		return nil, errNoConnection
 	}
 	select {
 	case conn := <-w.conns:

@@ -69,9 +69,6 @@ func (c *Conn) waitFor(what int32) {
 // confirm returns an error unless the client is still there, now that it has
 // ended the data of an upload.
 func (s *stream) confirm() error {
-	if s.quick {
-		return s.confirmQuick()
-	}
 	c, j := s.conn, s.job
 	grace := s.grace()
 	for start := time.Now(); ; {
@@ -107,33 +104,6 @@ func (s *stream) confirm() error {
 		case <-c.noticed:
 		case <-time.After(left):
 		}
-	}
-}
-
-// confirmQuick is for the control goroutine itself, which reads nothing meanwhile.
-func (s *stream) confirmQuick() error {
-	c := s.conn
-	grace := s.grace()
-	for {
-		switch presenceOf(c.raw) {
-		case reset:
-			return errLost
-		case ended:
-			if c.stopped.Load() == whenQuit || s.pipelined("QUIT") {
-				return nil
-			}
-			return errLost
-		case speaking:
-			if s.pipelined("ABOR") {
-				return errAborted
-			}
-			return nil
-		}
-		if grace == 0 {
-			return context.Cause(s.job.ctx)
-		}
-		time.Sleep(grace)
-		grace = 0
 	}
 }
 

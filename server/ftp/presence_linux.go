@@ -1,14 +1,13 @@
 package ftp
 
 import (
-	"bytes"
 	"net"
 	"syscall"
 	"time"
 	"unsafe"
 )
 
-const pollErr, pollHup, pollRdHup = 8, 16, 0x2000 // asm-generic/poll.h
+const pollIn, pollErr, pollHup, pollRdHup = 1, 8, 16, 0x2000 // asm-generic/poll.h
 
 // presenceOf asks the system. A connection that it does not know is present: its
 // end is noticed when it is read.
@@ -40,11 +39,7 @@ func presenceOf(conn net.Conn) (p presence) {
 // silence is how long nothing has come on a connection.
 func silence(conn net.Conn) (silent time.Duration) {
 	_ = withDescriptor(conn, func(fd int) {
-		var info syscall.TCPInfo
-		size := uint32(unsafe.Sizeof(info))
-		_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, uintptr(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO,
-			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // of that size
-		if errno == 0 {
+		if info, ok := tcpInfo(uintptr(fd)); ok {
 			silent = time.Duration(info.Last_data_recv) * time.Millisecond
 		}
 	})
@@ -64,21 +59,4 @@ func withDescriptor(conn net.Conn, f func(fd int)) error {
 		return rc.Control(func(fd uintptr) { f(int(fd)) })
 	}
 	return nil
-}
-
-// pipelined reports whether a command has come that is not read yet. It is for
-// the control goroutine, which reads nothing meanwhile.
-func (s *stream) pipelined(verb string) (found bool) {
-	c := s.conn
-	if c.nc != c.raw {
-		return false // it is encrypted
-	}
-	var b [512]byte
-	_ = withDescriptor(c.raw, func(fd int) {
-		n, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		if err == nil && n > 0 {
-			found = bytes.Contains(bytes.ToUpper(b[:n]), []byte(verb+"\r\n"))
-		}
-	})
-	return found
 }

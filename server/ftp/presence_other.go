@@ -10,6 +10,4 @@ import (
 // presenceOf leaves it to the control goroutine to notice the end.
 func presenceOf(net.Conn) presence { return present }
 
-func (s *stream) pipelined(string) bool { return false }
-
 func silence(net.Conn) time.Duration { return 0 }

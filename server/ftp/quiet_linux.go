@@ -20,12 +20,11 @@ type quietConn struct {
 	local, remote net.Addr
 
 	// poll is an epoll instance with fd in it, which the runtime watches.
-	poll     *os.File
-	rc       syscall.RawConn // of poll
-	armed    bool            // the runtime will be woken, or has been
-	patience patience
-	writeBy  atomic.Int64 // deadline, Unix nanoseconds; 0 for none
-	close    sync.Once
+	poll    *os.File
+	rc      syscall.RawConn // of poll
+	armed   bool            // the runtime will be woken, or has been
+	writeBy atomic.Int64    // deadline, Unix nanoseconds; 0 for none
+	close   sync.Once
 }
 
 // quiet returns a connection to use in place of conn, or conn itself if that fails.
@@ -34,7 +33,7 @@ func quiet(conn net.Conn) net.Conn {
 	if !ok {
 		return conn
 	}
-	fd := unmanagedCopy(tcp)
+	fd := duplicate(tcp)
 	if fd < 0 {
 		return conn
 	}
@@ -45,6 +44,21 @@ func quiet(conn net.Conn) net.Conn {
 	}
 	tcp.Close()
 	return c
+}
+
+// duplicate returns a descriptor of the same socket, or -1.
+func duplicate(conn *net.TCPConn) int {
+	rc, err := conn.SyscallConn()
+	if err != nil {
+		return -1
+	}
+	copied := -1
+	_ = rc.Control(func(fd uintptr) {
+		if n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD_CLOEXEC, 0); errno == 0 {
+			copied = int(n)
+		}
+	})
+	return copied
 }
 
 func (c *quietConn) watch() error {
@@ -108,9 +122,6 @@ func (c *quietConn) receive(name string, call func(fd int) (int, error)) (n int,
 			}
 		}
 		n, err = c.try(call)
-		if err == syscall.EAGAIN && c.patience.await(c.fd) {
-			n, err = c.try(call)
-		}
 		if err != syscall.EAGAIN {
 			return true
 		}

@@ -54,9 +54,6 @@ func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 	setKeepAlive(nc)
 	keepUrgent(nc)
 	_, direct := nc.(*net.TCPConn)
-	if !opts.Implicit {
-		nc = quietNearby(nc)
-	}
 	c := &Conn{
 		server: s, listener: opts, raw: nc, nc: nc, direct: direct, started: time.Now(), since: time.Now(),
 		noticed: make(chan struct{}, 1),

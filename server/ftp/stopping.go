@@ -224,7 +224,6 @@ func (c *Conn) loginBy() time.Time {
 // what the file system does not return from, keeps no connection open; the session
 // counts until it holds nothing any more.
 func (c *Conn) finish() {
-	c.expectNoMore()
 	cut := time.AfterFunc(endTime+c.server.parting, c.cutOff)
 	defer cut.Stop()
 	j := c.current.Load()

@@ -21,7 +21,6 @@ type stream struct {
 	deflate  bool
 	level    int
 	allowed  func() error // see watch
-	quick    bool         // it is the control goroutine that moves the data
 }
 
 const (

@@ -60,9 +60,6 @@ func (c *Conn) startTransfer(t transfer) error {
 	if hook := c.server.Hooks.TransferStart; hook != nil {
 		c.guard("hook TransferStart", func() { hook(c, r.record) })
 	}
-	if r.tryQuick() {
-		return nil
-	}
 	// If this fails the client has gone, which the control goroutine notices
 	// when it reads next, and aborts the transfer.
 	c.reply(150, r.opening)

@@ -43,7 +43,7 @@ soak: build ## the server for SOAKTIME among clients that misbehave, in the memo
 verify: ## generated code, format, vet, lint, API, charts, import rules
 	@hack/verify.sh
 
-bench: ## side by side with peers in one run
+bench: ## side by side with peers in one run: on the loopback, over a wire, and what it costs
 	@go run ./test/bench
 
 fuzz: ## every fuzz target for FUZZTIME

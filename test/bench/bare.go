@@ -2,27 +2,49 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// reach is what there is to reach on the way to a server: megabytes per second
-// of a loop of sendfile.
-func (b *bench) reach() (float64, error) {
-	name := fmt.Sprintf("file-%d", b.size)
-	if err := b.makeFile(name, b.size); err != nil {
-		return 0, err
-	}
+// printPath says what there is to reach on the way to the servers: the rate of a
+// loop of sendfile, one connection and several, and the round trip.
+func (b *bench) printPath(out io.Writer) error {
 	s, err := startBare(b.environment)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer s.stop()
-	done, err := s.work(b.size, 1, func(int) error { return s.bareDownload(name, b.size) })
-	return float64(done.amount) / megabyte / done.took.Seconds(), err
+	trips := make([]float64, 50)
+	for i := range trips {
+		start := time.Now()
+		conn, err := net.Dial("tcp", s.ftp)
+		if err != nil {
+			return err
+		}
+		trips[i] = float64(time.Since(start).Microseconds())
+		conn.Close()
+	}
+	var rates []string
+	for _, n := range []int{1, parallel} {
+		size := b.size / int64(n)
+		name := fmt.Sprintf("file-%d", size)
+		if err := b.makeFile(name, size); err != nil {
+			return err
+		}
+		done, err := s.work(b.size, n, func(int) error { return s.bareDownload(name, size) })
+		if err != nil {
+			return err
+		}
+		rates = append(rates, fmt.Sprintf("%.0f MB/s over %d", float64(done.amount)/megabyte/done.took.Seconds(), n))
+	}
+	_, err = fmt.Fprintf(out, "# the path alone: a connection is there after %.0f us; sendfile reaches %s\n", median(trips), strings.Join(rates, ", "))
+	return err
 }
 
 // startBare starts a server that knows no protocol: it answers a connection
@@ -32,9 +54,9 @@ func startBare(e *environment) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(e.program, helperBare, loopback(port), e.files)
+	cmd := exec.Command(e.program, helperBare, e.addr(port), e.files)
 	p, err := e.launch("sendfile", port, cmd)
-	return &server{name: "sendfile", ftp: loopback(port), process: p}, err
+	return &server{name: "sendfile", ftp: e.addr(port), process: p}, err
 }
 
 func serveBare(addr, dir string) error {
@@ -47,8 +69,10 @@ func serveBare(addr, dir string) error {
 		if err != nil {
 			return err
 		}
-		sendBare(conn.(*net.TCPConn), dir)
-		conn.Close()
+		go func() {
+			defer conn.Close()
+			sendBare(conn.(*net.TCPConn), dir)
+		}()
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/go-crypt/crypt/algorithm/shacrypt"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 )
 
 // The account that every server has.
@@ -35,7 +36,10 @@ const (
 type environment struct {
 	program string // this one, for helpers
 	dir     string // in memory; removed at the end
+	root    string // what the files are in; removed at the end
 	files   string // the account's home
+	host    string // the servers' address
+	wire    *wire  // the way to them; nil on the loopback
 	peers   string // where the peers are unpacked
 	hash    string // of the password
 	cert    string // PEM files
@@ -50,11 +54,8 @@ func (e *environment) path(parts ...string) string {
 }
 
 // newEnvironment makes the files. The caller removes it, also after an error.
-func newEnvironment(ctx context.Context, out io.Writer) (*environment, error) {
-	if os.Getuid() != 0 {
-		return nil, errors.New("the peers need root: they start as root and change to the user who logs in")
-	}
-	e := &environment{ports: 10000 + os.Getpid()%5000}
+func newEnvironment(ctx context.Context, out io.Writer, p path) (*environment, error) {
+	e := &environment{ports: 10000, host: "127.0.0.1"}
 	var err error
 	if e.peers, err = unpackPeers(ctx, out); err != nil {
 		return nil, err
@@ -65,13 +66,43 @@ func newEnvironment(ctx context.Context, out io.Writer) (*environment, error) {
 	if e.dir, err = os.MkdirTemp("/dev/shm", "fileserver-bench-"); err != nil {
 		return nil, err
 	}
-	e.files, e.cert, e.key = e.path("files"), e.path("tls.crt"), e.path("tls.key")
-	return e, errors.Join(os.Chmod(e.dir, 0o755), e.mountCgroups(), e.makeFolders(), e.makePassword(), e.makeSandbox(), e.makeCertificate(),
+	if err := checkFolder(p); err != nil {
+		return e, err
+	}
+	if e.root, err = os.MkdirTemp(p.folder, "fileserver-bench-"); err != nil {
+		return e, err
+	}
+	if p.roundTrip > 0 {
+		e.host = serverEnd.String()
+		if e.wire, err = newWire(p.roundTrip / 2); err != nil {
+			return e, err
+		}
+	}
+	e.files, e.cert, e.key = filepath.Join(e.root, "files"), e.path("tls.crt"), e.path("tls.key")
+	return e, errors.Join(os.Chmod(e.root, 0o755), os.Chmod(e.dir, 0o755), e.mountCgroups(), e.makeFolders(), e.makePassword(), e.makeSandbox(), e.makeCertificate(),
 		e.makeHostKey(), e.makeUserKey(), command(ctx, "", "go", "build", "-o", e.path("fileserver"), "./cmd/fileserver"))
+}
+
+// checkFolder refuses to take memory for a disk.
+func checkFolder(p path) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(p.folder, &fs); err != nil {
+		return &os.PathError{Op: "statfs", Path: p.folder, Err: err}
+	}
+	if p.folder != memory && (fs.Type == unix.TMPFS_MAGIC || fs.Type == unix.RAMFS_MAGIC) {
+		return fmt.Errorf("%s is in memory: -disk wants a folder on a disk", p.folder)
+	}
+	return nil
 }
 
 // remove removes what newEnvironment made, but for the folder if it is to be kept.
 func (e *environment) remove(keep bool) {
+	if e.wire != nil {
+		e.wire.close()
+	}
+	if e.root != "" {
+		os.RemoveAll(e.root)
+	}
 	if e.dir == "" {
 		return
 	}

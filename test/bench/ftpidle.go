@@ -127,6 +127,7 @@ func probeNoop(out io.Writer, addr string) error {
 const (
 	helperNoop = "helper-noop"
 	helperBare = "helper-bare"
+	helperWire = "helper-wire"
 )
 
 // runHelper runs one, if the arguments ask for it.
@@ -137,6 +138,12 @@ func runHelper(args []string) (bool, error) {
 		return true, errors.Join(probeNoop(w, args[1]), w.Flush())
 	case len(args) == 3 && args[0] == helperBare:
 		return true, serveBare(args[1], args[2])
+	case len(args) == 2 && args[0] == helperWire:
+		delay, err := time.ParseDuration(args[1])
+		if err == nil {
+			err = runWire(delay)
+		}
+		return true, err
 	}
 	return false, nil
 }

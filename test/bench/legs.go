@@ -1,9 +1,12 @@
 package main
 
+import "time"
+
 // A leg is a table of figures.
 type leg struct {
 	name    string
 	about   string
+	path    path
 	figures []figure
 }
 
@@ -14,12 +17,23 @@ const (
 	thousands = 1000
 )
 
+// path is what lies between the client and the servers' files.
+type path struct {
+	roundTrip time.Duration // 0 on the loopback
+	folder    string        // of the files
+}
+
+// memory is a folder that is in memory.
+const memory = "/dev/shm"
+
 // legs are what there is to measure. Goals are minimums of a ratio above 1 if
 // ours is better, except for those of the costs, which are maximums.
-func legs() []leg {
+func legs(disk string) []leg {
+	near, far := path{0, memory}, path{time.Millisecond, disk}
 	return []leg{
-		{"loopback", "clients on the same machine, files in memory; ratios above 1 mean that ours is better", loopbackFigures()},
-		{"cost", "the server's processor time; ratios below 1 mean that ours takes less", costFigures()},
+		{"loopback", "clients on the same machine, files in memory; ratios above 1 mean that ours is better", near, loopbackFigures()},
+		{"wire", "a round trip of 1 ms, files on a disk; ratios above 1 mean that ours is better", far, wireFigures()},
+		{"cost", "the server's processor time; ratios below 1 mean that ours takes less", near, costFigures()},
 	}
 }
 
@@ -51,6 +65,29 @@ func loopbackFigures() []figure {
 		{name: "sftp_logins", goal: 1.5, unit: "logins/s", products: sftp, measure: speed(1, sftpLogins)},
 		{name: "sftp_get_50ms", goal: 1, unit: mb, products: sftp, measure: speed(megabyte, sftpDistant(get))},
 		{name: "sftp_put_50ms", goal: 1, unit: mb, products: sftp, measure: speed(megabyte, sftpDistant(put))},
+	}
+}
+
+func wireFigures() []figure {
+	ftp, sftp := ftpProducts, sftpProducts
+	return []figure{
+		{name: "ftp_download", goal: 1, unit: mb, products: ftp, measure: speed(megabyte, ftpDownload(1, false))},
+		{name: "ftp_upload", goal: 1, unit: mb, products: ftp, measure: speed(megabyte, ftpUpload(1, false))},
+		{name: "ftps_download", goal: 1, unit: mb, products: ftp, measure: speed(megabyte, ftpDownload(1, true))},
+		{name: "ftps_upload", goal: 1, unit: mb, products: ftp, measure: speed(megabyte, ftpUpload(1, true))},
+		{name: "ftp_parallel_download", goal: 1, unit: mb, products: ftp, measure: speed(megabyte, ftpDownload(parallel, false))},
+		{name: "ftp_parallel_upload", goal: 1, unit: mb, products: ftp, measure: speed(megabyte, ftpUpload(parallel, false))},
+		{name: "ftps_parallel_download", goal: 1, unit: mb, products: ftp, measure: speed(megabyte, ftpDownload(parallel, true))},
+		{name: "ftps_parallel_upload", goal: 1, unit: mb, products: ftp, measure: speed(megabyte, ftpUpload(parallel, true))},
+		{name: "ftp_small_files", goal: 1, unit: "files/s", products: ftp, measure: speed(1, ftpSmallFiles(false))},
+		{name: "ftps_small_files", goal: 1, unit: "files/s", products: ftp, measure: speed(1, ftpSmallFiles(true))},
+		{name: "ftp_logins", goal: 1, unit: "logins/s", products: ftp, measure: speed(1, ftpLogins)},
+		{name: "sftp_get", goal: 1, unit: mb, products: sftp, measure: speed(megabyte, sftpMove(1, get))},
+		{name: "sftp_put", goal: 1, unit: mb, products: sftp, measure: speed(megabyte, sftpMove(1, put))},
+		{name: "sftp_parallel_get", goal: 1, unit: mb, products: sftp, measure: speed(megabyte, sftpMove(sftpParallel, get))},
+		{name: "sftp_parallel_put", goal: 1, unit: mb, products: sftp, measure: speed(megabyte, sftpMove(sftpParallel, put))},
+		{name: "sftp_small_files", goal: 1, unit: "files/s", products: sftp, measure: speed(1, sftpSmall)},
+		{name: "sftp_logins", goal: 1, unit: "logins/s", products: sftp, measure: speed(1, sftpLogins)},
 	}
 }
 

@@ -43,6 +43,7 @@ func main() {
 	b := &bench{notes: os.Stderr}
 	leg := flag.String("leg", "", "measure only this leg")
 	only := flag.String("run", "", "measure only figures whose names match this regular expression")
+	disk := flag.String("disk", "/var/tmp", "where the files of the leg wire lie: a folder on a disk")
 	keep := flag.Bool("logs", false, "keep the folder with the servers' logs")
 	flag.BoolVar(&b.verbose, "v", false, "say what each measurement gave, and the processor time that the server took for it")
 	megabytes := flag.Int64("size", 1024, "size of large files, in MiB")
@@ -60,7 +61,10 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	exit(b.run(ctx, *leg, pattern, *keep))
+	if !inside() {
+		exit(enter(ctx, os.Stderr))
+	}
+	exit(b.run(ctx, *leg, *disk, pattern, *keep))
 }
 
 func exit(err error) {
@@ -71,8 +75,8 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-func (b *bench) run(ctx context.Context, name string, pattern *regexp.Regexp, keep bool) error {
-	chosen := legs()
+func (b *bench) run(ctx context.Context, name, disk string, pattern *regexp.Regexp, keep bool) error {
+	chosen := legs(disk)
 	if name != "" {
 		chosen = slices.DeleteFunc(chosen, func(l leg) bool { return l.name != name })
 	}
@@ -80,6 +84,9 @@ func (b *bench) run(ctx context.Context, name string, pattern *regexp.Regexp, ke
 		return fmt.Errorf("there is no leg %q", name)
 	}
 	allowFiles()
+	if err := settleIn(); err != nil {
+		return err
+	}
 	var errs []error
 	for _, l := range chosen {
 		if err := b.runLeg(ctx, l, pattern, keep); err != nil {
@@ -95,7 +102,7 @@ func (b *bench) runLeg(ctx context.Context, l leg, pattern *regexp.Regexp, keep 
 		return nil
 	}
 	var err error
-	b.environment, err = newEnvironment(ctx, b.notes)
+	b.environment, err = newEnvironment(ctx, b.notes, l.path)
 	if b.environment != nil {
 		defer b.remove(keep)
 	}
@@ -110,11 +117,9 @@ func (b *bench) runLeg(ctx context.Context, l leg, pattern *regexp.Regexp, keep 
 		fmt.Fprintln(b.notes, "# logs are in", b.dir)
 	}
 	printHead(os.Stdout, l)
-	reach, err := b.reach()
-	if err != nil {
+	if err := b.printPath(os.Stdout); err != nil {
 		return err
 	}
-	fmt.Printf("# %.0f MB/s is what a loop of sendfile reaches\n", reach)
 	failed, missed := 0, 0
 	for _, f := range l.figures {
 		r := f.run(ctx, b)

@@ -26,7 +26,7 @@ func startVsftpd(e *environment) (*server, error) {
 	port := first + passivePorts
 	conf, err := e.conf("vsftpd.conf", `listen=YES
 background=NO
-listen_address=127.0.0.1
+listen_address=%s
 listen_port=%d
 pasv_min_port=%d
 pasv_max_port=%d
@@ -49,12 +49,12 @@ require_ssl_reuse=NO
 rsa_cert_file=%s
 rsa_private_key_file=%s
 ssl_ciphers=ECDHE+AESGCM
-`, port, first, port-1, e.path("empty"), e.path("logs", "vsftpd.xferlog"), e.cert, e.key)
+`, e.host, port, first, port-1, e.path("empty"), e.path("logs", "vsftpd.xferlog"), e.cert, e.key)
 	if err != nil {
 		return nil, err
 	}
 	p, err := e.launch("vsftpd", port, e.peerCommand("usr/sbin/vsftpd", conf))
-	return &server{name: "vsftpd", ftp: loopback(port), process: p}, err
+	return &server{name: "vsftpd", ftp: e.addr(port), process: p}, err
 }
 
 func startProftpd(e *environment) (*server, error) {
@@ -64,7 +64,7 @@ func startProftpd(e *environment) (*server, error) {
 	}
 	port := first + passivePorts
 	conf, err := e.conf("proftpd.conf", `ServerType standalone
-DefaultAddress 127.0.0.1
+DefaultAddress %s
 Port %d
 PassivePorts %d %d
 UseIPv6 off
@@ -93,7 +93,7 @@ TLSECCertificateFile %s
 TLSECCertificateKeyFile %s
 TLSOptions NoSessionReuseRequired
 TLSRequired off
-`, port, first, port-1, filepath.Join(e.peers, "usr/lib/proftpd"), e.path("proftpd.passwd"), e.path("proftpd.pid"),
+`, e.host, port, first, port-1, filepath.Join(e.peers, "usr/lib/proftpd"), e.path("proftpd.passwd"), e.path("proftpd.pid"),
 		e.path("logs", "proftpd.scoreboard"), e.path("logs", "proftpd.xferlog"), e.path("logs", "proftpd.syslog"), e.cert, e.key)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ TLSRequired off
 		return nil, err
 	}
 	p, err := e.launch("proftpd", port, e.peerCommand("usr/sbin/proftpd", "--nodaemon", "--config", conf))
-	return &server{name: "proftpd", ftp: loopback(port), process: p}, err
+	return &server{name: "proftpd", ftp: e.addr(port), process: p}, err
 }
 
 func startPureFTPd(e *environment) (*server, error) {
@@ -121,10 +121,10 @@ func startPureFTPd(e *environment) (*server, error) {
 		return nil, err
 	}
 	p, err := e.launch("pure-ftpd", port, e.peerCommand("usr/sbin/pure-ftpd",
-		"-S", fmt.Sprintf("127.0.0.1,%d", port), "-p", fmt.Sprintf("%d:%d", first, port-1), "-l", "puredb:"+db,
+		"-S", fmt.Sprintf("%s,%d", e.host, port), "-p", fmt.Sprintf("%d:%d", first, port-1), "-l", "puredb:"+db,
 		"-A", "-E", "-H", "-4", "-u", "1", "-c", "4000", "-C", "4000", "-g", e.path("pureftpd.pid"),
 		"-O", "clf:"+e.path("logs", "pureftpd.xferlog"), "-Y", "1", "-2", e.cert, "-J", "ECDHE+AESGCM"))
-	return &server{name: "pure-ftpd", ftp: loopback(port), process: p}, err
+	return &server{name: "pure-ftpd", ftp: e.addr(port), process: p}, err
 }
 
 func startSSHD(e *environment) (*server, error) {
@@ -132,7 +132,7 @@ func startSSHD(e *environment) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	conf, err := e.conf("sshd_config", `ListenAddress 127.0.0.1
+	conf, err := e.conf("sshd_config", `ListenAddress %s
 Port %d
 HostKey %s
 AuthorizedKeysFile %s
@@ -142,10 +142,10 @@ PasswordAuthentication no
 PidFile none
 MaxStartups 4000
 Subsystem sftp internal-sftp
-`, port, e.path("sshd_host_key"), e.path("authorized_keys"))
+`, e.host, port, e.path("sshd_host_key"), e.path("authorized_keys"))
 	if err != nil {
 		return nil, err
 	}
 	p, err := e.launch("openssh", port, e.peerCommand("usr/sbin/sshd", "-D", "-e", "-f", conf))
-	return &server{name: "openssh", sftp: loopback(port), process: p}, err
+	return &server{name: "openssh", sftp: e.addr(port), process: p}, err
 }

@@ -46,7 +46,7 @@ func (e *environment) isolated(name string, cmd *exec.Cmd) (*process, error) {
 	}
 	defer group.Close()
 	cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.Fd())
-	if err := cmd.Start(); err != nil {
+	if err := e.start(cmd); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
 	p := &process{cmd: cmd, log: log, cgroup: group.Name(), end: make(chan struct{})}
@@ -55,6 +55,14 @@ func (e *environment) isolated(name string, cmd *exec.Cmd) (*process, error) {
 		close(p.end)
 	}()
 	return p, nil
+}
+
+// start starts a command where servers are.
+func (e *environment) start(cmd *exec.Cmd) error {
+	if e.wire == nil {
+		return cmd.Start()
+	}
+	return e.wire.atServers(cmd.Start)
 }
 
 // stop ends the process and with it its namespace.

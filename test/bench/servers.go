@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -34,7 +35,8 @@ var (
 	sftpProducts = []product{{ours, startOurs}, {"openssh", startSSHD}}
 )
 
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+// addr is where a server listens that is to use a port.
+func (e *environment) addr(port int) string { return net.JoinHostPort(e.host, strconv.Itoa(port)) }
 
 // launch starts a peer and waits for it.
 func (e *environment) launch(name string, port int, cmd *exec.Cmd) (*process, error) {
@@ -45,7 +47,7 @@ func (e *environment) launch(name string, port int, cmd *exec.Cmd) (*process, er
 	if err != nil {
 		return nil, err
 	}
-	if err := p.await(loopback(port)); err != nil {
+	if err := p.await(e.addr(port)); err != nil {
 		p.stop()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -69,7 +71,7 @@ func startOurs(e *environment) (*server, error) {
 		Passive:   &config.Passive{Ports: config.PortRange{First: first, Last: first + passivePorts - 1}},
 		TLS:       &config.TLS{CertFile: e.cert, KeyFile: e.key},
 		SSH:       &config.SSH{HostKeyFiles: []string{e.path("host_key")}},
-		Storage:   config.Storage{Root: e.dir},
+		Storage:   config.Storage{Root: filepath.Dir(e.files)},
 		UsersFile: e.path("users.json"),
 	}
 	authorized, err := readString(e.path("authorized_keys"))
@@ -88,12 +90,12 @@ func startOurs(e *environment) (*server, error) {
 			return nil, err
 		}
 	}
-	cmd := exec.Command(e.path("fileserver"), "-config", e.path("config.json"), "-http-address", loopback(port+5))
+	cmd := exec.Command(e.path("fileserver"), "-config", e.path("config.json"), "-http-address", e.addr(port+5))
 	cmd.Env = []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	p, err := e.launch(ours, port, cmd)
 	if err != nil {
 		return nil, err
 	}
-	return &server{name: ours, ftp: loopback(port), sftp: loopback(port + 4), process: p}, nil
+	return &server{name: ours, ftp: e.addr(port), sftp: e.addr(port + 4), process: p}, nil
 }

@@ -48,7 +48,23 @@ func cordon(t *testing.T, name string) {
 	t.Helper()
 	node := &corev1.Node{}
 	node.Name = name
-	update(t, node, func() { node.Spec.Unschedulable = true })
+	change(t, node, func() { node.Spec.Unschedulable = true })
+}
+
+// taint gives a node a taint, until the test has ended.
+func taint(t *testing.T, name, key string) {
+	t.Helper()
+	node := &corev1.Node{}
+	node.Name = name
+	change(t, node, func() {
+		node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: key, Effect: corev1.TaintEffectNoSchedule})
+	})
+}
+
+// change changes a node, and deletes it when the test has ended.
+func change(t *testing.T, node *corev1.Node, how func()) {
+	t.Helper()
+	update(t, node, how)
 	t.Cleanup(func() {
 		if err := api.Delete(context.Background(), node); err != nil {
 			t.Error(err)

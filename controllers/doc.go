@@ -10,6 +10,7 @@
 //	apply.go        the one place that writes objects
 //	claim.go        the volume
 //	service.go      the Service, and where clients reach it
+//	nodes.go        the nodes of the pods, and those by which clients come
 //	certificate.go  the certificate
 //	hostkeys.go     the SSH host keys
 //	users.go        the users' file and what applications bind to

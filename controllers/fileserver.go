@@ -50,6 +50,8 @@ type FileServerReconciler struct {
 	Image string
 	// ClusterDomain ends the names of Services: cluster.local.
 	ClusterDomain string
+	// WithoutNodes is true if the operator may not see nodes.
+	WithoutNodes bool
 
 	memory *memory
 }

@@ -141,10 +141,14 @@ func startOperator(cfg *rest.Config, o controllers.Options) (stop func(), err er
 }
 
 // namespace makes one for a test, with an operator of its own.
-func namespace(t *testing.T) string {
+func namespace(t *testing.T, change ...func(*controllers.Options)) string {
 	t.Helper()
 	ns := bareNamespace(t)
-	stop, err := startOperator(operatorConfig, controllers.Options{Image: serverImage, Pods: pods, Namespaces: []string{ns}})
+	o := controllers.Options{Image: serverImage, Pods: pods, Namespaces: []string{ns}}
+	for _, f := range change {
+		f(&o)
+	}
+	stop, err := startOperator(operatorConfig, o)
 	if err != nil {
 		t.Fatal("starting the operator:", err)
 	}

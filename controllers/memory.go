@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
@@ -26,6 +27,8 @@ type serverMemory struct {
 	pods    map[types.UID]podMemory      // what pods have loaded
 	files   map[string]map[string]string // users' files by hash: by user, the hash of the entry
 	recent  []string                     // hashes of files, the newest last
+
+	shownNodes []corev1.Node // by which clients are told to come
 }
 
 // entryMemory is the content of an entry, and which version of the object had it.

@@ -107,36 +107,7 @@ func (p *pass) observe(ctx context.Context) error {
 		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	})
 	slices.SortFunc(p.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	p.nodes = map[string]*corev1.Node{}
-	for i := range p.pods {
-		name := p.pods[i].Spec.NodeName
-		if name == "" || p.nodes[name] != nil {
-			continue
-		}
-		node := &corev1.Node{}
-		if err := p.Get(ctx, client.ObjectKey{Name: name}, node); err != nil {
-			if apierrors.IsNotFound(err) {
-				continue
-			}
-			return fmt.Errorf("reading node %s: %w", name, err)
-		}
-		p.nodes[name] = node
-	}
-	return nil
-}
-
-// servingNodes are those on which pods of the server serve, by name.
-func (p *pass) servingNodes() []corev1.Node {
-	var nodes []corev1.Node
-	for _, pod := range p.pods {
-		n := p.nodes[pod.Spec.NodeName]
-		if n == nil || !podReady(&pod) || slices.ContainsFunc(nodes, func(o corev1.Node) bool { return o.Name == n.Name }) {
-			continue
-		}
-		nodes = append(nodes, *n)
-	}
-	slices.SortFunc(nodes, func(a, b corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
-	return nodes
+	return p.observeNodes(ctx)
 }
 
 func podReady(pod *corev1.Pod) bool {

@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"context"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 
@@ -25,10 +27,11 @@ func (p *pass) reconcilePolicies(ctx context.Context) error {
 	}
 	// Where a replacement cannot run beside a pod, holding the pod's eviction
 	// would only hold the drain of its node for ever.
-	if *spec.Replicas == 0 || p.server.OneNode || p.exclusive() {
+	if spec.Disruption.Budget == v1alpha1.BudgetNone || *spec.Replicas == 0 || p.server.OneNode || p.exclusive() {
 		return p.drop(ctx, &policyv1.PodDisruptionBudget{}, resources.DisruptionName(p.server.Name))
 	}
-	return p.put(ctx, p.server.Disruption())
+	moving := slices.ContainsFunc(p.pods, func(pod corev1.Pod) bool { return !terminating(&pod) && p.leaving(&pod) })
+	return p.put(ctx, p.server.Disruption(moving))
 }
 
 // olderPorts are the ports, besides the wanted ones, on which pods still serve.

@@ -1,10 +1,8 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,14 +24,9 @@ func (p *pass) reconcileService(ctx context.Context) error {
 	if err := p.put(ctx, p.server.Service(p.olderRanges()...)); err != nil {
 		return err
 	}
-	nodes := resources.Nodes{Serving: p.servingNodes()}
-	if p.server.Spec.Expose.Type == v1alpha1.ExposeNodePort {
-		var all corev1.NodeList
-		if err := p.List(ctx, &all); err != nil {
-			return fmt.Errorf("listing nodes: %w", err)
-		}
-		slices.SortFunc(all.Items, func(a, b corev1.Node) int { return cmp.Compare(a.Name, b.Name) })
-		nodes.All = all.Items
+	nodes, err := p.exposureNodes(ctx)
+	if err != nil {
+		return err
 	}
 	p.server.Exposure = resources.Observe(&p.server.Spec, p.server.TrafficPolicy(), p.service, nodes)
 	return nil

@@ -34,6 +34,9 @@ type Options struct {
 	ClusterDomain string
 	// Namespaces to care for; none: all.
 	Namespaces []string
+	// WithoutNodes is true if the operator may not see nodes. It then does not know
+	// which of them are about to go, and knows them by their internal addresses.
+	WithoutNodes bool
 	// Workers is how many servers are reconciled at once; default 4.
 	Workers int
 	// Pods asks pods what they have loaded; default over HTTP.
@@ -84,9 +87,19 @@ func slimNode(obj any) (any, error) {
 	}
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: n.Name, UID: n.UID, ResourceVersion: n.ResourceVersion},
-		Spec:       corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable},
+		Spec:       corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable, Taints: drainTaints(n.Spec.Taints)},
 		Status:     corev1.NodeStatus{Addresses: n.Status.Addresses},
 	}, nil
+}
+
+// drainTaints are those of a node's taints that say that it goes.
+func drainTaints(all []corev1.Taint) (drain []corev1.Taint) {
+	for _, t := range all {
+		if resources.IsDrainTaint(t) {
+			drain = append(drain, corev1.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect})
+		}
+	}
+	return drain
 }
 
 // Add adds the operator's reconciler to a manager made with CacheOptions.
@@ -107,6 +120,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Pods:          o.Pods,
 		Image:         o.Image,
 		ClusterDomain: o.ClusterDomain,
+		WithoutNodes:  o.WithoutNodes,
 		memory:        newMemory(),
 	}
 	if r.Clock == nil {
@@ -166,8 +180,10 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 		Named("fileserver").
 		For(&v1alpha1.FileServer{}).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, SkipNameValidation: o.SkipNameValidation}).
-		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser)).
-		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode), nodeChanges())
+		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser))
+	if !o.WithoutNodes {
+		b.Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode), nodeChanges())
+	}
 	for _, obj := range []client.Object{
 		&corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Service{}, &corev1.Pod{}, &corev1.PersistentVolumeClaim{},
 		&appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}, &networkingv1.NetworkPolicy{},

@@ -172,12 +172,12 @@ func (p *pass) observedSlots() rollout.Observed {
 	return have
 }
 
-// leaving says whether a pod should move because its node takes no new ones.
+// leaving says whether a pod should move because its node is about to go.
 // Where the volume ties pods to a node, a replacement could not start
 // elsewhere before the last pod has gone, so the pod stays until it is evicted.
 func (p *pass) leaving(pod *corev1.Pod) bool {
 	node := p.nodes[pod.Spec.NodeName]
-	return node != nil && node.Spec.Unschedulable && !p.server.OneNode && !p.exclusive()
+	return node != nil && resources.Leaves(node, pod.Spec.Tolerations) && !p.server.OneNode && !p.exclusive()
 }
 
 // slotOf is the number of the slot that a Deployment or a pod belongs to.

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -216,6 +217,74 @@ func TestACordonedNodeIsLeftAndThePodsAreHeldUntilThen(t *testing.T) {
 	c.end(moved)
 	c.gone(moved)
 	ready(t, fs, v1alpha1.ReasonReady)
+}
+
+func TestANodeThatSomebodyDrainsIsLeftWithoutACordon(t *testing.T) {
+	t.Parallel()
+	for by, key := range map[string]string{
+		"karpenter":          "karpenter.sh/disrupted",
+		"older-karpenter":    "karpenter.sh/disruption",
+		"cluster-autoscaler": "ToBeDeletedByClusterAutoscaler",
+	} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			c, fs, _ := running(t, 1, manyNodes)
+			newNode(t, by, "198.18.0.83")
+			c.change(fs, image("registry.example/fileserver:2"))
+			moved := c.start("files-1", by)
+			c.have("files-1")
+			taint(t, by, key)
+			c.have("files-1", "files-2")
+			c.stay("files-1", "files-2") // its replacement does not serve yet
+			c.start("files-2", "slots")
+			c.have("files-2")
+			c.end(moved)
+			c.gone(moved)
+			ready(t, fs, v1alpha1.ReasonReady)
+		})
+	}
+}
+
+func TestTheBudgetIsAsTheSpecHasIt(t *testing.T) {
+	t.Parallel()
+	c, fs, _ := running(t, 3, manyNodes)
+	budget := func(want string) {
+		t.Helper()
+		eventually(t, func() error {
+			b := &policyv1.PodDisruptionBudget{}
+			got := "none"
+			switch err := api.Get(t.Context(), keyOf(fs), b); {
+			case err == nil && b.Spec.MinAvailable != nil:
+				got = "at least " + b.Spec.MinAvailable.String()
+			case err == nil:
+				got = "at most " + b.Spec.MaxUnavailable.String() + " missing"
+			case client.IgnoreNotFound(err) != nil:
+				return err
+			}
+			if got != want {
+				return fmt.Errorf("the budget is: %s, want %s", got, want)
+			}
+			return nil
+		})
+	}
+	budget("at most 0 missing")
+	some := intstr.FromString("50%")
+	c.change(fs, func(fs *v1alpha1.FileServer) { fs.Spec.Disruption.MaxUnavailable = &some })
+	budget("at least 1")
+
+	// While pods move, each is held until its replacement serves.
+	newNode(t, "budget", "198.18.0.84")
+	c.change(fs, func(fs *v1alpha1.FileServer) { *fs.Spec.Replicas = 4 })
+	moved := c.start("files-3", "budget")
+	budget("at least 2")
+	cordon(t, "budget")
+	budget("at least 4")
+	c.end(moved)
+	budget("at least 2")
+	c.gone(moved)
+
+	c.change(fs, func(fs *v1alpha1.FileServer) { fs.Spec.Disruption.Budget = v1alpha1.BudgetNone })
+	budget("none")
 }
 
 func TestAVolumeOfOneNodeIsNotLeftAndHoldsNoDrain(t *testing.T) {

@@ -74,6 +74,7 @@ func nodeChanges() builder.Predicates {
 		before, ok1 := e.ObjectOld.(*corev1.Node)
 		after, ok2 := e.ObjectNew.(*corev1.Node)
 		return !ok1 || !ok2 || before.Spec.Unschedulable != after.Spec.Unschedulable ||
+			!slices.Equal(before.Spec.Taints, after.Spec.Taints) ||
 			!slices.Equal(before.Status.Addresses, after.Status.Addresses)
 	}})
 }

@@ -99,6 +99,12 @@ type FileServerSpec struct {
 	// +kubebuilder:default=Managed
 	NetworkPolicy NetworkPolicyMode `json:"networkPolicy,omitempty"`
 
+	// disruption says how many pods others than the operator may end at once,
+	// as those do who drain, upgrade or remove nodes.
+	// +optional
+	// +kubebuilder:default={}
+	Disruption Disruption `json:"disruption,omitzero"`
+
 	// image is the server's container image. Left out, it is the one that
 	// belongs to the operator's own release, which is then kept up to date.
 	// +optional

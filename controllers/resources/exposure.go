@@ -39,9 +39,13 @@ func (e Exposure) Port(own int32) int32 {
 
 // Nodes are those that matter for an exposure.
 type Nodes struct {
-	Serving []corev1.Node // on which pods serve
-	All     []corev1.Node // of the cluster
+	Shown    []corev1.Node // by which clients are told to come
+	Draining []corev1.Node // on which pods finish what they serve
+	All      []corev1.Node // of the cluster
 }
+
+// serving are those on which a session may be.
+func (n Nodes) serving() []corev1.Node { return union(n.Shown, n.Draining) }
 
 // Observe reads from the Service where clients reach the server, and from the
 // nodes. Both may be missing.
@@ -50,7 +54,7 @@ func Observe(spec *v1alpha1.FileServerSpec, policy v1alpha1.TrafficPolicy, svc *
 	case v1alpha1.ExposeHostNetwork:
 		// The address to which a client connected is the node's own, so
 		// there is no better one to tell.
-		return Exposure{Addresses: nodeAddresses(nodes.Serving)}
+		return Exposure{Addresses: nodeAddresses(nodes.Shown)}
 	case v1alpha1.ExposeNodePort:
 		return nodePortExposure(policy, svc, nodes)
 	case v1alpha1.ExposeClusterIP:
@@ -98,13 +102,13 @@ func nodePortExposure(policy v1alpha1.TrafficPolicy, svc *corev1.Service, nodes 
 		}
 		e.NodePorts[p.Port] = p.NodePort
 	}
-	e.Addresses = nodeAddresses(nodes.Serving)
+	e.Addresses = nodeAddresses(nodes.Shown)
 	e.ToldAddresses = []string{config.NodeAddress}
 	if policy == v1alpha1.TrafficCluster {
 		e.ToldFirst = entryNodes(nodes.All)
 	}
-	external := addressesOf(nodes.Serving, corev1.NodeExternalIP)
-	if len(external) > 0 && (policy == v1alpha1.TrafficCluster || len(nodes.Serving) == 1) {
+	external := addressesOf(nodes.serving(), corev1.NodeExternalIP)
+	if len(external) > 0 && (policy == v1alpha1.TrafficCluster || len(nodes.serving()) == 1) {
 		e.ToldAddresses = external
 	}
 	return e

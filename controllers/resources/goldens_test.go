@@ -135,7 +135,7 @@ func TestConfigMapTellsWhereClientsReachTheServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := server(t, c.spec)
-			s.Exposure = resources.Observe(&s.Spec, s.TrafficPolicy(), c.svc, resources.Nodes{Serving: c.nodes, All: append(slices.Clone(c.nodes), other)})
+			s.Exposure = resources.Observe(&s.Spec, s.TrafficPolicy(), c.svc, resources.Nodes{Shown: c.nodes, All: append(slices.Clone(c.nodes), other)})
 			golden(t, "configmap", name, configMap(t, s))
 			golden(t, "endpoints", name, s.Endpoints())
 		})
@@ -191,8 +191,16 @@ func TestNetworkPolicy(t *testing.T) {
 }
 
 func TestDisruption(t *testing.T) {
-	golden(t, "poddisruptionbudget", "slots", server(t, `{replicas: 2}`).Disruption())
-	golden(t, "poddisruptionbudget", "SFTP alone", server(t, `{replicas: 2, protocols: {sftp: {}}}`).Disruption())
+	for name, spec := range map[string]string{
+		"slots":                      `{replicas: 2}`,
+		"SFTP alone":                 `{replicas: 2, protocols: {sftp: {}}}`,
+		"slots that may be evicted":  `{replicas: 4, disruption: {maxUnavailable: "30%"}}`,
+		"SFTP that may be evicted":   `{replicas: 2, protocols: {sftp: {}}, disruption: {maxUnavailable: 3}}`,
+		"evictions of no pod at all": `{replicas: 2, disruption: {maxUnavailable: 0}}`,
+	} {
+		t.Run(name, func(t *testing.T) { golden(t, "poddisruptionbudget", name, server(t, spec).Disruption(false)) })
+	}
+	golden(t, "poddisruptionbudget", "slots that move", server(t, `{replicas: 4, disruption: {maxUnavailable: 1}}`).Disruption(true))
 }
 
 func TestCertificateOfCertManager(t *testing.T) {

@@ -29,7 +29,7 @@ type Slot struct {
 	Template string
 	// Ready is true if its pod serves.
 	Ready bool
-	// Leaving is true if its pod's node takes no new pods.
+	// Leaving is true if its pod's node is about to go.
 	Leaving bool
 }
 

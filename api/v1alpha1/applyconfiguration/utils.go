@@ -26,6 +26,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BindingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Claim"):
 		return &apiv1alpha1.ClaimApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Disruption"):
+		return &apiv1alpha1.DisruptionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Drain"):
 		return &apiv1alpha1.DrainApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Endpoint"):

@@ -79,6 +79,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.BudgetMode
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Claim
   map:
     fields:
@@ -107,6 +109,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: storageClassName
       type:
         scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Disruption
+  map:
+    fields:
+    - name: budget
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.BudgetMode
+      default: Managed
+    - name: maxUnavailable
+      type:
+        namedType: io.k8s.apimachinery.pkg.util.intstr.IntOrString
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Drain
   map:
     fields:
@@ -254,6 +266,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ascii
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ASCII
+    - name: disruption
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Disruption
+      default: {}
     - name: drain
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Drain
@@ -1244,6 +1260,16 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: untyped
 - name: io.k8s.apimachinery.pkg.types.UID
   scalar: string
+- name: io.k8s.apimachinery.pkg.util.intstr.IntOrString
+  scalar: untyped
+  list:
+    elementType:
+      namedType: __untyped_atomic_
+    elementRelationship: atomic
+  map:
+    elementType:
+      namedType: __untyped_deduced_
+    elementRelationship: separable
 - name: __untyped_atomic_
   scalar: untyped
   list:

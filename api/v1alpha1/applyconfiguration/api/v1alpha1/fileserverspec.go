@@ -64,6 +64,9 @@ type FileServerSpecApplyConfiguration struct {
 	// networkPolicy says whether a NetworkPolicy admits exactly the ports
 	// that are served, and nothing else, to the pods: Managed or None.
 	NetworkPolicy *apiv1alpha1.NetworkPolicyMode `json:"networkPolicy,omitempty"`
+	// disruption says how many pods others than the operator may end at once,
+	// as those do who drain, upgrade or remove nodes.
+	Disruption *DisruptionApplyConfiguration `json:"disruption,omitempty"`
 	// image is the server's container image. Left out, it is the one that
 	// belongs to the operator's own release, which is then kept up to date.
 	Image *string `json:"image,omitempty"`
@@ -177,6 +180,14 @@ func (b *FileServerSpecApplyConfiguration) WithDrain(value *DrainApplyConfigurat
 // If called multiple times, the NetworkPolicy field is set to the value of the last call.
 func (b *FileServerSpecApplyConfiguration) WithNetworkPolicy(value apiv1alpha1.NetworkPolicyMode) *FileServerSpecApplyConfiguration {
 	b.NetworkPolicy = &value
+	return b
+}
+
+// WithDisruption sets the Disruption field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Disruption field is set to the value of the last call.
+func (b *FileServerSpecApplyConfiguration) WithDisruption(value *DisruptionApplyConfiguration) *FileServerSpecApplyConfiguration {
+	b.Disruption = value
 	return b
 }
 

@@ -138,7 +138,9 @@ func TestActiveModeIsRefusedWhereAddressesAreHiddenUnlessTheSpecSaysOtherwise(t 
 	mode(config.ActiveAllowed)
 	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonAddressesHidden, "any user can have the server connect to ports of the nodes")
 
-	update(t, fs, func() { fs.Spec.ActiveMode, fs.Spec.Expose.ExternalTrafficPolicy = "", v1alpha1.TrafficLocal })
+	update(t, fs, func() {
+		fs.Spec.ActiveMode, fs.Spec.Expose.NodePort = "", &v1alpha1.NodePort{ExternalTrafficPolicy: v1alpha1.TrafficLocal}
+	})
 	mode("") // the server's default, Allowed
 	expect(t, fs, v1alpha1.ConditionActiveMode, "False", v1alpha1.ReasonOtherAddress)
 

@@ -98,10 +98,10 @@ func (p *pass) describeActiveMode(conditions *[]metav1.Condition) {
 	switch {
 	case hidden && refused:
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonAddressesHidden
-		c.Message = "The exposure hides the addresses of clients, and active data connections would go to nodes in their place, so they are refused: clients must use passive mode, or set expose.externalTrafficPolicy to Local."
+		c.Message = "The exposure hides the addresses of clients, and active data connections would go to nodes in their place, so they are refused: clients must use passive mode, or set the externalTrafficPolicy under expose to Local."
 	case hidden:
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonAddressesHidden
-		c.Message = "The exposure hides the addresses of clients unless your network keeps them, and spec.activeMode allows active mode all the same: if it does hide them, any user can have the server connect to ports of the nodes. Leave activeMode out, or set expose.externalTrafficPolicy to Local."
+		c.Message = "The exposure hides the addresses of clients unless your network keeps them, and spec.activeMode allows active mode all the same: if it does hide them, any user can have the server connect to ports of the nodes. Leave activeMode out, or set the externalTrafficPolicy under expose to Local."
 	case refused:
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonActiveModeRefused
 		c.Message = "Active mode is refused, as spec.activeMode wants: clients must use passive mode."

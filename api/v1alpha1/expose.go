@@ -34,10 +34,11 @@ type IPFamilyPolicy string
 // +kubebuilder:validation:Enum=IPv4;IPv6
 type IPFamily string
 
-// Expose is how clients reach the server.
+// Expose is how clients reach the server. A type has a member of its own for what
+// is said of that type alone.
 //
-// +kubebuilder:validation:XValidation:rule="self.type == 'LoadBalancer' || !has(self.loadBalancerClass) && !has(self.sourceRanges) && !has(self.allocateNodePorts)",message="loadBalancerClass, sourceRanges and allocateNodePorts are for type LoadBalancer: remove them, or set that type"
-// +kubebuilder:validation:XValidation:rule="self.type in ['LoadBalancer', 'NodePort'] || !has(self.externalTrafficPolicy)",message="externalTrafficPolicy is for the types LoadBalancer and NodePort: remove it, or set one of them"
+// +kubebuilder:validation:XValidation:rule="self.type == 'LoadBalancer' || !has(self.loadBalancer)",message="loadBalancer is for the type LoadBalancer: remove it, or set that type"
+// +kubebuilder:validation:XValidation:rule="self.type == 'NodePort' || !has(self.nodePort)",message="nodePort is for the type NodePort: remove it, or set that type"
 type Expose struct {
 	// type is one of these. LoadBalancer: an address of a load balancer.
 	// NodePort: ports on the addresses of the nodes, allocated by the cluster
@@ -49,6 +50,14 @@ type Expose struct {
 	// +kubebuilder:default=LoadBalancer
 	Type ExposeType `json:"type,omitempty"`
 
+	// loadBalancer is about the balancer of the type LoadBalancer.
+	// +optional
+	LoadBalancer *LoadBalancer `json:"loadBalancer,omitempty"`
+
+	// nodePort is about the node ports of the type NodePort.
+	// +optional
+	NodePort *NodePort `json:"nodePort,omitempty"`
+
 	// annotations are put on the Service; balancers are set up by them.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
@@ -58,36 +67,6 @@ type Expose struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	Labels map[string]string `json:"labels,omitempty"`
-
-	// loadBalancerClass chooses among several balancers. It cannot be changed
-	// later without another type in between.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	LoadBalancerClass string `json:"loadBalancerClass,omitempty"`
-
-	// sourceRanges are the only networks that the balancer admits, such as
-	// 192.0.2.0/24. Left out, all are.
-	// +optional
-	// +listType=set
-	// +kubebuilder:validation:MaxItems=100
-	// +kubebuilder:validation:items:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.all(c, isCIDR(c))",message="sourceRanges has something that is not a network: write networks such as 192.0.2.0/24 or 2001:db8::/32"
-	SourceRanges []string `json:"sourceRanges,omitempty"`
-
-	// externalTrafficPolicy is Local (client addresses arrive at the pod,
-	// which bans, allowedSources and the check of data connections need) or
-	// Cluster (any node takes traffic for any pod, and hides the address).
-	// Left out: Local for a LoadBalancer whose pods share a node, because
-	// their volume is ReadWriteOnce; else Cluster.
-	// +optional
-	ExternalTrafficPolicy TrafficPolicy `json:"externalTrafficPolicy,omitempty"`
-
-	// allocateNodePorts says whether a LoadBalancer's ports get node ports as
-	// well. Some balancers need them; a cluster has some 2700 in all. Left
-	// out: true for up to 256 ports.
-	// +optional
-	AllocateNodePorts *bool `json:"allocateNodePorts,omitempty"`
 
 	// ipFamilyPolicy is SingleStack, PreferDualStack or RequireDualStack.
 	// Left out, it is the cluster's default.
@@ -110,4 +89,69 @@ type Expose struct {
 	// +kubebuilder:validation:items:MaxLength=64
 	// +kubebuilder:validation:XValidation:rule="self.all(c, isCIDR(c))",message="proxyProtocolFrom has something that is not a network: write networks such as 10.0.0.0/8"
 	ProxyProtocolFrom []string `json:"proxyProtocolFrom,omitempty"`
+}
+
+// LoadBalancer is about a Service's balancer.
+type LoadBalancer struct {
+	// class chooses among several balancers. It cannot be changed later
+	// without another type in between.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Class string `json:"class,omitempty"`
+
+	// address is the IP address that the balancer shall have, such as
+	// 203.0.113.10, where it can be asked for one by the Service's
+	// loadBalancerIP. Others take an annotation for it: see your balancer's
+	// documentation, and expose.annotations. Left out, it chooses one.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=45
+	// +kubebuilder:validation:XValidation:rule="isIP(self)",message="address is not an IP address: write one such as 203.0.113.10; a host name that clients are told belongs into passive.address"
+	Address string `json:"address,omitempty"`
+
+	// sourceRanges are the only networks that the balancer admits, such as
+	// 192.0.2.0/24. Left out, all are.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:items:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.all(c, isCIDR(c))",message="sourceRanges has something that is not a network: write networks such as 192.0.2.0/24 or 2001:db8::/32"
+	SourceRanges []string `json:"sourceRanges,omitempty"`
+
+	// externalTrafficPolicy is Local (client addresses arrive at the pod,
+	// which bans, allowedSources and the check of data connections need) or
+	// Cluster (any node takes traffic for any pod, and hides the address).
+	// Left out: Local where the pods share a node, because their volume is
+	// ReadWriteOnce; else Cluster.
+	// +optional
+	ExternalTrafficPolicy TrafficPolicy `json:"externalTrafficPolicy,omitempty"`
+
+	// allocateNodePorts says whether the balancer's ports get node ports as
+	// well. Some balancers need them; a cluster has some 2700 in all. Left
+	// out: true for up to 256 ports.
+	// +optional
+	AllocateNodePorts *bool `json:"allocateNodePorts,omitempty"`
+}
+
+// NodePort is about a Service's node ports.
+type NodePort struct {
+	// externalTrafficPolicy is Local (client addresses arrive at the pod,
+	// which bans, allowedSources and the check of data connections need) or
+	// Cluster (any node takes traffic for any pod, and hides the address);
+	// default Cluster.
+	// +optional
+	ExternalTrafficPolicy TrafficPolicy `json:"externalTrafficPolicy,omitempty"`
+}
+
+// WantedTrafficPolicy is the external traffic policy that the member of the type
+// names; empty if it names none.
+func (e Expose) WantedTrafficPolicy() TrafficPolicy {
+	switch {
+	case e.Type == ExposeLoadBalancer && e.LoadBalancer != nil:
+		return e.LoadBalancer.ExternalTrafficPolicy
+	case e.Type == ExposeNodePort && e.NodePort != nil:
+		return e.NodePort.ExternalTrafficPolicy
+	}
+	return ""
 }

@@ -67,19 +67,23 @@ func TestFileServerRefused(t *testing.T) {
 		},
 		"a range that holds a port of the default protocols": {
 			`spec: {passive: {ports: {first: 900, last: 999}}}`,
-			`a port under protocols lies in the passive range (passive.ports, which is 50000-50039 by default and 49152-65535 on the host network): set passive.ports to a range without it, or move it`,
+			`passive.ports holds a port of the protocols, which are 20, 21, 22, 989 and 990 by default: choose a range without them`,
 		},
 		"a range that holds a port of a given protocol": {
 			`spec: {protocols: {sftp: {port: 2022}, ftp: {}}, passive: {ports: {first: 2000, last: 2100}}}`,
-			`a port under protocols lies in the passive range`,
+			`port of protocols.sftp lies in the passive range (passive.ports, which is 50000-50039 by default and 49152-65535 on the host network): set passive.ports to a range without it, or move it`,
+		},
+		"a range that holds the data port of FTPS": {
+			`spec: {protocols: {ftps: {}}, passive: {ports: {first: 900, last: 989}}}`,
+			`port or dataPort of protocols.ftps lies in the passive range`,
 		},
 		"a port in the default range": {
 			`spec: {protocols: {ftp: {port: 50010}}}`,
-			`a port under protocols lies in the passive range`,
+			`port or dataPort of protocols.ftp lies in the passive range`,
 		},
 		"a port in the default range of the host network": {
 			`spec: {protocols: {ftp: {port: 60000}}, expose: {type: HostNetwork}}`,
-			`a port under protocols lies in the passive range`,
+			`port or dataPort of protocols.ftp lies in the passive range`,
 		},
 		"a range that holds the pod's own port": {
 			`spec: {passive: {ports: {first: 9000, last: 9100}}}`,
@@ -106,20 +110,28 @@ func TestFileServerRefused(t *testing.T) {
 			`clients has something that is not a network: write networks such as 10.0.0.0/8 or 2001:db8::/32`,
 		},
 		"a source range that is none": {
-			`spec: {expose: {sourceRanges: [192.0.2.1]}}`,
+			`spec: {expose: {loadBalancer: {sourceRanges: [192.0.2.1]}}}`,
 			`sourceRanges has something that is not a network: write networks such as 192.0.2.0/24 or 2001:db8::/32`,
 		},
 		"a balancer's setting without a balancer": {
-			`spec: {expose: {type: NodePort, loadBalancerClass: example.com/lb}}`,
-			`loadBalancerClass, sourceRanges and allocateNodePorts are for type LoadBalancer: remove them, or set that type`,
+			`spec: {expose: {type: NodePort, loadBalancer: {class: example.com/lb}}}`,
+			`loadBalancer is for the type LoadBalancer: remove it, or set that type`,
+		},
+		"a balancer's address that is a name": {
+			`spec: {expose: {loadBalancer: {address: ftp.example.com}}}`,
+			`address is not an IP address: write one such as 203.0.113.10; a host name that clients are told belongs into passive.address`,
 		},
 		"a traffic policy inside the cluster": {
-			`spec: {expose: {type: ClusterIP, externalTrafficPolicy: Local}}`,
-			`externalTrafficPolicy is for the types LoadBalancer and NodePort: remove it, or set one of them`,
+			`spec: {expose: {type: ClusterIP, nodePort: {externalTrafficPolicy: Local}}}`,
+			`nodePort is for the type NodePort: remove it, or set that type`,
 		},
 		"a network of PROXY headers that is none": {
 			`spec: {expose: {proxyProtocolFrom: [balancer]}}`,
 			`proxyProtocolFrom has something that is not a network: write networks such as 10.0.0.0/8`,
+		},
+		"replicas on several nodes behind node ports that keep to one": {
+			`spec: {replicas: 2, expose: {type: NodePort, nodePort: {externalTrafficPolicy: Local}}, storage: {claim: {accessModes: [ReadWriteMany]}}}`,
+			`a node would drop data connections for pods elsewhere`,
 		},
 		"two kinds of storage": {
 			`spec: {storage: {claim: {}, ephemeral: {}}}`,
@@ -138,7 +150,7 @@ func TestFileServerRefused(t *testing.T) {
 			`a claim with ReadWriteOncePod alone takes one pod`,
 		},
 		"replicas on several nodes behind a balancer that keeps to one": {
-			`spec: {replicas: 2, expose: {externalTrafficPolicy: Local}, storage: {claim: {accessModes: [ReadWriteMany]}}}`,
+			`spec: {replicas: 2, expose: {loadBalancer: {externalTrafficPolicy: Local}}, storage: {claim: {accessModes: [ReadWriteMany]}}}`,
 			`a node would drop data connections for pods elsewhere`,
 		},
 		"two sources of the certificate": {
@@ -273,6 +285,8 @@ func TestFileServerAccepted(t *testing.T) {
 		"other-ports":          `spec: {protocols: {ftp: {port: 2121, dataPort: 2120, tls: Optional}, ftps: {port: 9990, dataPort: 9989}, sftp: {port: 2022}}}`,
 		"an-own-certificate":   `spec: {tls: {secretRef: {name: tls}}, sshHostKeys: {secretRef: {name: ssh}}}`,
 		"an-issuer":            `spec: {tls: {issuerRef: {name: ca}, dnsNames: [ftp.example.com]}}`,
+		"a-balancer":           `spec: {expose: {loadBalancer: {class: example.com/lb, address: "2001:db8::1", sourceRanges: [192.0.2.0/24], externalTrafficPolicy: Local, allocateNodePorts: false}}}`,
+		"node-ports":           `spec: {expose: {type: NodePort, nodePort: {externalTrafficPolicy: Local}}}`,
 		"an-address-rule":      `spec: {passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}]}}`,
 		"some-limits":          `spec: {sessions: {max: 100, idleTimeout: 1h30m, bandwidth: {upload: 10Mi, download: 1000000}, ban: {failures: 0}}}`,
 		"no-active-mode":       `spec: {activeMode: Refused, ascii: Keep}`,

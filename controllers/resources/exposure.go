@@ -161,9 +161,10 @@ func addressesOf(nodes []corev1.Node, kind corev1.NodeAddressType) []string {
 // client addresses, where all pods are on one node anyway.
 func (s Server) TrafficPolicy() v1alpha1.TrafficPolicy {
 	e := s.Spec.Expose
+	wanted := e.WantedTrafficPolicy()
 	switch {
-	case e.ExternalTrafficPolicy != "":
-		return e.ExternalTrafficPolicy
+	case wanted != "":
+		return wanted
 	case e.Type == v1alpha1.ExposeLoadBalancer && s.OneNode:
 		return v1alpha1.TrafficLocal
 	}

@@ -96,16 +96,22 @@ func (s Server) Service(older ...v1alpha1.PortRange) *corev1ac.ServiceApplyConfi
 }
 
 func (s Server) balance(spec *corev1ac.ServiceSpecApplyConfiguration, ports int) {
-	e := s.Spec.Expose
+	var b v1alpha1.LoadBalancer
+	if given := s.Spec.Expose.LoadBalancer; given != nil {
+		b = *given
+	}
 	nodePorts := ports <= maxPortsWithNodePorts
-	if e.AllocateNodePorts != nil {
-		nodePorts = *e.AllocateNodePorts
+	if b.AllocateNodePorts != nil {
+		nodePorts = *b.AllocateNodePorts
 	}
 	spec.WithType(corev1.ServiceTypeLoadBalancer).
 		WithExternalTrafficPolicy(corev1.ServiceExternalTrafficPolicy(s.TrafficPolicy())).
 		WithAllocateLoadBalancerNodePorts(nodePorts).
-		WithLoadBalancerSourceRanges(e.SourceRanges...)
-	if e.LoadBalancerClass != "" {
-		spec.WithLoadBalancerClass(e.LoadBalancerClass)
+		WithLoadBalancerSourceRanges(b.SourceRanges...)
+	if b.Class != "" {
+		spec.WithLoadBalancerClass(b.Class)
+	}
+	if b.Address != "" {
+		spec.WithLoadBalancerIP(b.Address)
 	}
 }

@@ -19,8 +19,8 @@ func TestConflict(t *testing.T) {
 		"replicas spread on a volume of one node":         {`{replicas: 2, ` + spread + `}`, true, "podTemplate wants the 2 pods on several"},
 		"one replica apart from others":                   {`{` + apart + `}`, true, ""},
 		"replicas apart on a volume of many nodes":        {`{replicas: 2, ` + apart + `}`, false, ""},
-		"several nodes behind a policy that keeps to one": {`{replicas: 2, expose: {externalTrafficPolicy: Local}}`, false, "a node drops data connections for pods elsewhere"},
-		"the same with SFTP alone":                        {`{replicas: 2, protocols: {sftp: {}}, expose: {externalTrafficPolicy: Local}}`, false, ""},
+		"several nodes behind a policy that keeps to one": {`{replicas: 2, expose: {loadBalancer: {externalTrafficPolicy: Local}}}`, false, "a node drops data connections for pods elsewhere"},
+		"the same with SFTP alone":                        {`{replicas: 2, protocols: {sftp: {}}, expose: {loadBalancer: {externalTrafficPolicy: Local}}}`, false, ""},
 	} {
 		s := server(t, c.spec)
 		s.OneNode = c.oneNode

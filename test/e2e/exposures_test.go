@@ -70,22 +70,22 @@ var (
 
 var exposures = []exposure{
 	{
-		name: "LoadBalancer Local", expose: `{"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ipFamilyPolicy": "RequireDualStack"}`,
+		name: "LoadBalancer Local", expose: `{"type": "LoadBalancer", "loadBalancer": {"externalTrafficPolicy": "Local"}, "ipFamilyPolicy": "RequireDualStack"}`,
 		reached: "198.51.100.", active: "False OtherAddress",
 		limits: []limit{{[]string{strict}, "", otherAddress}},
 	},
 	{
-		name: "LoadBalancer Local IPv6", expose: `{"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ipFamilyPolicy": "RequireDualStack"}`,
+		name: "LoadBalancer Local IPv6", expose: `{"type": "LoadBalancer", "loadBalancer": {"externalTrafficPolicy": "Local"}, "ipFamilyPolicy": "RequireDualStack"}`,
 		reached: "2001:db8:51:", active: "False OtherAddress",
 		limits: []limit{{[]string{strict}, "", otherAddress}},
 	},
 	{
-		name: "LoadBalancer Cluster", expose: `{"type": "LoadBalancer", "externalTrafficPolicy": "Cluster", "ipFamilyPolicy": "RequireDualStack"}`,
+		name: "LoadBalancer Cluster", expose: `{"type": "LoadBalancer", "loadBalancer": {"externalTrafficPolicy": "Cluster"}, "ipFamilyPolicy": "RequireDualStack"}`,
 		reached: "198.51.100.", active: "False AddressesHidden",
 		limits: []limit{{activeModes, "", hidden}},
 	},
 	{
-		name: "LoadBalancer Cluster IPv6", expose: `{"type": "LoadBalancer", "externalTrafficPolicy": "Cluster", "ipFamilyPolicy": "RequireDualStack"}`,
+		name: "LoadBalancer Cluster IPv6", expose: `{"type": "LoadBalancer", "loadBalancer": {"externalTrafficPolicy": "Cluster"}, "ipFamilyPolicy": "RequireDualStack"}`,
 		reached: "2001:db8:51:", active: "False AddressesHidden",
 		limits: []limit{{activeModes, "", hidden}},
 	},
@@ -95,7 +95,7 @@ var exposures = []exposure{
 		limits: []limit{{activeModes, "", hidden}},
 	},
 	{
-		name: "LoadBalancer again", expose: `{"type": "LoadBalancer", "externalTrafficPolicy": "Local"}`,
+		name: "LoadBalancer again", expose: `{"type": "LoadBalancer", "loadBalancer": {"externalTrafficPolicy": "Local"}}`,
 		reached: "198.51.100.", active: "False OtherAddress",
 		limits: []limit{{[]string{strict}, "", otherAddress}},
 	},
@@ -105,7 +105,7 @@ var exposures = []exposure{
 		limits: []limit{{everyMode, "outside", unreachable}, {[]string{strict}, "pod", otherAddress}},
 	},
 	{
-		name: "LoadBalancer by hostname", expose: `{"type": "LoadBalancer", "externalTrafficPolicy": "Local", "loadBalancerClass": "fileserver.dev/e2e"}`,
+		name: "LoadBalancer by hostname", expose: `{"type": "LoadBalancer", "loadBalancer": {"externalTrafficPolicy": "Local", "class": "fileserver.dev/e2e"}}`,
 		reached: "balancer.", active: "False OtherAddress", byName: true,
 		// Pods leave for a balancer outside with the address of their node.
 		limits: []limit{{activeModes, "pod", hidden}, {[]string{strict}, "outside", otherAddress}},

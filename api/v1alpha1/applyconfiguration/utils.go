@@ -56,6 +56,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IssuerReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("KeySource"):
 		return &apiv1alpha1.KeySourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadBalancer"):
+		return &apiv1alpha1.LoadBalancerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NodePort"):
+		return &apiv1alpha1.NodePortApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Passive"):
 		return &apiv1alpha1.PassiveApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Password"):

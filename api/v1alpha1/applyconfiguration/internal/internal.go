@@ -156,17 +156,11 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Expose
   map:
     fields:
-    - name: allocateNodePorts
-      type:
-        scalar: boolean
     - name: annotations
       type:
         map:
           elementType:
             scalar: string
-    - name: externalTrafficPolicy
-      type:
-        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TrafficPolicy
     - name: ipFamilies
       type:
         list:
@@ -181,16 +175,13 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
-    - name: loadBalancerClass
+    - name: loadBalancer
       type:
-        scalar: string
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.LoadBalancer
+    - name: nodePort
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.NodePort
     - name: proxyProtocolFrom
-      type:
-        list:
-          elementType:
-            scalar: string
-          elementRelationship: associative
-    - name: sourceRanges
       type:
         list:
           elementType:
@@ -515,10 +506,37 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.KeySourceKind
   scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.LoadBalancer
+  map:
+    fields:
+    - name: address
+      type:
+        scalar: string
+    - name: allocateNodePorts
+      type:
+        scalar: boolean
+    - name: class
+      type:
+        scalar: string
+    - name: externalTrafficPolicy
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TrafficPolicy
+    - name: sourceRanges
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.LogLevel
   scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.NetworkPolicyMode
   scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.NodePort
+  map:
+    fields:
+    - name: externalTrafficPolicy
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TrafficPolicy
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Passive
   map:
     fields:

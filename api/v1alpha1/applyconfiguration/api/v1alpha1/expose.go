@@ -9,7 +9,8 @@ import (
 // ExposeApplyConfiguration represents a declarative configuration of the Expose type for use
 // with apply.
 //
-// Expose is how clients reach the server.
+// Expose is how clients reach the server. A type has a member of its own for what
+// is said of that type alone.
 type ExposeApplyConfiguration struct {
 	// type is one of these. LoadBalancer: an address of a load balancer.
 	// NodePort: ports on the addresses of the nodes, allocated by the cluster
@@ -18,26 +19,14 @@ type ExposeApplyConfiguration struct {
 	// then run as root with the sole capability to bind ports, in a namespace
 	// that must allow privileged pods.
 	Type *apiv1alpha1.ExposeType `json:"type,omitempty"`
+	// loadBalancer is about the balancer of the type LoadBalancer.
+	LoadBalancer *LoadBalancerApplyConfiguration `json:"loadBalancer,omitempty"`
+	// nodePort is about the node ports of the type NodePort.
+	NodePort *NodePortApplyConfiguration `json:"nodePort,omitempty"`
 	// annotations are put on the Service; balancers are set up by them.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// labels are put on the Service.
 	Labels map[string]string `json:"labels,omitempty"`
-	// loadBalancerClass chooses among several balancers. It cannot be changed
-	// later without another type in between.
-	LoadBalancerClass *string `json:"loadBalancerClass,omitempty"`
-	// sourceRanges are the only networks that the balancer admits, such as
-	// 192.0.2.0/24. Left out, all are.
-	SourceRanges []string `json:"sourceRanges,omitempty"`
-	// externalTrafficPolicy is Local (client addresses arrive at the pod,
-	// which bans, allowedSources and the check of data connections need) or
-	// Cluster (any node takes traffic for any pod, and hides the address).
-	// Left out: Local for a LoadBalancer whose pods share a node, because
-	// their volume is ReadWriteOnce; else Cluster.
-	ExternalTrafficPolicy *apiv1alpha1.TrafficPolicy `json:"externalTrafficPolicy,omitempty"`
-	// allocateNodePorts says whether a LoadBalancer's ports get node ports as
-	// well. Some balancers need them; a cluster has some 2700 in all. Left
-	// out: true for up to 256 ports.
-	AllocateNodePorts *bool `json:"allocateNodePorts,omitempty"`
 	// ipFamilyPolicy is SingleStack, PreferDualStack or RequireDualStack.
 	// Left out, it is the cluster's default.
 	IPFamilyPolicy *apiv1alpha1.IPFamilyPolicy `json:"ipFamilyPolicy,omitempty"`
@@ -60,6 +49,22 @@ func Expose() *ExposeApplyConfiguration {
 // If called multiple times, the Type field is set to the value of the last call.
 func (b *ExposeApplyConfiguration) WithType(value apiv1alpha1.ExposeType) *ExposeApplyConfiguration {
 	b.Type = &value
+	return b
+}
+
+// WithLoadBalancer sets the LoadBalancer field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LoadBalancer field is set to the value of the last call.
+func (b *ExposeApplyConfiguration) WithLoadBalancer(value *LoadBalancerApplyConfiguration) *ExposeApplyConfiguration {
+	b.LoadBalancer = value
+	return b
+}
+
+// WithNodePort sets the NodePort field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NodePort field is set to the value of the last call.
+func (b *ExposeApplyConfiguration) WithNodePort(value *NodePortApplyConfiguration) *ExposeApplyConfiguration {
+	b.NodePort = value
 	return b
 }
 
@@ -88,40 +93,6 @@ func (b *ExposeApplyConfiguration) WithLabels(entries map[string]string) *Expose
 	for k, v := range entries {
 		b.Labels[k] = v
 	}
-	return b
-}
-
-// WithLoadBalancerClass sets the LoadBalancerClass field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the LoadBalancerClass field is set to the value of the last call.
-func (b *ExposeApplyConfiguration) WithLoadBalancerClass(value string) *ExposeApplyConfiguration {
-	b.LoadBalancerClass = &value
-	return b
-}
-
-// WithSourceRanges adds the given value to the SourceRanges field in the declarative configuration
-// and returns the receiver, so that objects can be build by chaining "With" function invocations.
-// If called multiple times, values provided by each call will be appended to the SourceRanges field.
-func (b *ExposeApplyConfiguration) WithSourceRanges(values ...string) *ExposeApplyConfiguration {
-	for i := range values {
-		b.SourceRanges = append(b.SourceRanges, values[i])
-	}
-	return b
-}
-
-// WithExternalTrafficPolicy sets the ExternalTrafficPolicy field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the ExternalTrafficPolicy field is set to the value of the last call.
-func (b *ExposeApplyConfiguration) WithExternalTrafficPolicy(value apiv1alpha1.TrafficPolicy) *ExposeApplyConfiguration {
-	b.ExternalTrafficPolicy = &value
-	return b
-}
-
-// WithAllocateNodePorts sets the AllocateNodePorts field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the AllocateNodePorts field is set to the value of the last call.
-func (b *ExposeApplyConfiguration) WithAllocateNodePorts(value bool) *ExposeApplyConfiguration {
-	b.AllocateNodePorts = &value
 	return b
 }
 

@@ -11,10 +11,12 @@ import (
 //
 // FileServerSpec is the wanted file server.
 //
-// The rules below look at several fields at once. Each first spells out what
-// absent fields mean, as the methods of this type do: without protocols all
-// three are served on their standard ports; without passive.ports the range is
-// 50000-50039, or 49152-65535 on the host network.
+// The rules below look at several fields at once. Each spells out what absent
+// fields mean, as the methods of this type do: without protocols all three are
+// served on their standard ports; without passive.ports the range is 50000-50039,
+// or 49152-65535 on the host network. The order is: no served port in the passive
+// range (a rule for the default ports and one for each protocol), what replicas
+// need of the range, what a Service holds, and what replicas need of the volume.
 type FileServerSpecApplyConfiguration struct {
 	// replicas is the number of pods. All are reached at one address; each
 	// owns a slice of the passive range (see passive.portsPerPod), so a data

@@ -303,12 +303,12 @@ func TestSFTPAloneIsOneDeployment(t *testing.T) {
 		fs.Spec.Protocols = &v1alpha1.Protocols{SFTP: &v1alpha1.SFTP{Port: 22}}
 	}
 	c.change(fs, sftp)
-	c.stay("files", "files-0", "files-1")
-	d := c.deployment("files")
+	c.stay("files-0", "files-1", "files-shared")
+	d := c.deployment("files-shared")
 	if *d.Spec.Replicas != 2 || d.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue() != 0 {
 		t.Errorf("the Deployment is %+v", d.Spec)
 	}
-	shared := []*corev1.Pod{c.start("files", "slots"), c.start("files", "slots")}
+	shared := []*corev1.Pod{c.start("files-shared", "slots"), c.start("files-shared", "slots")}
 	eventually(t, func() error {
 		if err := api.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
 			return err
@@ -316,7 +316,7 @@ func TestSFTPAloneIsOneDeployment(t *testing.T) {
 		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: 2, AvailableReplicas: 2}
 		return api.Status().Update(t.Context(), d)
 	})
-	c.have("files")
+	c.have("files-shared")
 	for _, p := range pods {
 		c.end(p)
 		c.gone(p)
@@ -325,9 +325,9 @@ func TestSFTPAloneIsOneDeployment(t *testing.T) {
 	expect(t, fs, v1alpha1.ConditionReconciling, "False", v1alpha1.ReasonReady)
 
 	c.change(fs, func(fs *v1alpha1.FileServer) { fs.Spec.Protocols = nil })
-	c.have("files", "files-0", "files-1")
+	c.have("files-0", "files-1", "files-shared")
 	c.start("files-0", "slots")
-	c.stay("files", "files-0", "files-1")
+	c.stay("files-0", "files-1", "files-shared")
 	c.start("files-1", "slots")
 	c.have("files-0", "files-1")
 	_ = shared
@@ -346,13 +346,13 @@ func TestAPodWithoutASlotOnACordonedNodeGetsItsReplacementFirst(t *testing.T) {
 	replicas := func(want int32) {
 		t.Helper()
 		eventually(t, func() error {
-			if got := *c.deployment("files").Spec.Replicas; got != want {
+			if got := *c.deployment("files-shared").Spec.Replicas; got != want {
 				return fmt.Errorf("the Deployment has %d replicas, want %d", got, want)
 			}
 			return nil
 		})
 	}
-	moving := c.start("files", "cordoned-shared")
+	moving := c.start("files-shared", "cordoned-shared")
 	ready(t, fs, v1alpha1.ReasonReady)
 	replicas(1)
 	if b := get(t, c.ns, "files", &policyv1.PodDisruptionBudget{}); b.Spec.MinAvailable.IntValue() != 1 {
@@ -360,7 +360,7 @@ func TestAPodWithoutASlotOnACordonedNodeGetsItsReplacementFirst(t *testing.T) {
 	}
 	cordon(t, "cordoned-shared")
 	replicas(2)
-	c.start("files", "slots")
+	c.start("files-shared", "slots")
 	c.end(moving) // it is evicted
 	replicas(1)
 	c.gone(moving)

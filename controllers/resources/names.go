@@ -3,7 +3,10 @@ package resources
 import "strconv"
 
 // Names of the objects of a FileServer, given its name, and of a user, given
-// the user's. No other place makes up a name.
+// the user's. No other place makes up a name. Names of different objects of one
+// kind never meet, whatever FileServers and users are called: of each kind at
+// most one name is a bare one, and no suffix is the end of another with a dash
+// and a number.
 
 // ServiceName is the Service's.
 func ServiceName(server string) string { return server }
@@ -29,8 +32,9 @@ func ClaimName(server string) string { return server + "-data" }
 // SlotName is that of the Deployment of a slot.
 func SlotName(server string, slot int) string { return server + "-" + strconv.Itoa(slot) }
 
-// SharedName is that of the Deployment without slots.
-func SharedName(server string) string { return server }
+// SharedName is that of the Deployment without slots. It is not the bare name,
+// which for a FileServer "partners-1" is that of a slot of "partners".
+func SharedName(server string) string { return server + "-shared" }
 
 // DisruptionName is that of the PodDisruptionBudget.
 func DisruptionName(server string) string { return server }

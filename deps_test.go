@@ -67,6 +67,10 @@ var rules = []rule{
 		why: "the decision which slots run is a pure function, so that a table of cases shows all it does",
 	},
 	{
+		of: "controllers/conditions", allow: []string{"api/..."}, unused: impure,
+		why: "what a status says follows from what was found alone, so that a table of sentences shows all it does",
+	},
+	{
 		of: "cmd/fileserver", allow: []string{"server/..."}, forbid: kubernetes,
 		why: "the file server runs without Kubernetes and stays small",
 	},

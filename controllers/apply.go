@@ -18,18 +18,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 )
 
 // FieldOwner is under which name the operator applies.
 const FieldOwner = client.FieldOwner("fileserver-operator")
-
-var (
-	// errNameTaken is returned for an object of somebody else's.
-	errNameTaken = errors.New("it exists and belongs to somebody else")
-	// errLeftover is returned for an object of a deleted owner of the same
-	// name; the garbage collector is about to remove it.
-	errLeftover = errors.New("one of a deleted owner of the same name is still there")
-)
 
 // applier is the one place that writes objects. It applies server-side, as one
 // field owner, and only if that would change something.
@@ -114,13 +107,13 @@ func belongs(have, owner client.Object) error {
 		if have.GetLabels()[v1alpha1.LabelServer] == owner.GetName() && have.GetLabels()[v1alpha1.LabelManaged] == v1alpha1.LabelTrue {
 			return nil
 		}
-		return errNameTaken
+		return conditions.ErrNameTaken
 	case ref.UID == owner.GetUID():
 		return nil
 	case ref.Name == owner.GetName() && ref.APIVersion == v1alpha1.GroupVersion.String():
-		return errLeftover
+		return conditions.ErrLeftover
 	}
-	return errNameTaken
+	return conditions.ErrNameTaken
 }
 
 // fieldsOf is the object that an apply configuration stands for.
@@ -239,5 +232,3 @@ func (a applier) remove(ctx context.Context, owner client.Object, obj client.Obj
 	}
 	return client.IgnoreNotFound(a.cached.Delete(ctx, obj, client.PropagationPolicy(metav1.DeletePropagationBackground)))
 }
-
-func isNameTaken(err error) bool { return errors.Is(err, errNameTaken) }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
@@ -42,8 +44,9 @@ func (t tlsState) status(secret string) *v1alpha1.TLSStatus {
 	}
 }
 
-// reconcileCertificate sees to the certificate.
-func (p *pass) reconcileCertificate(ctx context.Context) error {
+// reconcileCertificate sees to the certificate. Where it fails, the certificate
+// that is there stays in use.
+func (p *pass) reconcileCertificate(ctx context.Context) (tlsState, error) {
 	tls := p.server.Spec.TLS
 	issued := p.server.TLSSecret() != "" && tls.IssuerRef != nil
 	if !issued && p.memory.hasCertManager() {
@@ -52,14 +55,14 @@ func (p *pass) reconcileCertificate(ctx context.Context) error {
 		u.SetNamespace(p.server.Namespace)
 		u.SetName(resources.CertificateName(p.server.Name))
 		if err := p.removeUncached(ctx, u); err != nil {
-			return err
+			return tlsState{}, err
 		}
 	}
 	switch {
 	case p.server.TLSSecret() == "":
-		return nil
+		return tlsState{}, nil
 	case tls.SecretRef != nil:
-		return p.readCertificate(ctx, waiting(v1alpha1.ReasonSecretNotFound,
+		return p.readCertificate(ctx, conditions.Waiting(v1alpha1.ReasonSecretNotFound,
 			"The Secret %q in tls.secretRef does not exist: create it with type kubernetes.io/tls, or remove tls.secretRef to get a certificate.", tls.SecretRef.Name))
 	case issued:
 		return p.requestCertificate(ctx)
@@ -68,87 +71,85 @@ func (p *pass) reconcileCertificate(ctx context.Context) error {
 }
 
 // readCertificate reads the certificate from a Secret that others fill.
-func (p *pass) readCertificate(ctx context.Context, absent *problem) error {
+func (p *pass) readCertificate(ctx context.Context, absent *conditions.Problem) (tlsState, error) {
 	name := p.server.TLSSecret()
 	secret, err := p.readSecret(ctx, name)
 	if err != nil {
-		return err
+		return tlsState{}, err
 	}
 	if secret == nil {
-		p.blocked = true
-		p.report(absent)
-		return nil
+		return tlsState{}, absent
 	}
 	leaf, err := resources.KeyPairFrom(secret.Data).Leaf()
 	if err != nil {
-		p.blocked = true
-		p.report(stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the certificate cannot be used: %v; put a certificate and its key there.", name, err))
-		return nil
+		return tlsState{}, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the certificate cannot be used: %v; put a certificate and its key there.", name, err)
 	}
-	if left := leaf.NotAfter.Sub(p.Clock.Now()); left <= 0 {
-		p.report(stalled(v1alpha1.ReasonSecretInvalid, "The certificate in the Secret %q ended on %s: replace it.", name, leaf.NotAfter.UTC().Format(time.RFC3339)))
-	} else {
-		p.again(left)
+	found := tlsState{leaf: leaf, ca: secret.Data[config.TLSCAFile]}
+	left := leaf.NotAfter.Sub(p.Clock.Now())
+	if left <= 0 {
+		return found, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The certificate in the Secret %q ended on %s: replace it.", name, leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
-	p.tls = tlsState{leaf: leaf, ca: secret.Data[config.TLSCAFile]}
-	return nil
+	p.again(left)
+	return found, nil
 }
 
 // requestCertificate has cert-manager issue the certificate.
-func (p *pass) requestCertificate(ctx context.Context) error {
+func (p *pass) requestCertificate(ctx context.Context) (tlsState, error) {
 	ref := p.server.Spec.TLS.IssuerRef
 	err := p.put(ctx, client.ApplyConfigurationFromUnstructured(p.server.Certificate()))
 	if noMatch(err) {
-		p.blocked = true
-		p.report(waiting(v1alpha1.ReasonCertManagerMissing, "tls.issuerRef wants cert-manager, which is not installed: install it, or remove tls.issuerRef to get a certificate of the FileServer's own authority."))
 		p.again(30 * time.Second)
-		return nil
+		return tlsState{}, conditions.Waiting(v1alpha1.ReasonCertManagerMissing, "tls.issuerRef wants cert-manager, which is not installed: install it, or remove tls.issuerRef to get a certificate of the FileServer's own authority.")
 	}
 	if err != nil {
-		return err
+		there, absent := p.readCertificate(ctx, nil)
+		return there, errors.Join(err, absent)
 	}
 	p.memory.sawCertManager()
-	return p.readCertificate(ctx, waiting(v1alpha1.ReasonCertificatePending,
+	return p.readCertificate(ctx, conditions.Waiting(v1alpha1.ReasonCertificatePending,
 		"cert-manager has not issued the certificate yet: see `kubectl describe certificate %s` and the issuer %q.", resources.CertificateName(p.server.Name), ref.Name))
 }
 
 // issueCertificate has the server's own authority issue the certificate.
-func (p *pass) issueCertificate(ctx context.Context) error {
+func (p *pass) issueCertificate(ctx context.Context) (tlsState, error) {
 	now := p.Clock.Now()
 	caSecret, err := p.ownSecret(ctx, resources.CAName(p.server.Name))
 	if err != nil {
-		return err
+		return tlsState{}, fmt.Errorf("reading the certificate authority: %w", err)
+	}
+	secret, err := p.ownSecret(ctx, resources.TLSName(p.server.Name))
+	if err != nil {
+		return tlsState{}, fmt.Errorf("reading the certificate: %w", err)
+	}
+	var there tlsState
+	if leaf, err := resources.KeyPairFrom(secret.Data).Leaf(); err == nil {
+		there = tlsState{leaf: leaf, ca: secret.Data[config.TLSCAFile]}
 	}
 	ca := resources.KeyPairFrom(caSecret.Data)
 	if resources.CANeedsIssue(ca, now) {
 		if ca, err = resources.IssueCA(p.server.Namespace, p.server.Name, now); err != nil {
-			return err
+			return there, err
 		}
 	}
 	if err := p.put(ctx, replacing(caSecret, p.server.CASecret(ca))); err != nil {
-		return err
-	}
-	secret, err := p.ownSecret(ctx, resources.TLSName(p.server.Name))
-	if err != nil {
-		return err
+		return there, err
 	}
 	cert := resources.KeyPairFrom(secret.Data)
 	names := p.server.CertificateNames()
 	if resources.CertificateNeedsIssue(cert, ca, names, now) {
 		if cert, err = resources.IssueCertificate(ca, names, now); err != nil {
-			return err
+			return there, err
 		}
 	}
 	if err := p.put(ctx, replacing(secret, p.server.CertificateSecret(cert, ca.Certificate))); err != nil {
-		return err
+		return there, err
 	}
 	leaf, err := cert.Leaf()
 	if err != nil {
-		return fmt.Errorf("reading the certificate that was issued: %w", err)
+		return there, fmt.Errorf("reading the certificate that was issued: %w", err)
 	}
-	p.tls = tlsState{leaf: leaf, ca: ca.Certificate}
 	p.again(resources.RenewAt(leaf).Sub(now))
-	return nil
+	return tlsState{leaf: leaf, ca: ca.Certificate}, nil
 }
 
 // ownSecret reads a Secret of the operator's own; an empty one if it does not

@@ -9,66 +9,79 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
 
+// volume is what is known of where the files are.
+type volume struct {
+	// known is true if the spec and the claim tell what pods the volume takes.
+	known bool
+	// usable is true if pods can be started with it.
+	usable  bool
+	claim   *corev1.PersistentVolumeClaim // nil if there is none
+	oneNode bool                          // it keeps all pods on one node
+	onePod  bool                          // it takes one pod at a time
+}
+
 // reconcileClaim sees to the volume, and finds out whether it ties pods to one
 // node.
-func (p *pass) reconcileClaim(ctx context.Context) error {
-	s := &p.server
-	name := s.ClaimInUse()
+func (p *pass) reconcileClaim(ctx context.Context) (volume, error) {
+	name := p.server.ClaimInUse()
 	if name == "" {
-		return nil
+		return volume{known: true, usable: true}, nil
 	}
+	claim, err := p.readClaim(ctx, name)
+	if err != nil {
+		return volume{}, err
+	}
+	want := p.server.Spec.Storage.WantedClaim()
+	if claim == nil && want == nil {
+		return volume{}, conditions.Waiting(v1alpha1.ReasonClaimNotFound, "The PersistentVolumeClaim %q in storage.existingClaim does not exist: create it, or name another one.", name)
+	}
+	v := volume{known: true, usable: claim != nil, claim: claim}
+	modes := resources.WantedModes(want)
+	if claim != nil {
+		modes = claim.Spec.AccessModes
+	}
+	v.oneNode, v.onePod = resources.OneNode(modes), resources.OnePod(modes)
+	if want == nil {
+		return v, nil
+	}
+	if claim != nil && !claim.DeletionTimestamp.IsZero() {
+		return v, conditions.Waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q is being deleted; a new, empty one is made when it has gone.", name)
+	}
+	if err := p.put(ctx, p.server.Claim(claim)); err != nil {
+		return v, err
+	}
+	v.usable = true
+	if difference := p.server.ClaimDiffers(claim); difference != "" {
+		return v, conditions.Stalled(v1alpha1.ReasonClaimDiffers, "%s", difference)
+	}
+	return v, nil
+}
+
+// readClaim reads a claim; nil if it does not exist.
+func (p *pass) readClaim(ctx context.Context, name string) (*corev1.PersistentVolumeClaim, error) {
 	claim := &corev1.PersistentVolumeClaim{}
-	key := client.ObjectKey{Namespace: s.Namespace, Name: name}
+	key := client.ObjectKey{Namespace: p.server.Namespace, Name: name}
 	err := p.Get(ctx, key, claim)
 	if apierrors.IsNotFound(err) {
 		err = p.Direct.Get(ctx, key, claim)
 	}
-	switch {
-	case err == nil:
-		p.claim = claim
-	case !apierrors.IsNotFound(err):
-		return fmt.Errorf("reading claim %s: %w", name, err)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
 	}
-	want := s.Spec.Storage.WantedClaim()
-	if want == nil {
-		if p.claim == nil {
-			p.blocked = true
-			p.report(waiting(v1alpha1.ReasonClaimNotFound, "The PersistentVolumeClaim %q in storage.existingClaim does not exist: create it, or name another one.", name))
-			return nil
-		}
-		s.OneNode = resources.OneNode(p.claim.Spec.AccessModes)
-		return nil
+	if err != nil {
+		return nil, fmt.Errorf("reading PersistentVolumeClaim %s: %w", name, err)
 	}
-	s.OneNode = resources.OneNode(resources.WantedModes(want))
-	if p.claim != nil {
-		s.OneNode = resources.OneNode(p.claim.Spec.AccessModes)
-		if !p.claim.DeletionTimestamp.IsZero() {
-			p.report(waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q is being deleted; a new, empty one is made when it has gone.", name))
-			return nil
-		}
-	}
-	return p.put(ctx, s.Claim(p.claim))
+	return claim, nil
 }
 
 // checkTopology finds what contradicts itself before anything is changed.
-func (p *pass) checkTopology(context.Context) error {
+func (p *pass) checkTopology() error {
 	if conflict := p.server.Conflict(); conflict != "" {
-		p.blocked = true
-		p.report(stalled(v1alpha1.ReasonTopologyConflict, "%s", conflict))
+		return conditions.Stalled(v1alpha1.ReasonTopologyConflict, "%s", conflict)
 	}
 	return nil
-}
-
-// onePod says whether the volume takes one pod at a time.
-func (p *pass) onePod() bool {
-	if p.claim != nil {
-		return resources.OnePod(p.claim.Spec.AccessModes)
-	}
-	if want := p.server.Spec.Storage.WantedClaim(); want != nil {
-		return resources.OnePod(resources.WantedModes(want))
-	}
-	return false
 }

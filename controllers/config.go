@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
@@ -19,27 +20,26 @@ type wantedFiles struct {
 	users  string
 }
 
-// reconcileConfig sees to the configuration.
-func (p *pass) reconcileConfig(ctx context.Context) error {
-	if p.blocked {
-		return nil // what the pods have stays as it is
-	}
+// reconcileConfig sees to the configuration. It returns the hashes of the files
+// that pods should have, by entry of the ConfigMap.
+func (p *pass) reconcileConfig(ctx context.Context) (map[string]string, error) {
 	b, err := p.server.Config().Marshal()
 	if err != nil {
-		p.blocked = true
-		p.report(stalled(v1alpha1.ReasonInvalidConfiguration, "The server's configuration would not be valid: %v.", err))
-		return nil
+		return nil, conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "The server's configuration would not be valid: %s.", conditions.Cut(err.Error()))
 	}
 	files, err := p.olderConfigs(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	files[p.server.ConfigKey()] = string(b)
-	p.wanted.config = map[string]string{}
-	for key, file := range files {
-		p.wanted.config[key] = config.Hash([]byte(file))
+	if err := p.put(ctx, p.server.ConfigMap(files)); err != nil {
+		return nil, err
 	}
-	return p.put(ctx, p.server.ConfigMap(files))
+	hashes := map[string]string{}
+	for key, file := range files {
+		hashes[key] = config.Hash([]byte(file))
+	}
+	return hashes, nil
 }
 
 // olderConfigs are the configurations of pods that listen on other ports than

@@ -4,8 +4,8 @@
 // One pass is about one server and all its users: it reads what exists
 // (pass.go), goes through a list of steps that build and apply (fileserver.go),
 // and says in the status what it found (status.go). What objects look like is
-// in the package resources, which slots run in the package rollout; both are
-// pure.
+// in the package resources, which slots run in the package rollout, what a
+// status says in the package conditions; all three are pure.
 //
 //	apply.go        the one place that writes objects
 //	claim.go        the volume

@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
@@ -70,49 +68,77 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		return ctrl.Result{}, nil // the garbage collector removes what it owns
 	}
 	p := r.begin(fs)
-	err := p.run(ctx)
-	switch {
-	case errors.Is(err, errLeftover):
-		return ctrl.Result{RequeueAfter: time.Second}, nil
-	case apierrors.IsConflict(err): // the cache will know in a moment
-		return ctrl.Result{RequeueAfter: 100 * time.Millisecond}, nil
-	}
-	if problem := refused(err); problem != nil {
-		p.report(problem)
-		p.again(time.Minute)
-		p.cutShort, err = true, nil
-	}
-	if err != nil {
-		return ctrl.Result{}, err
-	}
+	p.run(ctx)
+	p.draw(ctx)
 	if err := p.writeStatus(ctx); err != nil {
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: p.requeue}, nil
 }
 
-// run goes through all that makes a file server. Each step finds in the pass
-// what the ones before it have found out.
-func (p *pass) run(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{
-		p.observe,
-		p.reconcileClaim,
-		p.checkTopology,
-		p.reconcileService,
-		p.reconcileCertificate,
-		p.reconcileHostKeys,
-		p.reconcileUsers,
-		p.reconcileConfig,
-		p.reconcilePolicies,
-		p.reconcileSlots,
-		p.refreshPods,
-		p.inspectPods,
-	} {
-		if err := step(ctx); err != nil {
-			return err
-		}
+// run goes through all that makes a file server. A step takes what it needs and
+// returns what it found; run alone hands that on. A step that fails keeps those
+// from running that need what it would have found, and no others; what they
+// would have made stays as it was. The users come first, and need none of the
+// others.
+func (p *pass) run(ctx context.Context) {
+	var err error
+	p.users, err = p.findUsers(ctx)
+	haveUsers := p.note(err)
+	p.observed, err = p.observe(ctx)
+	p.seen = p.note(err)
+	if haveUsers {
+		p.wanted.users, err = p.putUsers(ctx, stored(p.users))
+		p.note(err)
+		p.note(p.nudgePods(ctx))
 	}
-	return nil
+	if !p.seen {
+		return
+	}
+
+	p.volume, err = p.reconcileClaim(ctx)
+	p.note(err)
+	p.server.OneNode = p.volume.oneNode
+	possible := p.volume.known && p.note(p.checkTopology())
+
+	// Without the volume it is not known which traffic policy a Service has.
+	if p.volume.known || p.service == nil {
+		p.service, err = p.reconcileService(ctx)
+		p.note(err)
+	}
+	p.server.Exposure, err = p.findExposure(ctx)
+	p.exposed = p.note(err)
+
+	if p.exposed {
+		p.tls, err = p.reconcileCertificate(ctx)
+		p.note(err)
+	}
+	p.hostKeys, err = p.reconcileHostKeys(ctx)
+	p.note(err)
+	p.server.HostKeyFiles = p.hostKeys.Files
+	haveTLS := p.tls.leaf != nil || p.server.TLSSecret() == ""
+	haveHostKeys := len(p.hostKeys.Files) > 0 || p.server.HostKeysSecret() == ""
+
+	if haveUsers {
+		p.putCredentials(ctx, p.login(), p.exposed && haveTLS && haveHostKeys)
+		p.wanted.users, err = p.putUsers(ctx, p.users)
+		p.note(err)
+	}
+
+	configured := false
+	if possible && p.exposed && haveHostKeys {
+		p.wanted.config, err = p.reconcileConfig(ctx)
+		configured = p.note(err)
+	}
+	if p.volume.known {
+		p.note(p.reconcilePolicies(ctx))
+	}
+	if configured && haveTLS && p.volume.usable {
+		p.progress, err = p.reconcileSlots(ctx)
+		p.note(err)
+	}
+	p.note(p.refreshPods(ctx))
+	p.note(p.inspectPods(ctx))
 }
 
 // noMatch says whether an error means that a kind does not exist here.

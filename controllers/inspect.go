@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 )
 
 // Before that much time has passed, it is normal that a volume or a pod is not
@@ -23,75 +25,66 @@ const soon = 5 * time.Second
 
 // inspectPods finds out what keeps pods from serving.
 func (p *pass) inspectPods(ctx context.Context) error {
-	if problem, err := p.inspectClaim(ctx); err != nil {
-		return err
-	} else if problem != nil {
-		p.report(problem)
-		return nil // its pods cannot but wait
+	if err := p.inspectClaim(ctx); err != nil {
+		return err // its pods cannot but wait
 	}
+	var found []error
 	for i := range p.deployments {
 		for _, c := range p.deployments[i].Status.Conditions {
 			if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
-				p.report(waiting(v1alpha1.ReasonPodsRefused, "The cluster refuses the pods of Deployment %q: %s.", p.deployments[i].Name, brief(c.Message)))
+				found = append(found, conditions.Waiting(v1alpha1.ReasonPodsRefused, "The cluster refuses the pods of Deployment %q: %s.", p.deployments[i].Name, conditions.Cut(c.Message)))
 			}
 		}
 	}
 	for i := range p.pods {
-		pod := &p.pods[i]
-		if terminating(pod) || podReady(pod) {
-			continue
-		}
-		problem, err := p.inspectPod(ctx, pod)
-		if err != nil {
-			return err
-		}
-		if problem != nil {
-			p.report(problem)
+		if pod := &p.pods[i]; !terminating(pod) && !podReady(pod) {
+			found = append(found, p.inspectPod(ctx, pod))
 		}
 	}
 	for i := range p.pods {
 		if e := p.mem().pods[p.pods[i].UID].loaded.Error; e != "" {
-			p.report(stalled(v1alpha1.ReasonConfigurationRefused, "The pod %q refuses a file and keeps the last good one: %s.", p.pods[i].Name, brief(e)))
+			found = append(found, conditions.Stalled(v1alpha1.ReasonConfigurationRefused, "The pod %q refuses a file and keeps the last good one: %s.", p.pods[i].Name, conditions.Cut(e)))
 		}
 	}
-	return nil
+	return errors.Join(found...)
 }
 
 // inspectClaim finds out why a claim has no volume. A class that waits for the
 // first pod is no problem of the claim's.
-func (p *pass) inspectClaim(ctx context.Context) (*problem, error) {
-	if p.claim == nil || p.claim.Status.Phase != corev1.ClaimPending {
-		return nil, nil
+func (p *pass) inspectClaim(ctx context.Context) error {
+	claim := p.volume.claim
+	if claim == nil || claim.Status.Phase != corev1.ClaimPending {
+		return nil
 	}
-	e, err := p.lastEvent(ctx, p.claim.Namespace, p.claim.UID)
+	e, err := p.lastEvent(ctx, claim.Namespace, claim.UID)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if e == nil && p.Clock.Since(p.claim.CreationTimestamp.Time) < soon {
+	if e == nil && p.Clock.Since(claim.CreationTimestamp.Time) < soon {
 		p.again(soon)
-		return nil, nil
+		return nil
 	}
 	p.again(10 * time.Second) // events are not watched
 	switch {
-	case e == nil && (p.claim.Spec.StorageClassName == nil || *p.claim.Spec.StorageClassName == ""):
-		return waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q has no volume yet, and names no StorageClass: set storage.claim.storageClassName, or make one the cluster's default.", p.claim.Name), nil
+	case e == nil && (claim.Spec.StorageClassName == nil || *claim.Spec.StorageClassName == ""):
+		return conditions.Waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q has no volume yet, and names no StorageClass: set storage.claim.storageClassName, or make one the cluster's default.", claim.Name)
 	case e == nil:
-		return waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q of StorageClass %q has no volume yet.", p.claim.Name, *p.claim.Spec.StorageClassName), nil
+		return conditions.Waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q of StorageClass %q has no volume yet.", claim.Name, *claim.Spec.StorageClassName)
 	case e.Reason == "WaitForFirstConsumer" || e.Reason == "WaitForPodScheduled":
-		return nil, nil
+		return nil
 	}
-	return waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q has no volume yet (%s): %s.", p.claim.Name, e.Reason, brief(e.Message)), nil
+	return conditions.Waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q has no volume yet (%s): %s.", claim.Name, e.Reason, conditions.Cut(e.Message))
 }
 
-func (p *pass) inspectPod(ctx context.Context, pod *corev1.Pod) (*problem, error) {
+func (p *pass) inspectPod(ctx context.Context, pod *corev1.Pod) error {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-			return waiting(v1alpha1.ReasonUnschedulable, "No node takes the pod %q: %s.", pod.Name, brief(c.Message)), nil
+			return conditions.Waiting(v1alpha1.ReasonUnschedulable, "No node takes the pod %q: %s.", pod.Name, conditions.Cut(c.Message))
 		}
 	}
 	for _, c := range pod.Status.ContainerStatuses {
 		if problem := inspectContainer(pod, &c); problem != nil {
-			return problem, nil
+			return problem
 		}
 		if w := c.State.Waiting; w != nil && w.Reason == "ContainerCreating" {
 			if p.Clock.Since(pod.CreationTimestamp.Time) < soon {
@@ -101,20 +94,20 @@ func (p *pass) inspectPod(ctx context.Context, pod *corev1.Pod) (*problem, error
 			p.again(10 * time.Second)
 			e, err := p.lastEvent(ctx, pod.Namespace, pod.UID)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if e != nil && e.Type == corev1.EventTypeWarning {
-				return waiting(v1alpha1.ReasonMountFailed, "The pod %q cannot start (%s): %s.", pod.Name, e.Reason, brief(e.Message)), nil
+				return conditions.Waiting(v1alpha1.ReasonMountFailed, "The pod %q cannot start (%s): %s.", pod.Name, e.Reason, conditions.Cut(e.Message))
 			}
 		}
 	}
 	if len(pod.Status.ContainerStatuses) == 0 {
 		p.again(soon)
 	}
-	return nil, nil
+	return nil
 }
 
-func inspectContainer(pod *corev1.Pod, c *corev1.ContainerStatus) *problem {
+func inspectContainer(pod *corev1.Pod, c *corev1.ContainerStatus) *conditions.Problem {
 	w := c.State.Waiting
 	if w == nil {
 		if c.RestartCount >= 2 {
@@ -124,16 +117,16 @@ func inspectContainer(pod *corev1.Pod, c *corev1.ContainerStatus) *problem {
 	}
 	switch w.Reason {
 	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable":
-		return waiting(v1alpha1.ReasonImagePullFailed, "The image %q cannot be pulled: %s; correct spec.image, or podTemplate.imagePullSecrets.", pod.Spec.Containers[0].Image, brief(w.Message))
+		return conditions.Waiting(v1alpha1.ReasonImagePullFailed, "The image %q cannot be pulled: %s; correct spec.image, or podTemplate.imagePullSecrets.", pod.Spec.Containers[0].Image, conditions.Cut(w.Message))
 	case "CrashLoopBackOff":
 		return crashLoop(pod, c)
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		return waiting(v1alpha1.ReasonMountFailed, "The pod %q cannot start (%s): %s.", pod.Name, w.Reason, brief(w.Message))
+		return conditions.Waiting(v1alpha1.ReasonMountFailed, "The pod %q cannot start (%s): %s.", pod.Name, w.Reason, conditions.Cut(w.Message))
 	}
 	return nil
 }
 
-func crashLoop(pod *corev1.Pod, c *corev1.ContainerStatus) *problem {
+func crashLoop(pod *corev1.Pod, c *corev1.ContainerStatus) *conditions.Problem {
 	why := "it says nothing; see `kubectl logs --previous " + pod.Name + "`"
 	if t := c.LastTerminationState.Terminated; t != nil {
 		why = fmt.Sprintf("exit code %d", t.ExitCode)
@@ -144,21 +137,12 @@ func crashLoop(pod *corev1.Pod, c *corev1.ContainerStatus) *problem {
 			why += ", " + m
 		}
 	}
-	return stalled(v1alpha1.ReasonCrashLooping, "The server in the pod %q ended %d times: %s.", pod.Name, c.RestartCount, why)
+	return conditions.Stalled(v1alpha1.ReasonCrashLooping, "The server in the pod %q ended %d times: %s.", pod.Name, c.RestartCount, why)
 }
 
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return brief(lines[len(lines)-1])
-}
-
-// brief shortens what others wrote, and leaves the full stop to us.
-func brief(text string) string {
-	text = strings.TrimRight(strings.TrimSpace(text), ".")
-	if r := []rune(text); len(r) > 400 {
-		return string(r[:400]) + "…"
-	}
-	return text
+	return conditions.Cut(lines[len(lines)-1])
 }
 
 // lastEvent is the newest event about an object; nil if there is none.

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -27,8 +28,10 @@ type serverMemory struct {
 	pods    map[types.UID]podMemory      // what pods have loaded
 	files   map[string]map[string]string // users' files by hash: by user, the hash of the entry
 	recent  []string                     // hashes of files, the newest last
+	used    map[string]bool              // entries that the pass has looked at
 
 	shownNodes []corev1.Node // by which clients are told to come
+	failures   int           // passes in a row in which something failed that may not fail again
 }
 
 // entryMemory is the content of an entry, and which version of the object had it.
@@ -52,6 +55,8 @@ type podMemory struct {
 	bumped   time.Time // when its mounts were last refreshed
 	attempts int       // how often, for the same files
 	wants    string    // the files that the attempts were for
+	others   string    // those of them that are not about users
+	nudged   string    // the users' file for which nudgePods has bumped it
 }
 
 func newMemory() *memory { return &memory{servers: map[types.NamespacedName]*serverMemory{}} }
@@ -66,6 +71,7 @@ func (m *memory) of(server types.NamespacedName) *serverMemory {
 			hashes:  map[types.UID]hashMemory{},
 			pods:    map[types.UID]podMemory{},
 			files:   map[string]map[string]string{},
+			used:    map[string]bool{},
 		}
 		m.servers[server] = s
 	}
@@ -95,6 +101,7 @@ func (s *serverMemory) entry(id, version string) (entryMemory, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, ok := s.entries[id]
+	s.used[id] = true
 	return m, ok && version != "" && m.version == version
 }
 
@@ -102,6 +109,20 @@ func (s *serverMemory) keepEntry(id string, m entryMemory) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries[id] = m
+}
+
+// forgetOthers forgets the passwords and the entries of users that are gone.
+// Contents of Secrets are among them.
+func (s *serverMemory) forgetOthers(users []*userState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.entries, func(id string, _ entryMemory) bool { return !s.used[id] })
+	clear(s.used)
+	there := map[types.UID]bool{}
+	for _, u := range users {
+		there[u.user.UID] = true
+	}
+	maps.DeleteFunc(s.hashes, func(user types.UID, _ hashMemory) bool { return !there[user] })
 }
 
 // hash returns the hash of a user's password, if it is known.

@@ -15,16 +15,16 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
 
-// observeNodes reads the nodes of the server's pods.
-func (p *pass) observeNodes(ctx context.Context) error {
-	p.nodes = map[string]*corev1.Node{}
-	for i := range p.pods {
-		name := p.pods[i].Spec.NodeName
-		if name == "" || p.nodes[name] != nil {
+// observeNodes reads the nodes of pods, by name.
+func (p *pass) observeNodes(ctx context.Context, pods []corev1.Pod) (map[string]*corev1.Node, error) {
+	nodes := map[string]*corev1.Node{}
+	for i := range pods {
+		name := pods[i].Spec.NodeName
+		if name == "" || nodes[name] != nil {
 			continue
 		}
 		if p.WithoutNodes {
-			p.nodes[name] = nodeOf(&p.pods[i])
+			nodes[name] = nodeOf(&pods[i])
 			continue
 		}
 		node := &corev1.Node{}
@@ -32,11 +32,11 @@ func (p *pass) observeNodes(ctx context.Context) error {
 			if apierrors.IsNotFound(err) {
 				continue
 			}
-			return fmt.Errorf("reading node %s: %w", name, err)
+			return nil, fmt.Errorf("reading node %s: %w", name, err)
 		}
-		p.nodes[name] = node
+		nodes[name] = node
 	}
-	return nil
+	return nodes, nil
 }
 
 // nodeOf is what a pod tells of its node, where the operator may not see nodes.

@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,38 +13,45 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
 
 // pass is one reconciliation of one server: what was observed, what was found
-// out, and what is to be said about it.
+// out, and what is to be said about it. Steps read it; run alone writes to it
+// what they return.
 type pass struct {
 	*FileServerReconciler
 	applier
 
 	server resources.Server
-
-	// observed
-	service     *corev1.Service
-	claim       *corev1.PersistentVolumeClaim
-	deployments []appsv1.Deployment
-	pods        []corev1.Pod
-	nodes       map[string]*corev1.Node
+	observed
 
 	// found out
+	seen     bool // observed is all there is
+	volume   volume
+	exposed  bool // server.Exposure is known
 	tls      tlsState
 	hostKeys resources.HostKeys
 	users    []*userState
 	wanted   wantedFiles
-	blocked  bool // pods would lack something: start none
 
 	// said
-	problems []*problem
+	errs     []error
+	problems []*conditions.Problem
 	progress string // what is under way
-	cutShort bool   // a step failed: what later ones would say is not known
 	requeue  time.Duration
+}
+
+// observed is what exists of a server.
+type observed struct {
+	service     *corev1.Service
+	deployments []appsv1.Deployment
+	pods        []corev1.Pod
+	nodes       map[string]*corev1.Node
 }
 
 func (r *FileServerReconciler) begin(fs *v1alpha1.FileServer) *pass {
@@ -58,8 +66,48 @@ func (r *FileServerReconciler) begin(fs *v1alpha1.FileServer) *pass {
 	}
 }
 
-// report adds what is wrong to what is said in the status.
-func (p *pass) report(problem *problem) { p.problems = append(p.problems, problem) }
+// note takes down what went wrong in a step, if anything did.
+func (p *pass) note(err error) (ok bool) {
+	if err != nil {
+		p.errs = append(p.errs, err)
+	}
+	return err == nil
+}
+
+// draw draws from what went wrong what the status says, and how soon to try
+// again.
+func (p *pass) draw(ctx context.Context) {
+	before := p.mem().failures
+	problems, transient := p.follow(ctx, errors.Join(p.errs...), before)
+	p.problems = problems
+	for _, u := range p.users {
+		problems, more := p.follow(ctx, errors.Join(u.errs...), before)
+		u.problems = problems
+		transient = transient || more
+	}
+	if p.mem().failures = 0; transient {
+		p.mem().failures = before + 1
+	}
+}
+
+// follow returns the problems that errors are, and whether another try may help
+// with one. An error that nobody foresaw is also in the log.
+func (p *pass) follow(ctx context.Context, err error, before int) (problems []*conditions.Problem, transient bool) {
+	for _, v := range conditions.Of(err, before) {
+		if v.Retry > 0 {
+			p.again(v.Retry)
+		}
+		transient = transient || v.Transient()
+		if v.Problem == nil {
+			continue
+		}
+		problems = append(problems, v.Problem)
+		if v.Transient() {
+			log.FromContext(ctx).Info("Something failed and is tried again", "problem", v.Problem.Message)
+		}
+	}
+	return problems, transient
+}
 
 // again asks for another pass after a while, unless one is due sooner.
 func (p *pass) again(after time.Duration) {
@@ -84,30 +132,33 @@ func (p *pass) drop(ctx context.Context, obj client.Object, name string) error {
 }
 
 // observe reads what exists of the server.
-func (p *pass) observe(ctx context.Context) error {
+func (p *pass) observe(ctx context.Context) (observed, error) {
+	var o observed
 	s := p.server
 	svc := &corev1.Service{}
 	switch err := p.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: resources.ServiceName(s.Name)}, svc); {
 	case err == nil:
-		p.service = svc
+		o.service = svc
 	case !apierrors.IsNotFound(err):
-		return fmt.Errorf("reading the Service: %w", err)
+		return o, fmt.Errorf("reading the Service: %w", err)
 	}
 	mine := []client.ListOption{client.InNamespace(s.Namespace), client.MatchingLabels{v1alpha1.LabelServer: s.Name}}
-	var deployments appsv1.DeploymentList
-	if err := p.List(ctx, &deployments, mine...); err != nil {
-		return fmt.Errorf("listing Deployments: %w", err)
-	}
-	p.deployments = deployments.Items
 	var pods corev1.PodList
 	if err := p.List(ctx, &pods, mine...); err != nil {
-		return fmt.Errorf("listing pods: %w", err)
+		return o, fmt.Errorf("listing pods: %w", err)
 	}
-	p.pods = slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
+	o.pods = slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
 		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	})
-	slices.SortFunc(p.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	return p.observeNodes(ctx)
+	slices.SortFunc(o.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	var deployments appsv1.DeploymentList
+	if err := p.List(ctx, &deployments, mine...); err != nil {
+		return o, fmt.Errorf("listing Deployments: %w", err)
+	}
+	o.deployments = deployments.Items
+	var err error
+	o.nodes, err = p.observeNodes(ctx, o.pods)
+	return o, err
 }
 
 func podReady(pod *corev1.Pod) bool {

@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 )
 
 var (
@@ -64,7 +66,7 @@ const (
 // entry reads one entry of a Secret or ConfigMap that somebody named. It asks
 // the API server only if the object has changed since the last time.
 func (p *pass) entry(ctx context.Context, kind schema.GroupVersionKind, name, key string) ([]byte, entryState, error) {
-	id := kind.Kind + "/" + name + "/" + key
+	id := entryID(kind, name, key)
 	version := p.version(ctx, kind, name)
 	if m, ok := p.mem().entry(id, version); ok {
 		return m.content, m.state, nil
@@ -74,6 +76,10 @@ func (p *pass) entry(ctx context.Context, kind schema.GroupVersionKind, name, ke
 		p.mem().keepEntry(id, entryMemory{version: version, state: state, content: content})
 	}
 	return content, state, err
+}
+
+func entryID(kind schema.GroupVersionKind, name, key string) string {
+	return kind.Kind + "/" + name + "/" + key
 }
 
 func (p *pass) readEntry(ctx context.Context, kind schema.GroupVersionKind, name, key string) ([]byte, entryState, error) {
@@ -98,12 +104,12 @@ func (p *pass) readEntry(ctx context.Context, kind schema.GroupVersionKind, name
 }
 
 // missingEntry is the problem with an entry that was not there.
-func missingEntry(state entryState, reason, kind, name, key, field string) *problem {
+func missingEntry(state entryState, reason, kind, name, key, field string) error {
 	switch state {
 	case objectMissing:
-		return waiting(reason, "The %s %q in %s does not exist: create it, or name another one.", kind, name, field)
+		return conditions.Waiting(reason, "The %s %q in %s does not exist: create it, or name another one.", kind, name, field)
 	case entryMissing:
-		return waiting(reason, "The %s %q in %s has no entry %q: add it, or name another one.", kind, name, field, key)
+		return conditions.Waiting(reason, "The %s %q in %s has no entry %q: add it, or name another one.", kind, name, field, key)
 	}
 	return nil
 }

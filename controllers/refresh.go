@@ -2,17 +2,19 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -26,6 +28,27 @@ const (
 	patience = 25
 )
 
+// nudgePods has the pods look at the users' file before any other step is
+// gone through, if it is another one than what they have loaded. It asks
+// nothing and waits for nothing; refreshPods sees to the rest.
+func (p *pass) nudgePods(ctx context.Context) error {
+	known := p.mem().pods
+	next := maps.Clone(known)
+	var errs []error
+	for i := range p.pods {
+		pod := &p.pods[i]
+		m := known[pod.UID]
+		if m.loaded.Users == p.wanted.users || !m.asked || m.nudged == p.wanted.users {
+			continue
+		}
+		m.nudged, m.bumped = p.wanted.users, p.Clock.Now()
+		next[pod.UID] = m
+		errs = append(errs, p.bump(ctx, pod, "users-"+p.wanted.users[:16]))
+	}
+	p.mem().pods = next
+	return errors.Join(errs...)
+}
+
 // refreshPods sees to it that every pod loads what is mounted. The kubelet
 // refreshes mounts about once a minute, and at once when a pod changes: so an
 // annotation of the pod is changed. That, and the change of the file, reach the
@@ -35,23 +58,26 @@ func (p *pass) refreshPods(ctx context.Context) error {
 	known := p.mem().pods
 	var mu sync.Mutex
 	next := map[types.UID]podMemory{}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
+	var errs []error
+	var group sync.WaitGroup
+	turns := make(chan struct{}, parallel)
 	for i := range p.pods {
 		pod := &p.pods[i]
 		if pod.Status.Phase != corev1.PodRunning || pod.Status.PodIP == "" {
 			continue
 		}
 		m := known[pod.UID]
-		group.Go(func() error {
+		turns <- struct{}{}
+		group.Go(func() {
+			defer func() { <-turns }()
 			m, err := p.refreshPod(ctx, pod, m)
 			mu.Lock()
 			defer mu.Unlock()
 			next[pod.UID] = m
-			return err
+			errs = append(errs, err)
 		})
 	}
-	err := group.Wait()
+	group.Wait()
 	p.mem().pods = next
 	for _, m := range next {
 		switch {
@@ -62,13 +88,14 @@ func (p *pass) refreshPods(ctx context.Context) error {
 			p.again(askLater)
 		}
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // refreshPod asks a pod what it has loaded, unless it is known to have all,
 // and has its mounts refreshed if it has not.
 func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (podMemory, error) {
 	if m.asked && m.err == nil && p.hasAll(pod, m.loaded) {
+		m.others = p.othersWanted(pod)
 		return m, nil
 	}
 	loaded, err := p.Pods.Loaded(ctx, pod)
@@ -78,11 +105,14 @@ func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (po
 	}
 	m.loaded, m.asked = loaded, true
 	if p.hasAll(pod, loaded) {
-		m.attempts = 0
+		m.attempts, m.others = 0, p.othersWanted(pod)
 		return m, nil
 	}
 	if wants := p.wants(pod); m.wants != wants {
-		m.wants, m.attempts, m.bumped = wants, 0, time.Time{}
+		if m.nudged != p.wanted.users || m.others != p.othersWanted(pod) {
+			m.bumped = time.Time{}
+		}
+		m.wants, m.others, m.attempts = wants, p.othersWanted(pod), 0
 	}
 	now := p.Clock.Now()
 	m.attempts++
@@ -104,8 +134,12 @@ func (p *pass) hasAll(pod *corev1.Pod, loaded config.Loaded) bool {
 
 // wants identifies what a pod should load.
 func (p *pass) wants(pod *corev1.Pod) string {
-	all := p.wanted.config[configKey(&pod.Spec)] + p.wanted.users + p.tls.fingerprint()
-	return config.Hash([]byte(all))[:16]
+	return config.Hash([]byte(p.othersWanted(pod) + p.wanted.users))[:16]
+}
+
+// othersWanted identifies what a pod should load besides the users.
+func (p *pass) othersWanted(pod *corev1.Pod) string {
+	return p.wanted.config[configKey(&pod.Spec)] + p.tls.fingerprint()
 }
 
 func mountsTLS(pod *corev1.Pod, secret string) bool {
@@ -129,31 +163,23 @@ func (p *pass) bump(ctx context.Context, pod *corev1.Pod, value string) error {
 	return nil
 }
 
-// loadedBy says of a user whether all pods that serve have loaded it as it is
-// described, and what is in the way.
-func (p *pass) loadedBy(u *userState) *problem {
-	serving := 0
+// loadedBy says of each pod that serves whether it has loaded the user as it is
+// described.
+func (p *pass) loadedBy(u *userState) []conditions.Pod {
+	var pods []conditions.Pod
 	for i := range p.pods {
 		pod := &p.pods[i]
 		if terminating(pod) || !podReady(pod) {
 			continue
 		}
-		serving++
 		m := p.mem().pods[pod.UID]
-		switch {
-		case m.err != nil:
-			return waiting(v1alpha1.ReasonLoading, "The pod %q does not say what it has loaded; the operator must be able to reach its port %d: %v.", pod.Name, config.PortHTTP, m.err)
-		case m.asked && m.loaded.Users == p.wanted.users:
-		case m.asked && p.mem().files[m.loaded.Users][u.account.Name] == u.entry:
-			// An older file in which this user was the same.
-		case m.loaded.Error != "":
-			return stalled(v1alpha1.ReasonConfigurationRefused, "The pod %q refuses a file: %s.", pod.Name, m.loaded.Error)
-		default:
-			return waiting(v1alpha1.ReasonLoading, "The pod %q has not loaded the user yet.", pod.Name)
+		c := conditions.Pod{Name: pod.Name, Refuses: m.loaded.Error}
+		if m.err != nil {
+			c.Silent = fmt.Sprintf("the operator must be able to reach its port %d: %v", config.PortHTTP, m.err)
 		}
+		// It may be an older file, in which this user was the same.
+		c.Has = m.asked && (m.loaded.Users == p.wanted.users || p.mem().files[m.loaded.Users][u.user.LoginName()] == u.entry)
+		pods = append(pods, c)
 	}
-	if serving == 0 {
-		return waiting(v1alpha1.ReasonServerNotReady, "No pod of the FileServer %q serves yet.", p.server.Name)
-	}
-	return nil
+	return pods
 }

@@ -11,23 +11,26 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
 
-// reconcileService sees to the Service, and finds out where clients reach it.
-func (p *pass) reconcileService(ctx context.Context) error {
+// reconcileService sees to the Service. It returns the one that was there, since
+// the cluster fills in addresses and ports of its own later.
+func (p *pass) reconcileService(ctx context.Context) (*corev1.Service, error) {
+	svc := p.service
 	headless := p.server.Spec.Expose.Type == v1alpha1.ExposeHostNetwork
-	if p.service != nil && headless != (p.service.Spec.ClusterIP == corev1.ClusterIPNone) && belongs(p.service, p.server.FileServer) == nil {
+	if svc != nil && headless != (svc.Spec.ClusterIP == corev1.ClusterIPNone) && belongs(svc, p.server.FileServer) == nil {
 		// A cluster IP can neither be given up nor taken later.
-		if err := p.Delete(ctx, p.service); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("replacing the Service: %w", err)
+		if err := p.Delete(ctx, svc); client.IgnoreNotFound(err) != nil {
+			return svc, fmt.Errorf("replacing the Service: %w", err)
 		}
-		p.service = nil
+		svc = nil
 	}
-	if err := p.put(ctx, p.server.Service(p.olderRanges()...)); err != nil {
-		return err
-	}
+	return svc, p.put(ctx, p.server.Service(p.olderRanges()...))
+}
+
+// findExposure finds out where clients reach the server.
+func (p *pass) findExposure(ctx context.Context) (resources.Exposure, error) {
 	nodes, err := p.exposureNodes(ctx)
 	if err != nil {
-		return err
+		return resources.Exposure{}, err
 	}
-	p.server.Exposure = resources.Observe(&p.server.Spec, p.server.TrafficPolicy(), p.service, nodes)
-	return nil
+	return resources.Observe(&p.server.Spec, p.server.TrafficPolicy(), p.service, nodes), nil
 }

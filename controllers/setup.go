@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -179,7 +181,12 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("fileserver").
 		For(&v1alpha1.FileServer{}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, SkipNameValidation: o.SkipNameValidation}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: workers,
+			SkipNameValidation:      o.SkipNameValidation,
+			// Such as when a status cannot be written.
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](5*time.Millisecond, time.Minute),
+		}).
 		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser))
 	if !o.WithoutNodes {
 		b.Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode), nodeChanges())

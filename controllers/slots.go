@@ -17,11 +17,8 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/controllers/rollout"
 )
 
-// reconcileSlots sees to the Deployments.
-func (p *pass) reconcileSlots(ctx context.Context) error {
-	if p.blocked {
-		return nil
-	}
+// reconcileSlots sees to the Deployments, and says what is under way.
+func (p *pass) reconcileSlots(ctx context.Context) (progress string, err error) {
 	if !p.server.Spec.ServedProtocols().HasPassive() {
 		return p.reconcileShared(ctx)
 	}
@@ -29,7 +26,7 @@ func (p *pass) reconcileSlots(ctx context.Context) error {
 	decision := rollout.Decide(have, want)
 	for _, n := range decision.Stop {
 		if err := p.drop(ctx, &appsv1.Deployment{}, resources.SlotName(p.server.Name, n)); err != nil {
-			return err
+			return "", err
 		}
 	}
 	run := slices.Clone(decision.Start)
@@ -46,35 +43,35 @@ func (p *pass) reconcileSlots(ctx context.Context) error {
 		r := want.Slices[n]
 		slot := resources.Slot{Number: n, Ports: v1alpha1.PortRange{First: r.First, Last: r.Last}}
 		if err := p.put(ctx, p.server.SlotDeployment(slot)); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if ready >= want.Replicas || want.Exclusive {
 		if err := p.drop(ctx, &appsv1.Deployment{}, resources.SharedName(p.server.Name)); err != nil {
-			return err
+			return "", err
 		}
 	}
-	p.sayProgress(have, want, decision, ready)
-	return nil
+	return progressOf(have, want, decision, ready), nil
 }
 
-func (p *pass) sayProgress(have rollout.Observed, want rollout.Wanted, decision rollout.Decision, ready int) {
+func progressOf(have rollout.Observed, want rollout.Wanted, decision rollout.Decision, ready int) string {
 	switch {
 	case decision.NoFreeSlot && len(have.Draining) > 0:
-		p.progress = fmt.Sprintf("A pod waits until an old one has finished what it serves (slot %d); %d of %d pods are as wanted.", have.Draining[0].Number, ready, want.Replicas)
+		return fmt.Sprintf("A pod waits until an old one has finished what it serves (slot %d); %d of %d pods are as wanted.", have.Draining[0].Number, ready, want.Replicas)
 	case ready < want.Replicas:
-		p.progress = fmt.Sprintf("%d of %d pods are ready.", ready, want.Replicas)
+		return fmt.Sprintf("%d of %d pods are ready.", ready, want.Replicas)
 	case len(have.Slots) > want.Replicas:
-		p.progress = "Old pods are being replaced."
+		return "Old pods are being replaced."
 	}
+	return ""
 }
 
 // reconcileShared sees to the one Deployment of a server without passive ports.
-func (p *pass) reconcileShared(ctx context.Context) error {
+func (p *pass) reconcileShared(ctx context.Context) (progress string, err error) {
 	replicas := *p.server.Spec.Replicas
 	exclusive := p.exclusive()
 	if err := p.put(ctx, p.server.SharedDeployment(replicas+p.leavingShared(), !exclusive)); err != nil {
-		return err
+		return "", err
 	}
 	ready := int32(0)
 	for i := range p.deployments {
@@ -82,24 +79,24 @@ func (p *pass) reconcileShared(ctx context.Context) error {
 		if d.Name == resources.SharedName(p.server.Name) && d.Status.ObservedGeneration >= d.Generation && d.Annotations[v1alpha1.AnnotationTemplate] == p.server.Template() {
 			ready = min(d.Status.UpdatedReplicas, d.Status.AvailableReplicas)
 			if d.Status.Replicas > replicas {
-				p.progress = "Old pods are being replaced."
+				progress = "Old pods are being replaced."
 			}
 		}
 	}
 	if ready < replicas {
-		p.progress = fmt.Sprintf("%d of %d pods are ready.", ready, replicas)
+		progress = fmt.Sprintf("%d of %d pods are ready.", ready, replicas)
 		if !exclusive {
-			return nil
+			return progress, nil
 		}
 	}
 	for i := range p.deployments {
 		if _, slot := slotOf(&p.deployments[i]); slot {
 			if err := p.drop(ctx, &appsv1.Deployment{}, p.deployments[i].Name); err != nil {
-				return err
+				return "", err
 			}
 		}
 	}
-	return nil
+	return progress, nil
 }
 
 // leavingShared is how many pods of the shared Deployment should move. Each gets
@@ -116,7 +113,7 @@ func (p *pass) leavingShared() (leaving int32) {
 
 // exclusive says whether two pods cannot run at once in one place.
 func (p *pass) exclusive() bool {
-	return p.onePod() || p.server.Spec.Expose.Type == v1alpha1.ExposeHostNetwork
+	return p.volume.onePod || p.server.Spec.Expose.Type == v1alpha1.ExposeHostNetwork
 }
 
 func (p *pass) wantedSlots() rollout.Wanted {

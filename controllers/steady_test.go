@@ -79,12 +79,10 @@ func TestASteadyServerCostsNoWrite(t *testing.T) {
 	t.Parallel()
 	c, w, stop := settled(t)
 	defer stop()
-	suspend := func(yes bool, reason string) {
-		u := user(c.ns, "alice", "files")
-		update(t, u, func() { u.Spec.Suspended = yes })
-		ready(t, u, reason)
-	}
-	suspend(true, v1alpha1.ReasonSuspended)
+	alice := user(c.ns, "alice", "files")
+	suspend := func(yes bool) { update(t, alice, func() { alice.Spec.Suspended = yes }) }
+	suspend(true)
+	notReady(t, alice, v1alpha1.ReasonSuspended)
 	w.take()
 
 	// Things that make the operator look again, and that change nothing.
@@ -94,7 +92,8 @@ func TestASteadyServerCostsNoWrite(t *testing.T) {
 		update(t, d, func() { d.Annotations["somebody"] = fmt.Sprint(i) })
 	}
 	// A change, by which we see that it has looked.
-	suspend(false, v1alpha1.ReasonLoaded)
+	suspend(false)
+	ready(t, alice, v1alpha1.ReasonLoaded)
 	got := slices.DeleteFunc(w.take(), func(s string) bool { return strings.Contains(s, "/pods/") })
 	prefix := "/api/v1/namespaces/" + c.ns + "/secrets/files-users"
 	for _, request := range got {
@@ -117,7 +116,7 @@ func TestARestartWritesNothingAndKeepsWhatWasMade(t *testing.T) {
 	defer stop()
 	u := user(c.ns, "alice", "files")
 	update(t, u, func() { u.Spec.Suspended = true })
-	ready(t, u, v1alpha1.ReasonSuspended)
+	notReady(t, u, v1alpha1.ReasonSuspended)
 	for _, request := range w.take() {
 		if !strings.Contains(request, "files-users") && !strings.Contains(request, "/status") && !strings.Contains(request, "/pods/") {
 			t.Errorf("after a restart the operator wrote %s", request)

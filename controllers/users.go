@@ -7,14 +7,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
@@ -26,45 +27,63 @@ const indexServer = "spec.serverRef.name"
 type userState struct {
 	user    *v1alpha1.FileServerUser
 	account config.User
+	origin  resources.Origin
 	// entry is the hash of the account, "" if the user is not in the file.
 	entry string
 	// password is the plain one, if it is known.
 	password string
 	// credentials are the Secret that a generated password was read from.
 	credentials corev1.Secret
-	problem     *problem
+	// unstored is true until a password that was just generated can be read
+	// in the credentials.
+	unstored bool
+	// unread is true if the password's source could not be read.
+	unread bool
+
+	errs     []error
+	problems []*conditions.Problem
 }
 
-// reconcileUsers sees to the users' file and to what each user's applications
-// bind to. A user that cannot be served does not keep the others from it.
-func (p *pass) reconcileUsers(ctx context.Context) error {
+// fail takes down what of the user's description cannot be had.
+func (u *userState) fail(err error) { u.errs = append(u.errs, err) }
+
+// findUsers finds out who may log in. What cannot be read of a user is that
+// user's own problem, and what was last good of it stays.
+func (p *pass) findUsers(ctx context.Context) ([]*userState, error) {
 	users, err := p.listUsers(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	secret, err := p.ownSecret(ctx, resources.UsersName(p.server.Name))
+	if err != nil {
+		return nil, fmt.Errorf("reading the users' file: %w", err)
+	}
+	last := resources.ReadLastGood(secret.Data)
+	all := []*userState{}
 	taken := map[string]string{}
 	for i := range users {
 		u := &userState{user: &users[i]}
-		p.users = append(p.users, u)
+		all = append(all, u)
 		if other, ok := taken[u.user.LoginName()]; ok {
-			u.problem = stalled(v1alpha1.ReasonUsernameTaken, "The FileServerUser %q has the username %q already: set another spec.username.", other, u.user.LoginName())
+			u.fail(conditions.Stalled(v1alpha1.ReasonUsernameTaken, "The FileServerUser %q has the username %q already: set another spec.username.", other, u.user.LoginName()))
 			continue
 		}
 		taken[u.user.LoginName()] = u.user.Name
 	}
-	if err := p.eachUser(ctx, func(ctx context.Context, u *userState) error {
-		if u.problem != nil {
-			return nil
+	eachUser(all, func(u *userState) {
+		if len(u.errs) == 0 {
+			p.resolve(ctx, u, last)
 		}
-		return p.resolve(ctx, u)
-	}); err != nil {
-		return err
-	}
-	p.awaitExpiry()
-	if err := p.putCredentials(ctx); err != nil {
-		return err
-	}
-	return p.putUsers(ctx)
+	})
+	p.mem().forgetOthers(all)
+	p.awaitExpiry(all)
+	return all, nil
+}
+
+// stored are the users who need nothing from the steps to come: their passwords
+// are stored already.
+func stored(users []*userState) []*userState {
+	return slices.DeleteFunc(slices.Clone(users), func(u *userState) bool { return u.unstored })
 }
 
 // listUsers has the oldest first: they keep a name that others want too.
@@ -82,32 +101,49 @@ func (p *pass) listUsers(ctx context.Context) ([]v1alpha1.FileServerUser, error)
 }
 
 // resolve finds out the user's password and keys, and with them the account.
-func (p *pass) resolve(ctx context.Context, u *userState) error {
+func (p *pass) resolve(ctx context.Context, u *userState, last resources.LastGood) {
+	u.origin = resources.Origin{User: u.user.UID, Password: passwordSource(u.user)}
 	hash, err := p.password(ctx, u)
-	if err != nil || u.problem != nil {
-		return err
-	}
-	keys, err := p.keys(ctx, u)
-	if err != nil || u.problem != nil {
-		return err
-	}
-	u.account = resources.Account(u.user, hash, keys)
-	file := config.Users{Version: config.Version, Users: []config.User{u.account}}
-	if err := file.Validate(); err != nil {
-		u.problem = stalled(v1alpha1.ReasonInvalidConfiguration, "The account would not be valid: %v.", err)
-		return nil
-	}
-	b, err := json.Marshal(u.account)
 	if err != nil {
-		return fmt.Errorf("encoding the account: %w", err)
+		u.fail(err)
+		u.unread = true
+		hash = last.PasswordHash(u.user.UID, u.origin.Password)
 	}
-	u.entry = config.Hash(b)
-	return nil
+	account := resources.Account(u.user, hash, p.keys(ctx, u, last))
+	if len(u.errs) > 0 && !enough(account) {
+		return
+	}
+	file := config.Users{Version: config.Version, Users: []config.User{account}}
+	if err := file.Validate(); err != nil {
+		u.fail(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "The account would not be valid: %s.", conditions.Cut(err.Error())))
+		was, origin, ok := last.Account(u.user.UID)
+		if !ok || was.Name != account.Name {
+			return
+		}
+		was.Suspended, was.ExpiresAt = account.Suspended, account.ExpiresAt
+		account, u.origin = was, origin
+	}
+	b, err := json.Marshal(account)
+	if err != nil {
+		u.fail(fmt.Errorf("encoding the account: %w", err))
+		return
+	}
+	u.account, u.entry = account, config.Hash(b)
+}
+
+// enough says whether somebody can log in to an account of which something is
+// missing, and needs no less for it than described.
+func enough(a config.User) bool {
+	password, keys := a.PasswordHash != "", len(a.AuthorizedKeys) > 0
+	if a.RequireAll {
+		return password && keys
+	}
+	return password || keys
 }
 
 // awaitExpiry has a pass begin when the next user expires, to say so.
-func (p *pass) awaitExpiry() {
-	for _, u := range p.users {
+func (p *pass) awaitExpiry(users []*userState) {
+	for _, u := range users {
 		if t := u.user.Spec.ExpiresAt; t != nil && u.entry != "" {
 			if left := t.Sub(p.Clock.Now()); left > 0 {
 				p.again(left + time.Second)
@@ -119,19 +155,32 @@ func (p *pass) awaitExpiry() {
 // How many requests to the API server are under way at once.
 const parallel = 16
 
-// eachUser does something for all users, several at once.
-func (p *pass) eachUser(ctx context.Context, do func(context.Context, *userState) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
-	for _, u := range p.users {
-		group.Go(func() error {
-			if err := do(ctx, u); err != nil {
-				return fmt.Errorf("user %s: %w", u.user.Name, err)
-			}
-			return nil
+// eachUser does something for all users, several at once. What fails for one
+// does not keep it from being done for the others.
+func eachUser(users []*userState, do func(*userState)) {
+	var group sync.WaitGroup
+	turns := make(chan struct{}, parallel)
+	for _, u := range users {
+		turns <- struct{}{}
+		group.Go(func() {
+			defer func() { <-turns }()
+			do(u)
 		})
 	}
-	return group.Wait()
+	group.Wait()
+}
+
+// passwordSource names where the user's password comes from; "" if there is
+// none.
+func passwordSource(u *v1alpha1.FileServerUser) string {
+	switch {
+	case u.Spec.GeneratesPassword():
+		return "generated"
+	case u.Spec.Password == nil:
+		return ""
+	}
+	ref := u.Spec.Password.SecretRef
+	return entryID(secretKind, ref.Name, ref.Key)
 }
 
 // password finds out the user's password: its hash, and, if it is known, the
@@ -146,6 +195,7 @@ func (p *pass) password(ctx context.Context, u *userState) (string, error) {
 		}
 		u.credentials = *secret
 		if u.password = string(secret.Data[resources.KeyPassword]); u.password == "" {
+			u.unstored = true
 			if u.password, err = resources.GeneratePassword(); err != nil {
 				return "", err
 			}
@@ -161,15 +211,14 @@ func (p *pass) password(ctx context.Context, u *userState) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if u.problem = missingEntry(state, v1alpha1.ReasonSecretNotFound, "Secret", ref.Name, ref.Key, "password.secretRef"); u.problem != nil {
-		return "", nil
+	if err := missingEntry(state, v1alpha1.ReasonSecretNotFound, "Secret", ref.Name, ref.Key, "password.secretRef"); err != nil {
+		return "", err
 	}
 	hash, err := p.hash(u.user.UID, content, func() (string, error) {
 		return resources.HashChosen(content, u.user.UID)
 	})
 	if err != nil {
-		u.problem = stalled(v1alpha1.ReasonSecretInvalid, "The entry %q of the Secret %q cannot be the password: %v.", ref.Key, ref.Name, err)
-		return "", nil
+		return "", conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The entry %q of the Secret %q cannot be the password: %v.", ref.Key, ref.Name, err)
 	}
 	if plain := resources.ChosenPassword(content); !resources.IsHash(plain) {
 		u.password = plain
@@ -190,83 +239,98 @@ func (p *pass) hash(user types.UID, password []byte, hash func() (string, error)
 	return h, err
 }
 
-// keys are the user's authorized keys.
-func (p *pass) keys(ctx context.Context, u *userState) ([]string, error) {
-	var keys []string
-	add := func(where string, lines []string) bool {
-		for i, line := range lines {
-			if err := resources.CheckKeyLine(line); err != nil {
-				u.problem = stalled(v1alpha1.ReasonKeyInvalid, "Key %d of %s is not a public key as in an authorized_keys file: correct it.", i+1, where)
-				return false
-			}
-		}
-		keys = append(keys, lines...)
-		return true
-	}
-	if !add("authorizedKeys", u.user.Spec.AuthorizedKeys) {
-		return nil, nil
-	}
+// keys are the user's authorized keys. A line that is no key is left out alone;
+// of a source that cannot be read, the keys that were there last stay.
+func (p *pass) keys(ctx context.Context, u *userState, last resources.LastGood) []string {
+	keys := p.goodKeys(u, "authorizedKeys", u.user.Spec.AuthorizedKeys)
 	for _, from := range u.user.Spec.AuthorizedKeysFrom {
 		kind, reason := configMapKind, v1alpha1.ReasonConfigMapNotFound
 		if from.Kind == v1alpha1.KeysInSecret {
 			kind, reason = secretKind, v1alpha1.ReasonSecretNotFound
 		}
+		source := entryID(kind, from.Name, from.Key)
 		content, state, err := p.entry(ctx, kind, from.Name, from.Key)
+		if err == nil {
+			err = missingEntry(state, reason, kind.Kind, from.Name, from.Key, "authorizedKeysFrom")
+		}
+		var more []string
 		if err != nil {
-			return nil, err
+			u.fail(err)
+			more = last.Keys(u.user.UID, source)
+		} else {
+			more = p.goodKeys(u, fmt.Sprintf("entry %q of the %s %q", from.Key, kind.Kind, from.Name), resources.KeyLines(string(content)))
 		}
-		if u.problem = missingEntry(state, reason, kind.Kind, from.Name, from.Key, "authorizedKeysFrom"); u.problem != nil {
-			return nil, nil
-		}
-		if !add(fmt.Sprintf("entry %q of the %s %q", from.Key, kind.Kind, from.Name), resources.KeyLines(string(content))) {
-			return nil, nil
-		}
+		keys = append(keys, more...)
+		u.origin.Keys = append(u.origin.Keys, resources.KeysOrigin{From: source, Count: len(more)})
 	}
-	return keys, nil
+	return keys
 }
 
-// putUsers applies the users' file.
-func (p *pass) putUsers(ctx context.Context) error {
+// goodKeys are the lines that are keys.
+func (p *pass) goodKeys(u *userState, where string, lines []string) []string {
+	var good []string
+	for i, line := range lines {
+		if err := resources.CheckKeyLine(line); err != nil {
+			u.fail(conditions.Stalled(v1alpha1.ReasonKeyInvalid, "Key %d of %s is not a public key as in an authorized_keys file: correct it.", i+1, where))
+			continue
+		}
+		good = append(good, line)
+	}
+	return good
+}
+
+// putUsers applies the users' file, and returns its hash.
+func (p *pass) putUsers(ctx context.Context, users []*userState) (string, error) {
 	file := &config.Users{Version: config.Version, Users: []config.User{}}
-	entries := map[string]string{}
-	for _, u := range p.users {
+	entries, origins := map[string]string{}, map[string]resources.Origin{}
+	for _, u := range users {
 		if u.entry != "" {
 			file.Users = append(file.Users, u.account)
-			entries[u.account.Name] = u.entry
+			entries[u.account.Name], origins[u.account.Name] = u.entry, u.origin
 		}
 	}
 	slices.SortFunc(file.Users, func(a, b config.User) int { return cmp.Compare(a.Name, b.Name) })
 	b, err := file.Marshal()
 	if err != nil {
-		p.report(stalled(v1alpha1.ReasonInvalidConfiguration, "The users' file would not be valid: %v.", err))
-		return nil
+		return "", conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "The users' file would not be valid: %s.", conditions.Cut(err.Error()))
 	}
-	p.wanted.users = config.Hash(b)
-	p.mem().remember(p.wanted.users, entries)
-	return p.put(ctx, p.server.UsersSecret(b))
+	secret, err := p.server.UsersSecret(b, origins)
+	if err != nil {
+		return "", err
+	}
+	if err := p.put(ctx, secret); err != nil {
+		return "", err
+	}
+	hash := config.Hash(b)
+	p.mem().remember(hash, entries)
+	return hash, nil
 }
 
-// putCredentials applies what applications bind to.
-func (p *pass) putCredentials(ctx context.Context) error {
-	login := resources.Login{
+// login is what clients need to log in, as far as it is known.
+func (p *pass) login() resources.Login {
+	return resources.Login{
 		Endpoints: p.server.Endpoints(),
 		CA:        p.tls.ca,
 		HostKeys:  p.hostKeys.Public,
 		Served:    served(p.server.Spec.ServedProtocols()),
 	}
-	return p.eachUser(ctx, func(ctx context.Context, u *userState) error {
-		if u.problem != nil {
-			return nil
+}
+
+// putCredentials applies what applications bind to. While the login is not
+// wholly known, those that exist stay as they are.
+func (p *pass) putCredentials(ctx context.Context, login resources.Login, known bool) {
+	eachUser(p.users, func(u *userState) {
+		if u.entry == "" || u.unread || !known && !u.unstored {
+			return
 		}
 		mine := login
 		mine.Password = u.password
-		err := p.apply(ctx, u.user, replacing(&u.credentials, resources.Credentials(u.user, mine)))
-		if problem := refused(err); problem != nil {
-			// A password that is nowhere to be read is of no use.
-			u.problem, u.entry = problem, ""
-			return nil
+		if err := p.apply(ctx, u.user, replacing(&u.credentials, resources.Credentials(u.user, mine))); err != nil {
+			u.fail(err)
+			if u.unstored {
+				u.entry = "" // a password that is nowhere to be read is of no use
+			}
 		}
-		return err
 	})
 }
 

@@ -286,8 +286,8 @@ func TestUsersWhoAreRefusedAsDescribed(t *testing.T) {
 	suspended.Spec.Suspended = true
 	expired.Spec.ExpiresAt = &metav1.Time{Time: time.Now().Add(-time.Hour)}
 	create(t, suspended, expired)
-	ready(t, suspended, v1alpha1.ReasonSuspended)
-	ready(t, expired, v1alpha1.ReasonExpired)
+	notReady(t, suspended, v1alpha1.ReasonSuspended)
+	notReady(t, expired, v1alpha1.ReasonExpired)
 
 	fs := get(t, c.ns, "files", &v1alpha1.FileServer{})
 	update(t, fs, func() { fs.Spec.Protocols = &v1alpha1.Protocols{SFTP: &v1alpha1.SFTP{Port: 22}} })
@@ -304,7 +304,7 @@ func TestAUserWhoExpiresIsReportedInTime(t *testing.T) {
 	// until then passes, and a busy machine may be too late to see it.
 	u.Spec.ExpiresAt = &metav1.Time{Time: time.Now().Add(4 * time.Second)}
 	create(t, u)
-	ready(t, u, v1alpha1.ReasonExpired)
+	notReady(t, u, v1alpha1.ReasonExpired)
 	if left := time.Until(u.Spec.ExpiresAt.Time); left > 0 {
 		t.Errorf("the user counts as expired %s too soon", left)
 	}

@@ -67,6 +67,17 @@ const (
 	ReasonNameTaken = "NameTaken"
 	// ReasonApplyRefused: the API server refuses an object.
 	ReasonApplyRefused = "ApplyRefused"
+	// ReasonNodePortsExhausted: the cluster has no node ports left.
+	ReasonNodePortsExhausted = "NodePortsExhausted"
+	// ReasonLeftover: an object of a deleted owner of the same name is in the
+	// way until the garbage collector has removed it.
+	ReasonLeftover = "Leftover"
+	// ReasonRetrying: something failed that may succeed later, and is tried
+	// again; the message has the error.
+	ReasonRetrying = "Retrying"
+	// ReasonClaimDiffers: the claim that exists has not what the spec wants, and
+	// that cannot be changed.
+	ReasonClaimDiffers = "ClaimDiffers"
 	// ReasonInvalidConfiguration: the configuration would not be valid.
 	ReasonInvalidConfiguration = "InvalidConfiguration"
 	// ReasonConfigurationRefused: a pod refuses the configuration it got.

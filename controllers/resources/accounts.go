@@ -55,10 +55,15 @@ func KeyLines(file string) []string {
 	return lines
 }
 
-// UsersSecret holds the users' file.
-func (s Server) UsersSecret(file []byte) *corev1ac.SecretApplyConfiguration {
+// UsersSecret holds the users' file, and what each account was made from, by the
+// account's name.
+func (s Server) UsersSecret(file []byte, origins map[string]Origin) (*corev1ac.SecretApplyConfiguration, error) {
+	b, err := marshalOrigins(origins)
+	if err != nil {
+		return nil, err
+	}
 	return corev1ac.Secret(UsersName(s.Name), s.Namespace).
 		WithLabels(s.Labels()).
 		WithOwnerReferences(s.Owner()).
-		WithData(map[string][]byte{config.UsersFile: file})
+		WithData(map[string][]byte{config.UsersFile: file, originsFile: b}), nil
 }

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -67,6 +68,33 @@ func (s Server) ClaimInUse() string {
 	return ""
 }
 
+// ClaimDiffers says what an existing claim has other than the spec wants, where
+// that cannot be changed, and what to do; "" if nothing differs.
+func (s Server) ClaimDiffers(existing *corev1.PersistentVolumeClaim) string {
+	want := s.Spec.Storage.WantedClaim()
+	if want == nil || existing == nil {
+		return ""
+	}
+	var what string
+	modes := WantedModes(want)
+	class := existing.Spec.StorageClassName
+	switch {
+	case slices.ContainsFunc(modes, func(m corev1.PersistentVolumeAccessMode) bool { return !offers(existing.Spec.AccessModes, m) }):
+		what = fmt.Sprintf("has the access modes %v, and storage.claim.accessModes wants %v", existing.Spec.AccessModes, modes)
+	case want.StorageClassName != "" && class != nil && *class != want.StorageClassName:
+		what = fmt.Sprintf("is of StorageClass %q, and storage.claim.storageClassName wants %q", *class, want.StorageClassName)
+	default:
+		return ""
+	}
+	return fmt.Sprintf("The PersistentVolumeClaim %q %s, which cannot be changed and stays as it is: set what the claim has, or copy the files to another claim and name that in storage.existingClaim.", existing.Name, what)
+}
+
+// offers says whether access modes allow what one of them asks for. Many nodes
+// include one.
+func offers(modes []corev1.PersistentVolumeAccessMode, m corev1.PersistentVolumeAccessMode) bool {
+	return slices.Contains(modes, m) || m == corev1.ReadWriteOnce && slices.Contains(modes, corev1.ReadWriteMany)
+}
+
 // OneNode says whether a claim with these access modes ties pods to a node.
 func OneNode(modes []corev1.PersistentVolumeAccessMode) bool {
 	return !slices.Contains(modes, corev1.ReadWriteMany)
@@ -77,9 +105,13 @@ func OnePod(modes []corev1.PersistentVolumeAccessMode) bool {
 	return len(modes) == 1 && modes[0] == corev1.ReadWriteOncePod
 }
 
-// WantedModes are the access modes of the claim as the spec has them.
+// WantedModes are the access modes of the claim as the spec has them; none if it
+// has no claim.
 func WantedModes(c *v1alpha1.Claim) []corev1.PersistentVolumeAccessMode {
 	var modes []corev1.PersistentVolumeAccessMode
+	if c == nil {
+		return nil
+	}
 	for _, m := range c.AccessModes {
 		modes = append(modes, corev1.PersistentVolumeAccessMode(m))
 	}

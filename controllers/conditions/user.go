@@ -1,0 +1,132 @@
+package conditions
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
+// User is what was found out about a FileServerUser.
+type User struct {
+	Server     string
+	Generation int64
+	// Problems are what of its description cannot be had, in the order in which
+	// that was found.
+	Problems []*Problem
+	// Known is true if the account is in the users' file.
+	Known bool
+	// Wanted and Served are protocols; no Wanted: all.
+	Wanted, Served []v1alpha1.ProtocolName
+	// Suspended and Expired say that the spec refuses the user.
+	Suspended, Expired bool
+	// Pods are those that serve.
+	Pods []Pod
+}
+
+// Pod is what a pod that serves has of a user.
+type Pod struct {
+	Name string
+	// Silent says why the pod does not say what it has loaded.
+	Silent string
+	// Refuses says why the pod refuses a file.
+	Refuses string
+	// Has is true if the account is in force there.
+	Has bool
+}
+
+// Write writes the conditions of a FileServerUser.
+func (u User) Write(conditions *[]metav1.Condition) {
+	d := userIsReady.decide(u)
+	d.write(conditions, u.Generation, append(slices.Clone(u.Problems), d.problems...), "")
+}
+
+// decided is whether a user is ready, and what is in the way besides what was
+// found before.
+type decided struct {
+	readiness
+	problems []*Problem
+}
+
+// userIsReady says whether the user can log in as described.
+var userIsReady = chain[User, decided]{
+	theAccountCannotBeMade,
+	theAccountIsBeingMade,
+	noProtocolIsServed,
+	noPodServes,
+	aPodDoesNotSay,
+	aPodRefusesTheFile,
+	aPodHasNotLoaded,
+	theUserIsSuspended,
+	theUserHasExpired,
+	somethingIsNotAsDescribed,
+	theUserCanLogIn,
+}
+
+func theAccountCannotBeMade(u User) (decided, bool) {
+	if u.Known || len(u.Problems) == 0 {
+		return decided{}, false
+	}
+	return decided{readiness: readiness{reason: u.Problems[0].Reason, message: u.Problems[0].Message}}, true
+}
+
+func theAccountIsBeingMade(u User) (decided, bool) {
+	return decided{readiness: readiness{reason: v1alpha1.ReasonLoading, message: "The account is being made."}}, !u.Known
+}
+
+func noProtocolIsServed(u User) (decided, bool) {
+	none := len(u.Wanted) > 0 && !slices.ContainsFunc(u.Wanted, func(p v1alpha1.ProtocolName) bool { return slices.Contains(u.Served, p) })
+	return because(none, Stalled(v1alpha1.ReasonProtocolNotServed, "The FileServer %q serves none of the user's protocols: add one of %v to spec.protocols, or serve it.", u.Server, u.Served))
+}
+
+func noPodServes(u User) (decided, bool) {
+	return because(len(u.Pods) == 0, Waiting(v1alpha1.ReasonServerNotReady, "No pod of the FileServer %q serves yet.", u.Server))
+}
+
+func aPodDoesNotSay(u User) (decided, bool) {
+	p, found := first(u.Pods, func(p Pod) bool { return p.Silent != "" })
+	return because(found, Waiting(v1alpha1.ReasonLoading, "The pod %q does not say what it has loaded: %s.", p.Name, Cut(p.Silent)))
+}
+
+func aPodRefusesTheFile(u User) (decided, bool) {
+	p, found := first(u.Pods, func(p Pod) bool { return !p.Has && p.Refuses != "" })
+	return because(found, Stalled(v1alpha1.ReasonConfigurationRefused, "The pod %q refuses a file: %s.", p.Name, Cut(p.Refuses)))
+}
+
+func aPodHasNotLoaded(u User) (decided, bool) {
+	p, found := first(u.Pods, func(p Pod) bool { return !p.Has })
+	return because(found, Waiting(v1alpha1.ReasonLoading, "The pod %q has not loaded the user yet.", p.Name))
+}
+
+func theUserIsSuspended(u User) (decided, bool) {
+	return decided{readiness: readiness{reason: v1alpha1.ReasonSuspended, message: "The user is refused, as spec.suspended wants.", asWanted: true}}, u.Suspended
+}
+
+func theUserHasExpired(u User) (decided, bool) {
+	return decided{readiness: readiness{reason: v1alpha1.ReasonExpired, message: "The user is refused, since spec.expiresAt has passed.", asWanted: true}}, u.Expired
+}
+
+func somethingIsNotAsDescribed(u User) (decided, bool) {
+	if len(u.Problems) == 0 {
+		return decided{}, false
+	}
+	p := u.Problems[0]
+	return decided{readiness: readiness{reason: p.Reason, message: p.Message + " Until then what could be read, and what was read last, stays in force."}}, true
+}
+
+func theUserCanLogIn(User) (decided, bool) {
+	return decided{readiness: readiness{ready: true, reason: v1alpha1.ReasonLoaded, message: "The user can log in."}}, true
+}
+
+// because is a decision for a problem.
+func because(found bool, p *Problem) (decided, bool) {
+	return decided{readiness{reason: p.Reason, message: p.Message}, []*Problem{p}}, found
+}
+
+func first(pods []Pod, is func(Pod) bool) (Pod, bool) {
+	if i := slices.IndexFunc(pods, is); i >= 0 {
+		return pods[i], true
+	}
+	return Pod{}, false
+}

@@ -11,18 +11,19 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
-// newHTTPServer serves probes, metrics and what is loaded.
+// newHTTPServer serves probes, metrics and what is loaded. The server is ready as long
+// as there is no error.
 //
 // Readiness stays true while the server drains: a pod that is terminating and
 // ready still receives its own passive data connections, and no new sessions.
-func newHTTPServer(reg prometheus.Gatherer, ready func() bool, loaded func() config.Loaded) *http.Server {
+func newHTTPServer(reg prometheus.Gatherer, ready func() error, loaded func() config.Loaded) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc(config.PathLive, func(w http.ResponseWriter, _ *http.Request) {
 		w.Write([]byte("ok\n"))
 	})
 	mux.HandleFunc(config.PathReady, func(w http.ResponseWriter, _ *http.Request) {
-		if !ready() {
-			http.Error(w, "not listening yet", http.StatusServiceUnavailable)
+		if err := ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		w.Write([]byte("ok\n"))

@@ -67,6 +67,7 @@ type Server struct {
 	files    atomic.Pointer[files]  // what is read from now on
 	inForce  atomic.Pointer[files]  // all that follows from it has been done
 	refused  atomic.Pointer[string] // why the newest files are not in force
+	volume   *volume
 	draining atomic.Bool
 	ready    atomic.Bool
 }
@@ -95,6 +96,7 @@ func New(opts Options) (*Server, error) {
 	}
 	reg := prometheus.NewRegistry()
 	s := &Server{opts: opts, log: opts.Logger, registry: reg, metrics: newMetrics(reg), users: users.NewDirectory(opts.Memory)}
+	s.volume = newVolume(func() string { return s.storage().Root })
 	before := newBudget(s.log)
 	s.audit = newAudit(s.log, s.metrics, before)
 	clients := slog.New(&tame{to: s.log.Handler(), budget: before}) // what the protocols tell of them
@@ -179,6 +181,16 @@ func (s *Server) loaded() config.Loaded {
 	return l
 }
 
+var errNotListening = errors.New("not listening yet")
+
+// readiness is why clients should not come, or nil.
+func (s *Server) readiness() error {
+	if !s.ready.Load() {
+		return errNotListening
+	}
+	return s.volume.answers()
+}
+
 func (s *Server) counters() []func() (sessions, transfers int) {
 	var c []func() (int, int)
 	if s.ftp != nil {
@@ -204,7 +216,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("listening for probes and metrics: %w", err)
 	}
 	// The HTTP endpoint outlives the drain: it reports it.
-	httpServer := newHTTPServer(s.registry, s.ready.Load, s.loaded)
+	httpServer := newHTTPServer(s.registry, s.readiness, s.loaded)
 	httpDone := make(chan error, 1)
 	go func() { httpDone <- httpServer.Serve(web) }()
 	defer httpServer.Close()

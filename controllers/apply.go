@@ -52,6 +52,13 @@ func (a applier) apply(ctx context.Context, owner client.Object, desired runtime
 		if err := belongs(have, owner); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
+		read := have.GetResourceVersion()
+		if err := a.disown(ctx, have, owner); err != nil {
+			return fmt.Errorf("taking over %s: %w", name, redact(err, want.GetKind()))
+		}
+		if version == read {
+			version = have.GetResourceVersion()
+		}
 		if holds(have.Object, want.Object) {
 			return nil
 		}
@@ -92,28 +99,65 @@ func (a applier) find(ctx context.Context, want *unstructured.Unstructured) (*un
 	if err != nil {
 		return nil, err
 	}
-	return &unstructured.Unstructured{Object: fields}, nil
+	u := &unstructured.Unstructured{Object: fields}
+	u.SetGroupVersionKind(want.GroupVersionKind())
+	return u, nil
 }
 
-// belongs says whether an object is the owner's to change. A claim has no
-// owner, and is told by its label.
+// belongs says whether an object is the owner's to change. What carries the
+// operator's labels is: a backup may have restored it without its owner, or with the
+// UID that its owner had before. What does not is somebody else's, whatever its name.
 func belongs(have, owner client.Object) error {
 	ref := metav1.GetControllerOf(have)
 	switch {
-	case ref == nil && have.GetLabels()[v1alpha1.LabelServer] == owner.GetName() && have.GetObjectKind().GroupVersionKind().Kind == "PersistentVolumeClaim":
+	case ref != nil && ref.UID == owner.GetUID():
 		return nil
-	case ref == nil:
-		// cert-manager's Secret stays when its Certificate goes.
-		if have.GetLabels()[v1alpha1.LabelServer] == owner.GetName() && have.GetLabels()[v1alpha1.LabelManaged] == v1alpha1.LabelTrue {
-			return nil
-		}
+	case !labelled(have, owner) || ref != nil && !formerly(*ref, owner):
 		return conditions.ErrNameTaken
-	case ref.UID == owner.GetUID():
-		return nil
-	case ref.Name == owner.GetName() && ref.APIVersion == v1alpha1.GroupVersion.String():
+	case !have.GetDeletionTimestamp().IsZero():
 		return conditions.ErrLeftover
 	}
-	return conditions.ErrNameTaken
+	return nil
+}
+
+// labelled says whether an object has the labels of those that the operator makes
+// for the owner, a FileServer or a FileServerUser.
+func labelled(have, owner client.Object) bool {
+	l := have.GetLabels()
+	if l[v1alpha1.LabelManaged] != v1alpha1.LabelTrue {
+		return false
+	}
+	if _, user := owner.(*v1alpha1.FileServerUser); user {
+		return l[v1alpha1.LabelUser] == owner.GetName()
+	}
+	return l[v1alpha1.LabelServer] == owner.GetName() && l[v1alpha1.LabelUser] == ""
+}
+
+// formerly says whether a reference is to the owner as it was before it was made
+// anew: of the same kind and name, with another UID.
+func formerly(ref metav1.OwnerReference, owner client.Object) bool {
+	return ref.APIVersion == v1alpha1.GroupVersion.String() && ref.Kind == kindOf(owner) &&
+		ref.Name == owner.GetName() && ref.UID != owner.GetUID()
+}
+
+func kindOf(owner client.Object) string {
+	if _, user := owner.(*v1alpha1.FileServerUser); user {
+		return "FileServerUser"
+	}
+	return "FileServer"
+}
+
+// disown removes references to the owner as it was before. Server-side apply would
+// add one beside them, and an object has one controller at most.
+func (a applier) disown(ctx context.Context, have *unstructured.Unstructured, owner client.Object) error {
+	refs := have.GetOwnerReferences()
+	kept := slices.DeleteFunc(slices.Clone(refs), func(r metav1.OwnerReference) bool { return formerly(r, owner) })
+	if len(kept) == len(refs) {
+		return nil
+	}
+	before := have.DeepCopy()
+	have.SetOwnerReferences(kept)
+	return a.cached.Patch(ctx, have, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), FieldOwner)
 }
 
 // fieldsOf is the object that an apply configuration stands for.

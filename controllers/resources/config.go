@@ -163,30 +163,15 @@ func bytesPerSecond(q *resource.Quantity) int64 {
 	return q.Value()
 }
 
-// ConfigKey is the entry of the ConfigMap with the configuration of pods that
-// listen as the spec has it now. Pods of an older spec keep an entry of their
-// own until they have gone, or they would close ports that they declare.
+// ConfigKey is the entry of the ConfigMap with the configuration of pods that can
+// have it in force while they run: its cold fields, and the Secrets that pods
+// mount, are the same. Pods of an older spec keep an entry of their own until they
+// have gone, or they would be given what they cannot do. The key is part of the
+// pod's template, so that a change of a cold field replaces pods.
 func (s Server) ConfigKey() string {
-	served := s.Spec.ServedProtocols()
-	listens := struct {
-		FTP, FTPData, FTPS, FTPSData, SFTP int32
-		Passive, TLSSecret, HostKeysSecret string
-	}{TLSSecret: s.TLSSecret(), HostKeysSecret: s.HostKeysSecret()}
-	if f := served.FTP; f != nil {
-		listens.FTP, listens.FTPData = f.Port, f.DataPort
-	}
-	if f := served.FTPS; f != nil {
-		listens.FTPS, listens.FTPSData = f.Port, f.DataPort
-	}
-	if f := served.SFTP; f != nil {
-		listens.SFTP = f.Port
-	}
-	if served.HasPassive() {
-		listens.Passive = s.Spec.PassivePorts().String()
-	}
-	b, err := json.Marshal(listens)
+	b, err := json.Marshal([]string{s.Config().ColdHash(), s.TLSSecret(), s.HostKeysSecret()})
 	if err != nil {
-		panic(err) // a struct of numbers and texts
+		panic(err) // a list of texts
 	}
 	return "config-" + config.Hash(b)[:10] + ".json"
 }

@@ -62,30 +62,35 @@ const (
 // which the server runs ([FlagNodeAddress]).
 const NodeAddress = "node"
 
-// Config is what the server serves and how. All of it is reloaded when the
-// file changes, without touching a session; of the ports, only new sessions
-// see a change.
+// Config is what the server serves and how. Each field is hot or cold, as its tag
+// "change" says, or that of the field around it:
+//   - a hot one is in force as soon as a running server has read it, for the
+//     control and data connections of all protocols;
+//   - a cold one is in force in a server that starts with it. A running server
+//     keeps what it has, and says so in [Loaded.Cold].
+//
+// Whether a pointer is nil is cold. [Fields] lists all fields with what they are.
 type Config struct {
-	Version   string    `json:"version"`
-	Protocols Protocols `json:"protocols"`
-	Passive   *Passive  `json:"passive,omitempty"` // needed by FTP and FTPS
-	TLS       *TLS      `json:"tls,omitempty"`     // needed by FTP unless its policy is Disabled, and by FTPS
-	SSH       *SSH      `json:"ssh,omitempty"`     // needed by SFTP
-	Storage   Storage   `json:"storage"`
-	UsersFile string    `json:"usersFile"` // absolute path of the Users file
-	Sessions  Sessions  `json:"sessions"`
-	Drain     Drain     `json:"drain"`
+	Version   string    `json:"version" change:"cold"`
+	Protocols Protocols `json:"protocols" change:"cold"`
+	Passive   *Passive  `json:"passive,omitempty" change:"cold"` // needed by FTP and FTPS
+	TLS       *TLS      `json:"tls,omitempty" change:"cold"`     // needed by FTP unless its policy is Disabled, and by FTPS
+	SSH       *SSH      `json:"ssh,omitempty" change:"cold"`     // needed by SFTP
+	Storage   Storage   `json:"storage" change:"hot"`
+	UsersFile string    `json:"usersFile" change:"hot"` // absolute path of the Users file
+	Sessions  Sessions  `json:"sessions" change:"hot"`
+	Drain     Drain     `json:"drain" change:"cold"`
 
 	// ActiveMode says whether clients may ask for active data connections;
 	// default Allowed.
-	ActiveMode ActiveMode `json:"activeMode,omitempty"`
+	ActiveMode ActiveMode `json:"activeMode,omitempty" change:"hot"`
 	// ASCII says what TYPE A, with which every FTP session begins, does to a
 	// file; default Convert.
-	ASCII ASCII `json:"ascii,omitempty"`
+	ASCII ASCII `json:"ascii,omitempty" change:"hot"`
 
 	// ProxyProtocolFrom lists the balancers whose PROXY protocol header
 	// (versions 1 and 2) is believed. Empty: none is expected.
-	ProxyProtocolFrom []netip.Prefix `json:"proxyProtocolFrom,omitempty"`
+	ProxyProtocolFrom []netip.Prefix `json:"proxyProtocolFrom,omitempty" change:"hot"`
 }
 
 // Protocols has a field for each protocol that is served.
@@ -99,7 +104,7 @@ type Protocols struct {
 type FTP struct {
 	Port     int       `json:"port"`
 	DataPort int       `json:"dataPort"` // source port of active data connections
-	TLS      TLSPolicy `json:"tls"`
+	TLS      TLSPolicy `json:"tls" change:"hot"`
 }
 
 // FTPS is the listener for FTP with implicit TLS.
@@ -135,20 +140,20 @@ type Passive struct {
 	// TellPorts maps a port that the server listens on to the port that
 	// clients are told, where the two differ (node ports). A port that is
 	// not here is told as it is.
-	TellPorts map[int]int `json:"tellPorts,omitempty"`
+	TellPorts map[int]int `json:"tellPorts,omitempty" change:"hot"`
 
 	// Tell has the addresses that clients are told. The first rule that
 	// matches the client counts; where none does, the client is told the
 	// address to which it connected.
-	Tell []TellRule `json:"tell,omitempty"`
+	Tell []TellRule `json:"tell,omitempty" change:"hot"`
 
 	// PeerCheck says which data connections are accepted; default Address.
-	PeerCheck PeerCheck `json:"peerCheck,omitempty"`
+	PeerCheck PeerCheck `json:"peerCheck,omitempty" change:"hot"`
 
 	// Settle is how long after the server's first control connection the
 	// first ports are told, for exposures by which data connections come by
 	// other nodes than their control connections; default at once.
-	Settle Duration `json:"settle,omitzero"`
+	Settle Duration `json:"settle,omitzero" change:"hot"`
 }
 
 // TellRule is an address told to some clients.
@@ -163,27 +168,27 @@ type TellRule struct {
 
 // TLS has the files of the certificate. They are watched.
 type TLS struct {
-	CertFile string `json:"certFile"`
-	KeyFile  string `json:"keyFile"`
+	CertFile string `json:"certFile" change:"hot"`
+	KeyFile  string `json:"keyFile" change:"hot"`
 	// ClientCAFile has the authorities whose client certificates are
 	// accepted. Empty: none is asked for.
-	ClientCAFile string `json:"clientCAFile,omitempty"`
+	ClientCAFile string `json:"clientCAFile,omitempty" change:"hot"`
 	// MinVersion is the oldest version that is served: "1.0", "1.1", "1.2" or
 	// "1.3"; default "1.2". With one below 1.2, the cipher suites that those
 	// versions need are offered too.
-	MinVersion string `json:"minVersion,omitempty"`
+	MinVersion string `json:"minVersion,omitempty" change:"hot"`
 }
 
 // SSH has the files of the host keys and the algorithms that are offered.
 type SSH struct {
-	HostKeyFiles []string `json:"hostKeyFiles"`
+	HostKeyFiles []string `json:"hostKeyFiles" change:"hot"`
 	// Banner is shown before authentication (RFC 4252, section 5.4).
-	Banner string `json:"banner,omitempty"`
+	Banner string `json:"banner,omitempty" change:"hot"`
 	// TrustedUserCAKeys are public keys, in authorized_keys format, whose
 	// user certificates are accepted.
-	TrustedUserCAKeys []string `json:"trustedUserCAKeys,omitempty"`
+	TrustedUserCAKeys []string `json:"trustedUserCAKeys,omitempty" change:"hot"`
 	// Algorithms replace the modern defaults, list by list.
-	Algorithms SSHAlgorithms `json:"algorithms,omitzero"`
+	Algorithms SSHAlgorithms `json:"algorithms,omitzero" change:"hot"`
 }
 
 // SSHAlgorithms are lists of names as in RFC 4253, most wanted first. An empty
@@ -200,7 +205,7 @@ type SSHAlgorithms struct {
 type Storage struct {
 	// Root is the folder that holds the homes of all users. No path and no
 	// link leads out of it.
-	Root string `json:"root"`
+	Root string `json:"root" change:"cold"`
 	// AtomicUploads keeps an upload hidden until it is complete.
 	AtomicUploads bool `json:"atomicUploads,omitempty"`
 	// KeepIncomplete is how long an upload that was cut is kept hidden, for its

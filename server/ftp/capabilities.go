@@ -52,7 +52,7 @@ var conditional = map[string]func(*Conn, capabilities) bool{
 func (c *Conn) offersActive(capabilities) bool { return !c.server.noActive.Load() }
 
 func (c *Conn) offersTLS(capabilities) bool {
-	return c.listener.Implicit || c.listener.TLS != TLSDisabled
+	return c.tlsPolicy() != TLSDisabled
 }
 
 // offers reports whether a verb that exists is of use in the session.

@@ -118,6 +118,10 @@ func (c *Conn) begin(session Session, user string) error {
 	c.mu.Lock()
 	c.user = user
 	c.mu.Unlock()
+	if c.tlsMissing() { // SetTLS came in between
+		c.logout()
+		return errTLSNeeded
+	}
 	return nil
 }
 

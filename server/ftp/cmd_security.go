@@ -13,7 +13,7 @@ var _ = register(map[string]*command{
 // cmdAuth starts TLS. Everything that was negotiated in plaintext is void
 // afterwards, a login included (RFC 2228 section 3).
 func (c *Conn) cmdAuth(arg string) error {
-	if c.listener.TLS == TLSDisabled && !c.listener.Implicit {
+	if c.tlsPolicy() == TLSDisabled {
 		return &Error{502, "TLS is not offered"}
 	}
 	protected := false
@@ -61,7 +61,7 @@ func (c *Conn) cmdProt(arg string) error {
 	}
 	switch strings.ToUpper(arg) {
 	case "C":
-		if c.listener.Implicit || c.listener.TLS == TLSRequired {
+		if c.tlsPolicy() == TLSRequired {
 			return &Error{534, "Data connections must be protected"}
 		}
 		c.state.protected = false

@@ -36,7 +36,7 @@ func (c *Conn) dropData() {
 func (c *Conn) dataReady() error {
 	switch {
 	case c.protectionMissing():
-		return &Error{521, "Data connections must be protected: use PROT P"} // RFC 4217 section 9
+		return errUnprotected
 	case c.state.data == nil:
 		return errNoDataSource
 	}

@@ -18,6 +18,7 @@ type job struct {
 	size      int64 // of the file, or -1
 	bytes     atomic.Int64
 	data      bool // it uses a data connection
+	plain     bool // one without TLS
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -61,6 +62,9 @@ func (c *Conn) beginJob(j *job) {
 	j.ctx, j.cancel = context.WithCancelCause(c.ctx)
 	j.done = make(chan struct{})
 	c.current.Store(j)
+	if j.plain {
+		c.reviewTLS() // SetTLS may have come since the command was admitted
+	}
 }
 
 func (c *Conn) runJob(j *job, f func(*job) *Error) {

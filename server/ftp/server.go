@@ -18,7 +18,7 @@ var ErrServerClosed = errors.New("ftp: server closed")
 
 // A Server serves FTP on any number of listeners. Its fields are set before
 // the first call of Serve and not changed afterwards; what may change while it
-// runs has a method: [Server.SetLimits], [Server.SetBinaryASCII], [Server.SetNoActive], [PassivePool.Update],
+// runs has a method: [Server.SetLimits], [Server.SetBinaryASCII], [Server.SetNoActive], [Server.SetTLS], [PassivePool.Update],
 // and TLSConfig, which is asked for each handshake.
 type Server struct {
 	// Backend checks logins and provides the files. Required.
@@ -81,8 +81,9 @@ type Server struct {
 	Deflate bool
 
 	limits   atomic.Pointer[serverLimits]
-	noActive atomic.Bool          // see SetNoActive
-	asIs     atomic.Pointer[bool] // in place of BinaryASCII, if it was set since
+	noActive atomic.Bool             // see SetNoActive
+	tlsRule  atomic.Pointer[TLSRule] // see SetTLS; nil: that of the listener
+	asIs     atomic.Pointer[bool]    // in place of BinaryASCII, if it was set since
 	tickets  ticketKeys
 	parting  time.Duration          // what tests give clients besides partingTime
 	sending  atomic.Pointer[turns]  // see sendTurns
@@ -106,7 +107,8 @@ type ListenerOptions struct {
 	// Name is for logs and metrics, for example "ftp" or "ftps".
 	Name string
 
-	// TLS says what AUTH TLS (RFC 4217) is. Ignored with Implicit.
+	// TLS says what AUTH TLS (RFC 4217) is, until SetTLS says otherwise. Ignored
+	// with Implicit.
 	TLS TLSPolicy
 
 	// Implicit makes a connection start with a TLS handshake, as on port 990.

@@ -234,14 +234,10 @@ func (c *Conn) startTLS() error {
 	return nil
 }
 
-func (c *Conn) tlsMissing() bool {
-	return c.listener.TLS == TLSRequired && !c.listener.Implicit && c.nc == c.raw
-}
-
 // protectionMissing reports whether a data connection would lack the
 // protection that the listener requires.
 func (c *Conn) protectionMissing() bool {
-	return !c.state.protected && (c.listener.Implicit || c.listener.TLS == TLSRequired)
+	return !c.state.protected && c.tlsPolicy() == TLSRequired
 }
 
 func orForever(d time.Duration) time.Duration {

@@ -45,7 +45,7 @@ func (c *Conn) startTransfer(t transfer) error {
 		stream: &stream{
 			conn:    c,
 			limits:  c.limits(),
-			job:     &job{verb: t.verb, path: t.path, direction: t.direction, size: t.size, data: true},
+			job:     &job{verb: t.verb, path: t.path, direction: t.direction, size: t.size, data: true, plain: !c.state.protected},
 			ascii:   c.translating(),
 			deflate: c.state.deflate,
 			level:   c.state.zipLevel,
@@ -106,8 +106,8 @@ func (r *running) complete(err error) *Error {
 	if err == nil && r.direction == Upload {
 		err = r.stream.confirm()
 	}
+	err = j.err(err)
 	if r.stream.data != nil {
-		err = j.err(err)
 		r.stream.close(err)
 	} else {
 		j.closeConn()

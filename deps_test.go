@@ -51,15 +51,19 @@ var rules = []rule{
 		why: "the file server runs without Kubernetes, stays small, and knows the operator only by the files it writes",
 	},
 	{
+		of: "server/check", allow: []string{"server/config"}, forbid: kubernetes, unused: impure,
+		why: "operator and server have one answer to what can be used, and neither gets anything else with it",
+	},
+	{
 		of: "server/ftp", allow: []string{"server/ftp/tlsrecord"}, onlyStandard: true,
 		why: "the FTP engine is a library for others as well; the server translates between it and the configuration",
 	},
 	{
-		of: "server/sftp", allow: []string{"server/storage", "server/users", "server/config"},
+		of: "server/sftp", allow: []string{"server/storage", "server/users", "server/config", "server/check"},
 		why: "a protocol that leaned on another could not be changed or served alone",
 	},
 	{
-		of: "controllers/resources", allow: []string{"api/...", "server/config"}, unused: impure,
+		of: "controllers/resources", allow: []string{"api/...", "server/config", "server/check"}, unused: impure,
 		why: "builders take values and return values, so that a golden shows all they do",
 	},
 	{

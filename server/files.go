@@ -12,9 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 )
@@ -22,14 +24,15 @@ import (
 // files is all that the server reads, at one moment. It is replaced as a
 // whole: what a session sees never mixes an old file with a new one.
 type files struct {
-	config     *config.Config
+	config     *config.Config // in force
+	cold       []string       // fields of the newest configuration that are not
 	users      *config.Users
-	cert       *tls.Certificate // nil without TLS
+	cert       *tls.Certificate // nil if there is none
 	clientCAs  *x509.CertPool   // nil if no client certificate is asked for
-	hostKeys   []ssh.Signer     // nil without SFTP
+	hostKeys   []ssh.Signer     // none if there is none
 	userCAs    []ssh.PublicKey
-	algorithms sftp.Algorithms // of SSH
-	unusable   []error         // entries that were left out
+	algorithms sftp.Algorithms  // of SSH
+	leftOut    []config.LeftOut // entries that cannot be used
 	configHash string
 	usersHash  string
 	certHash   string
@@ -45,84 +48,156 @@ func (f *files) sameAs(o *files) bool {
 // read returns the content of a file that Config names.
 func (f *files) read(name string) ([]byte, error) {
 	b, err := os.ReadFile(name)
+	fmt.Fprintln(f.secrets, name, len(b), err == nil)
 	f.secrets.Write(b)
 	return b, err
 }
 
-// readFiles reads the Config at path and every file that it names.
-func readFiles(path string) (*files, error) {
+// leaveOut says that an entry cannot be used.
+func (f *files) leaveOut(field string, err error) {
+	f.leftOut = append(f.leftOut, config.LeftOut{Field: field, Reason: err.Error()})
+}
+
+// readFiles reads the Config at path and every file that it names. Only a Config
+// that cannot be read is an error: a bad entry, or a bad file that it names, costs
+// what it is for and nothing else. Of a certificate and of host keys, those that
+// were there before stay, if all of the new ones are bad.
+func readFiles(path string, before *files) (*files, error) {
 	f := &files{secrets: sha256.New()}
 	var err error
 	if f.config, f.configHash, err = config.Load(path); err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	if f.users, f.usersHash, err = config.LoadUsers(f.config.UsersFile); err != nil {
-		return nil, fmt.Errorf("reading the users: %w", err)
+	if before == nil {
+		before = &files{users: &config.Users{Version: config.Version}}
+	} else if f.config, f.cold = config.Reload(before.config, f.config); len(f.cold) > 0 {
+		if err := f.config.Validate(); err != nil {
+			return nil, fmt.Errorf("the configuration wants a restart, since %s differs: %w", strings.Join(f.cold, ", "), err)
+		}
 	}
-	if err := f.readTLS(); err != nil {
-		return nil, err
-	}
-	return f, f.readHostKeys()
+	f.readUsers(before)
+	f.readCertificate(before)
+	f.readClientCAs(before)
+	f.readSSH(before)
+	return f, nil
 }
 
-func (f *files) readTLS() error {
+func (f *files) readUsers(before *files) {
+	users, leftOut, hash, err := config.LoadUsers(f.config.UsersFile)
+	if err != nil {
+		f.users, f.usersHash = before.users, before.usersHash
+		f.leaveOut("usersFile", fmt.Errorf("cannot be used: %w", err))
+		fmt.Fprintln(f.secrets, err) // so that it is told when the users are good again
+		return
+	}
+	f.users, f.usersHash, f.leftOut = users, hash, append(f.leftOut, leftOut...)
+}
+
+func (f *files) readCertificate(before *files) {
 	c := f.config.TLS
 	if c == nil {
-		return nil
+		return
 	}
+	field := "tls.certFile"
 	chain, err := f.read(c.CertFile)
-	if err != nil {
-		return fmt.Errorf("reading the TLS certificate (tls.certFile): %w", err)
+	key, keyErr := f.read(c.KeyFile)
+	if err == nil && keyErr != nil {
+		field, err = "tls.keyFile", keyErr
 	}
-	key, err := f.read(c.KeyFile)
-	if err != nil {
-		return fmt.Errorf("reading the TLS certificate's key (tls.keyFile): %w", err)
+	var cert tls.Certificate
+	if err == nil {
+		cert, err = tls.X509KeyPair(chain, key)
 	}
-	cert, err := tls.X509KeyPair(chain, key)
 	if err != nil {
-		return fmt.Errorf("using the TLS certificate (tls.certFile, tls.keyFile): %w", err)
+		f.cert, f.certHash = before.cert, before.certHash
+		f.leaveOut(field, fmt.Errorf("cannot be used: %w", err))
+		return
 	}
 	sum := sha256.Sum256(cert.Certificate[0])
 	f.cert, f.certHash = &cert, hex.EncodeToString(sum[:])
-	if c.ClientCAFile == "" {
-		return nil
-	}
-	pem, err := f.read(c.ClientCAFile)
-	if err != nil {
-		return fmt.Errorf("reading the authorities of client certificates (tls.clientCAFile): %w", err)
-	}
-	f.clientCAs = x509.NewCertPool()
-	if !f.clientCAs.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("%s (tls.clientCAFile) has no certificate in PEM format", c.ClientCAFile)
-	}
-	return nil
 }
 
-func (f *files) readHostKeys() error {
-	if f.config.SSH == nil {
-		return nil
+func (f *files) readClientCAs(before *files) {
+	if f.config.TLS == nil || f.config.TLS.ClientCAFile == "" {
+		return
 	}
-	// One bad entry costs that entry, and not SFTP, or the next configuration.
-	var problems []error
-	f.userCAs, problems = parseUserCAs(f.config.SSH.TrustedUserCAKeys)
-	f.unusable = append(f.unusable, problems...)
-	f.algorithms, problems = usableAlgorithms(f.config.SSH.Algorithms)
-	f.unusable = append(f.unusable, problems...)
-	for _, name := range f.config.SSH.HostKeyFiles {
-		pem, err := f.read(name)
-		if err != nil {
-			return fmt.Errorf("reading an SSH host key (ssh.hostKeyFiles): %w", err)
+	pem, err := f.read(f.config.TLS.ClientCAFile)
+	pool := x509.NewCertPool()
+	if err == nil && !pool.AppendCertsFromPEM(pem) {
+		err = errors.New("it has no certificate in PEM format")
+	}
+	if err == nil {
+		f.clientCAs = pool
+		return
+	}
+	f.leaveOut("tls.clientCAFile", fmt.Errorf("cannot be used: %w", err))
+	if f.clientCAs = before.clientCAs; f.clientCAs == nil {
+		f.clientCAs = x509.NewCertPool() // of nobody
+	}
+}
+
+func (f *files) readSSH(before *files) {
+	c := f.config.SSH
+	if c == nil {
+		return
+	}
+	var leftOut []config.LeftOut
+	f.userCAs, leftOut = check.Authorities(c.TrustedUserCAKeys)
+	f.leftOut = append(f.leftOut, leftOut...)
+	algorithms, leftOut := check.Algorithms(c.Algorithms)
+	f.algorithms, f.leftOut = sftp.Algorithms(algorithms), append(f.leftOut, leftOut...)
+	for i, name := range c.HostKeyFiles {
+		file, err := f.read(name)
+		var key ssh.Signer
+		if err == nil {
+			key, err = check.ParseHostKey(file)
 		}
-		key, err := ssh.ParsePrivateKey(pem)
 		if err != nil {
-			if _, ok := errors.AsType[*ssh.PassphraseMissingError](err); ok {
-				return fmt.Errorf("%s (ssh.hostKeyFiles) is protected by a passphrase; store it without", name)
-			}
-			return fmt.Errorf("%s (ssh.hostKeyFiles) is no private key in OpenSSH or PEM format", name)
+			f.leaveOut(fmt.Sprintf("ssh.hostKeyFiles[%d]", i), err)
+			continue
 		}
 		f.hostKeys = append(f.hostKeys, key)
 	}
-	return nil
+	if len(f.hostKeys) == 0 {
+		f.hostKeys = before.hostKeys
+	}
+}
+
+// fingerprints are those of the host keys.
+func (f *files) fingerprints() (all []string) {
+	for _, key := range f.hostKeys {
+		all = append(all, ssh.FingerprintSHA256(key.PublicKey()))
+	}
+	return all
+}
+
+// listeners are the ports that are served, and what is in the way.
+func (f *files) listeners() (all []config.Listener) {
+	p, noCert := f.config.Protocols, ""
+	if f.cert == nil {
+		noCert = "there is no certificate that can be used"
+	}
+	if p.FTP != nil {
+		l := config.Listener{Name: config.ProtocolFTP, Port: p.FTP.Port, TLS: p.FTP.TLS}
+		if l.TLS == config.TLSRequired {
+			l.Error = noCert
+		}
+		all = append(all, l)
+	}
+	if p.FTPS != nil {
+		all = append(all, config.Listener{Name: config.ProtocolFTPS, Port: p.FTPS.Port, Error: noCert})
+	}
+	if p.SFTP != nil {
+		l := config.Listener{Name: config.ProtocolSFTP, Port: p.SFTP.Port}
+		switch {
+		case len(f.hostKeys) == 0:
+			l.Error = "there is no host key that can be used"
+		case !check.HostKeysFit(f.hostKeys, f.algorithms.HostKeys):
+			l.Error = "no host key is of the kinds in ssh.algorithms.hostKeys"
+		}
+		all = append(all, l)
+	}
+	return all
 }
 
 // folders are those to watch: a mounted ConfigMap or Secret changes by a

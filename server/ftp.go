@@ -55,10 +55,9 @@ func (s *ftpService) count() (sessions, transfers int) {
 	return sessions, transfers
 }
 
-// reload puts what can change while it runs in force. Ports and the TLS policy
-// of the listener stay: they belong to the pod's template, and a new template
-// has pods of its own.
+// reload puts what is hot in force.
 func (s *ftpService) reload(c *config.Config) {
+	s.engine.SetTLS(ftpTLSRule(c))
 	s.engine.SetLimits(ftpLimits(c.Sessions))
 	s.engine.SetBinaryASCII(c.ASCII == config.ASCIIKeep)
 	s.engine.SetNoActive(c.ActiveMode == config.ActiveRefused)
@@ -102,13 +101,25 @@ var ftpTLSPolicies = map[config.TLSPolicy]ftp.TLSPolicy{
 	config.TLSDisabled: ftp.TLSDisabled,
 }
 
+// ftpTLSRule is what sessions are measured by.
+func ftpTLSRule(c *config.Config) ftp.TLSRule {
+	var rule ftp.TLSRule
+	if c.Protocols.FTP != nil {
+		rule.Policy = ftpTLSPolicies[c.Protocols.FTP.TLS]
+	}
+	if c.TLS != nil {
+		rule.MinVersion = tlsVersions[c.TLS.MinVersion]
+	}
+	return rule
+}
+
 func (s *ftpService) tlsConfig(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error) {
 	f := s.current()
-	c := &tls.Config{ClientCAs: f.clientCAs}
-	setMinVersion(c, f.config.TLS)
-	if f.cert != nil {
-		c.Certificates = []tls.Certificate{*f.cert}
+	if f.cert == nil {
+		return nil, errors.New("there is no certificate that can be used")
 	}
+	c := &tls.Config{Certificates: []tls.Certificate{*f.cert}, ClientCAs: f.clientCAs}
+	setMinVersion(c, f.config.TLS)
 	if f.clientCAs != nil {
 		c.ClientAuth = tls.VerifyClientCertIfGiven
 	}

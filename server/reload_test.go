@@ -121,28 +121,18 @@ func TestTheCertificateIsSwapped(t *testing.T) {
 	})
 }
 
-func TestAServerDoesNotStartWithABadFile(t *testing.T) {
+func TestAServerDoesNotStartWithoutAConfiguration(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
-		spoil func(dir string) error
-		want  string
-	}{
-		"no configuration":  {func(dir string) error { return os.Remove(filepath.Join(dir, "config.json")) }, "reading the configuration"},
-		"broken users":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "users.json"), []byte("{"), 0o600) }, "reading the users"},
-		"no certificate":    {func(dir string) error { return os.Remove(filepath.Join(dir, "tls.crt")) }, "tls.certFile"},
-		"a broken key":      {func(dir string) error { return os.WriteFile(filepath.Join(dir, "tls.key"), []byte("x"), 0o600) }, "tls.keyFile"},
-		"a broken host key": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "host_key"), []byte("SECRET"), 0o600) }, "ssh.hostKeyFiles"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			i := start(t)
-			if err := tc.spoil(i.dir); err != nil {
+	name := filepath.Join(t.TempDir(), "config.json")
+	for _, content := range []string{"", "{", `{"version":"v1"}`, "null", "[]"} {
+		if content != "" {
+			if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := New(Options{ConfigPath: filepath.Join(i.dir, "config.json")})
-			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "SECRET") {
-				t.Errorf("got %v, want an error with %q", err, tc.want)
-			}
-		})
+		}
+		if _, err := New(Options{ConfigPath: name}); err == nil || !strings.Contains(err.Error(), "reading the configuration") {
+			t.Errorf("%q: got %v", content, err)
+		}
 	}
 }
 

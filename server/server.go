@@ -90,12 +90,16 @@ func New(opts Options) (*Server, error) {
 	if opts.headerWait == 0 {
 		opts.headerWait = headerWait
 	}
-	f, err := readFiles(opts.ConfigPath)
+	reg := prometheus.NewRegistry()
+	s := &Server{opts: opts, log: opts.Logger, registry: reg, metrics: newMetrics(reg), users: users.NewDirectory(opts.Memory)}
+	var f *files
+	err := s.contain("reading the configuration", func() (err error) {
+		f, err = readFiles(opts.ConfigPath, nil)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	reg := prometheus.NewRegistry()
-	s := &Server{opts: opts, log: opts.Logger, registry: reg, metrics: newMetrics(reg), users: users.NewDirectory(opts.Memory)}
 	s.volume = newVolume(func() string { return s.storage().Root })
 	before := newBudget(s.log)
 	s.audit = newAudit(s.log, s.metrics, before)
@@ -120,14 +124,15 @@ func (s *Server) storage() config.Storage { return s.files.Load().config.Storage
 func (s *Server) use(f *files) {
 	s.files.Store(f)
 	s.users.SetAuthorities(marshaled(f.userCAs))
-	if err := s.users.Set(f.users, f.config.Sessions); err != nil {
-		s.log.Warn("some of the users' credentials are unusable", "error", err)
-	}
+	f.leftOut = append(f.leftOut, s.users.Set(f.users, f.config.Sessions)...)
 	if f.cert != nil && f.cert.Leaf != nil {
 		s.metrics.certExpiry.Set(float64(f.cert.Leaf.NotAfter.Unix()))
 	}
-	for _, problem := range f.unusable {
-		s.log.Warn("something in the configuration is unusable, and left out", "error", problem)
+	for _, l := range f.leftOut[:min(len(f.leftOut), config.MaxLeftOut)] {
+		s.log.Warn("something in the configuration is unusable, and left out", "user", l.User, "field", l.Field, "reason", l.Reason)
+	}
+	if len(f.cold) > 0 {
+		s.log.Warn("fields of the configuration have changed that are in force after a restart only", "fields", f.cold)
 	}
 	if s.ftp != nil {
 		s.ftp.reload(f.config)
@@ -142,7 +147,7 @@ func (s *Server) use(f *files) {
 func (s *Server) reload() {
 	var f *files
 	err := s.contain("reading the configuration", func() (err error) {
-		f, err = readFiles(s.opts.ConfigPath)
+		f, err = readFiles(s.opts.ConfigPath, s.inForce.Load())
 		return err
 	})
 	if err == nil && !f.sameAs(s.inForce.Load()) {
@@ -169,7 +174,11 @@ func (s *Server) reload() {
 // loaded is what is in force: the operator acts on it, so it is told no earlier.
 func (s *Server) loaded() config.Loaded {
 	f := s.inForce.Load()
-	l := config.Loaded{Config: f.configHash, Users: f.usersHash, TLS: f.certHash, Draining: s.draining.Load()}
+	l := config.Loaded{
+		Config: f.configHash, Users: f.usersHash, TLS: f.certHash, HostKeys: f.fingerprints(), Draining: s.draining.Load(),
+		LeftOut: f.leftOut[:min(len(f.leftOut), config.MaxLeftOut)], LeftOutCount: len(f.leftOut),
+		Cold: f.cold, Listeners: f.listeners(),
+	}
 	if reason := s.refused.Load(); reason != nil {
 		l.Error = *reason
 	}

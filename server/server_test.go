@@ -39,16 +39,17 @@ const deadline = 60 * time.Second
 
 // instance is a server that runs, with its files.
 type instance struct {
-	t      *testing.T
-	dir    string
-	config *config.Config
-	users  *config.Users
-	addrs  map[string]string // by the port in the configuration
-	logs   *syncBuffer
-	wait   time.Duration // for headers of the PROXY protocol
-	server *Server
-	stop   context.CancelFunc
-	done   chan error
+	t        *testing.T
+	dir      string
+	config   *config.Config
+	users    *config.Users
+	addrs    map[string]string // by the port in the configuration
+	logs     *syncBuffer
+	wait     time.Duration // for headers of the PROXY protocol
+	ownPorts bool          // passive ports are those of the configuration
+	server   *Server
+	stop     context.CancelFunc
+	done     chan error
 }
 
 // start runs a server with user alice, password "right", after change.
@@ -121,7 +122,7 @@ func (i *instance) run() {
 		ConfigPath:     filepath.Join(i.dir, "config.json"),
 		HTTPAddress:    ":http",
 		Logger:         slog.New(slog.NewJSONHandler(i.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		anyPassivePort: true,
+		anyPassivePort: !i.ownPorts,
 		headerWait:     i.wait,
 		Listen: func(network, address string) (net.Listener, error) {
 			l, err := net.Listen(network, "127.0.0.1:0")

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
@@ -57,45 +55,6 @@ func (s *sftpService) connConfig(*sftp.Conn) (*sftp.ConnConfig, error) {
 		TrustedUserCAs: f.userCAs,
 	}
 	return conf, nil
-}
-
-// parseUserCAs parses ssh.trustedUserCAKeys, and says which are none.
-func parseUserCAs(lines []string) (keys []ssh.PublicKey, problems []error) {
-	for i, line := range lines {
-		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
-		if err != nil {
-			problems = append(problems, fmt.Errorf("ssh.trustedUserCAKeys[%d] is no public key in OpenSSH's format", i))
-			continue
-		}
-		keys = append(keys, key)
-	}
-	return keys, problems
-}
-
-// usableAlgorithms returns the algorithms that there are, and says which are
-// none. Of a list that has none, the default stands.
-func usableAlgorithms(c config.SSHAlgorithms) (a sftp.Algorithms, problems []error) {
-	for _, list := range []struct {
-		field string
-		names []string
-		to    *[]string
-		one   func(name []string) sftp.Algorithms
-	}{
-		{"keyExchanges", c.KeyExchanges, &a.KeyExchanges, func(n []string) sftp.Algorithms { return sftp.Algorithms{KeyExchanges: n} }},
-		{"ciphers", c.Ciphers, &a.Ciphers, func(n []string) sftp.Algorithms { return sftp.Algorithms{Ciphers: n} }},
-		{"macs", c.MACs, &a.MACs, func(n []string) sftp.Algorithms { return sftp.Algorithms{MACs: n} }},
-		{"hostKeys", c.HostKeys, &a.HostKeys, func(n []string) sftp.Algorithms { return sftp.Algorithms{HostKeys: n} }},
-		{"publicKeys", c.PublicKeys, &a.PublicKeys, func(n []string) sftp.Algorithms { return sftp.Algorithms{PublicKeys: n} }},
-	} {
-		for _, name := range list.names {
-			if err := list.one([]string{name}).Validate(); err != nil {
-				problems = append(problems, fmt.Errorf("ssh.algorithms.%s: %w", list.field, err))
-				continue
-			}
-			*list.to = append(*list.to, name)
-		}
-	}
-	return a, problems
 }
 
 func sftpLimits(s config.Sessions) sftp.Limits {

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -27,7 +26,7 @@ func TestAFolderThatVanishesEndsNothingAndIsWatchedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.eventually("the folder is missed", func() error {
-		if l := i.loaded(); !strings.Contains(l.Error, "tls.certFile") {
+		if l := i.loaded(); len(l.LeftOut) != 1 || l.LeftOut[0].Field != "tls.certFile" {
 			return os.ErrNotExist
 		}
 		return nil
@@ -56,7 +55,7 @@ func TestAFolderThatVanishesEndsNothingAndIsWatchedAgain(t *testing.T) {
 	})
 	writeCertificate(t, i.config.TLS)
 	i.eventually("the new certificate is in force", func() error {
-		if l := i.loaded(); l.Error != "" || l.TLS == before.TLS {
+		if l := i.loaded(); len(l.LeftOut) > 0 || l.TLS == before.TLS {
 			return os.ErrNotExist
 		}
 		return nil

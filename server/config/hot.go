@@ -79,8 +79,8 @@ func join(path, name string) string {
 // ColdHash identifies the cold fields. A server can change between configurations
 // with the same hash without a restart.
 func (c *Config) ColdHash() string {
-	var only Config
-	merge(reflect.ValueOf(&only).Elem(), reflect.ValueOf(*c), "", cold, func(string) {})
+	only := *c
+	withoutHot(reflect.ValueOf(&only).Elem(), cold)
 	b, err := json.Marshal(only)
 	if err != nil {
 		panic(err) // a struct of numbers and texts
@@ -97,6 +97,26 @@ func Reload(running, next *Config) (inForce *Config, changed []string) {
 	return &c, changed
 }
 
+// withoutHot sets the hot fields of v, a struct, to zero. What v points to is
+// replaced and never changed.
+func withoutHot(v reflect.Value, change string) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		v, change := v.Field(i), changeOf(f, change)
+		switch below := structIn(f.Type); {
+		case below != nil && f.Type.Kind() == reflect.Struct:
+			withoutHot(v, change)
+		case below != nil && f.Type.Kind() == reflect.Pointer && !v.IsNil():
+			only := reflect.New(below)
+			only.Elem().Set(v.Elem())
+			withoutHot(only.Elem(), change)
+			v.Set(only)
+		case change == hot && f.Type.Kind() != reflect.Pointer:
+			v.SetZero()
+		}
+	}
+}
+
 // merge sets the cold fields of to, a struct, as they are in from, and tells which
 // of them were different. What to points to is replaced and never changed.
 func merge(to, from reflect.Value, path, change string, differs func(path string)) {
@@ -108,19 +128,15 @@ func merge(to, from reflect.Value, path, change string, differs func(path string
 		case structIn(f.Type) != nil && f.Type.Kind() == reflect.Struct:
 			merge(to, from, path, change, differs)
 		case structIn(f.Type) != nil && f.Type.Kind() == reflect.Pointer:
-			differs := differs
-			if to.IsNil() != from.IsNil() {
-				differs(path)
-				differs = func(string) {} // all below does
-			}
-			if from.IsNil() {
-				to.SetZero()
+			if to.IsNil() || from.IsNil() {
+				if to.IsNil() != from.IsNil() {
+					differs(path)
+					to.Set(from)
+				}
 				continue
 			}
 			both := reflect.New(f.Type.Elem())
-			if !to.IsNil() {
-				both.Elem().Set(to.Elem())
-			}
+			both.Elem().Set(to.Elem())
 			merge(both.Elem(), from.Elem(), path, change, differs)
 			to.Set(both)
 		case change == hot:

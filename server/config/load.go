@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -13,8 +14,56 @@ import (
 // bytes that it read, too. An error names the field that is wrong.
 func Load(path string) (*Config, string, error) { return load[Config](path) }
 
-// LoadUsers reads and validates the Users at path, as Load does.
-func LoadUsers(path string) (*Users, string, error) { return load[Users](path) }
+// LoadUsers reads the Users at path. A user who is not valid is left out alone:
+// nobody else's suspension waits for that.
+func LoadUsers(path string) (u *Users, leftOut []LeftOut, hash string, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	u, err = ParseUsers(b)
+	if err != nil {
+		u, leftOut, err = parseValidUsers(b)
+	}
+	if err != nil {
+		return nil, nil, "", fmt.Errorf("%s: %w", path, err)
+	}
+	return u, leftOut, Hash(b), nil
+}
+
+// parseValidUsers decodes the users that are valid.
+func parseValidUsers(b []byte) (*Users, []LeftOut, error) {
+	var file struct {
+		Version string            `json:"version"`
+		Users   []json.RawMessage `json:"users"`
+	}
+	if err := decode(b, &file); err != nil {
+		return nil, nil, err
+	}
+	u, leftOut := &Users{Version: file.Version}, []LeftOut(nil)
+	if err := u.Validate(); err != nil {
+		return nil, nil, err
+	}
+	seen := map[string]bool{}
+	for i, raw := range file.Users {
+		var user User
+		err := decode(raw, &user)
+		if err == nil {
+			one := Users{Version: Version, Users: []User{user}}
+			err = one.Validate()
+		}
+		if err == nil && seen[user.Name] {
+			err = errors.New("has a name that another user has")
+		}
+		if err != nil {
+			leftOut = append(leftOut, LeftOut{User: user.Name, Field: fmt.Sprintf("users[%d]", i), Reason: "is not valid: " + err.Error()})
+			continue
+		}
+		seen[user.Name] = true
+		u.Users = append(u.Users, user)
+	}
+	return u, leftOut, nil
+}
 
 type validator[T any] interface {
 	*T
@@ -41,15 +90,22 @@ func ParseUsers(b []byte) (*Users, error) { return parse[Users](b) }
 
 func parse[T any, P validator[T]](b []byte) (*T, error) {
 	v := new(T)
+	if err := decode(b, v); err != nil {
+		return nil, err
+	}
+	return v, P(v).Validate()
+}
+
+func decode(b []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return nil, fmt.Errorf("decoding: %w", err)
+		return fmt.Errorf("decoding: %w", err)
 	}
 	if d.More() {
-		return nil, fmt.Errorf("decoding: there is more after the end of the object")
+		return fmt.Errorf("decoding: there is more after the end of the object")
 	}
-	return v, P(v).Validate()
+	return nil
 }
 
 // Marshal validates c and returns the bytes of its file. Equal values give

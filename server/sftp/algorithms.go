@@ -1,11 +1,12 @@
 package sftp
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 )
 
 // Algorithms are lists of names as in RFC 4253, the most wanted first. An empty
@@ -98,7 +99,7 @@ func widened(list, more, clients []string) []string {
 func wantedHostKeys(list, more, clients []string, keys []ssh.Signer) []string {
 	var held []string
 	for _, key := range keys {
-		held = append(held, hostKeyAlgorithms(key)...)
+		held = append(held, check.HostKeyAlgorithms(key)...)
 	}
 	for _, name := range inBoth(clients, held) {
 		switch {
@@ -113,26 +114,19 @@ func wantedHostKeys(list, more, clients []string, keys []ssh.Signer) []string {
 
 // Validate returns an error if a name is not one that the server knows.
 func (a Algorithms) Validate() error {
-	good, legacy := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
-	serverOnly := func(name string) bool {
-		// A server cannot do these: x/crypto implements them for clients.
-		return strings.HasPrefix(name, "diffie-hellman-group-exchange-") || strings.Contains(name, "-cert-v0")
-	}
 	for _, list := range []struct {
-		what         string
-		names        []string
-		known, older []string
+		kind  check.AlgorithmKind
+		names []string
 	}{
-		{"key exchange", a.KeyExchanges, append(good.KeyExchanges, "curve25519-sha256@libssh.org"), legacy.KeyExchanges},
-		{"cipher", a.Ciphers, good.Ciphers, legacy.Ciphers},
-		{"MAC", a.MACs, good.MACs, legacy.MACs},
-		{"host key algorithm", a.HostKeys, good.HostKeys, legacy.HostKeys},
-		{"public key algorithm", a.PublicKeys, good.PublicKeyAuths, legacy.PublicKeyAuths},
+		{check.KeyExchange, a.KeyExchanges},
+		{check.Cipher, a.Ciphers},
+		{check.MAC, a.MACs},
+		{check.HostKeyAlgorithm, a.HostKeys},
+		{check.PublicKeyAlgorithm, a.PublicKeys},
 	} {
-		known := slices.DeleteFunc(append(list.known, list.older...), serverOnly)
 		for _, name := range list.names {
-			if !slices.Contains(known, name) {
-				return fmt.Errorf("%s %q is not known; there are %s", list.what, name, strings.Join(known, ", "))
+			if err := check.Algorithm(list.kind, name); err != nil {
+				return err
 			}
 		}
 	}
@@ -163,7 +157,7 @@ func restrictHostKeys(keys []ssh.Signer, algorithms []string) []ssh.Signer {
 	for _, key := range keys {
 		var fit []string
 		for _, name := range algorithms {
-			if slices.Contains(hostKeyAlgorithms(key), name) {
+			if slices.Contains(check.HostKeyAlgorithms(key), name) {
 				fit = append(fit, name)
 			}
 		}
@@ -180,18 +174,4 @@ func restrictHostKeys(keys []ssh.Signer, algorithms []string) []ssh.Signer {
 		}
 	}
 	return usable
-}
-
-// hostKeyAlgorithms are those that a key can be used with.
-func hostKeyAlgorithms(key ssh.Signer) []string {
-	if m, ok := key.(ssh.MultiAlgorithmSigner); ok {
-		return m.Algorithms()
-	}
-	if t := key.PublicKey().Type(); t != ssh.KeyAlgoRSA {
-		return []string{t}
-	}
-	if _, ok := key.(ssh.AlgorithmSigner); !ok {
-		return []string{ssh.KeyAlgoRSA}
-	}
-	return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
 }

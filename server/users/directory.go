@@ -3,8 +3,6 @@ package users
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -63,8 +61,8 @@ func NewDirectory(memory int64) *Directory {
 // now.
 //
 // Users with something unusable, such as a key that is none, are set without
-// it; the error says what that was.
-func (d *Directory) Set(users *config.Users, limits config.Sessions) error {
+// it; what that was is returned.
+func (d *Directory) Set(users *config.Users, limits config.Sessions) (leftOut []config.LeftOut) {
 	d.setting.Lock()
 	defer d.setting.Unlock()
 	d.bans.set(limits.Ban)
@@ -74,16 +72,13 @@ func (d *Directory) Set(users *config.Users, limits config.Sessions) error {
 	// Keys take long to parse. Nobody waits for it.
 	byName := make(map[string]*User, len(users.Users))
 	decoys := map[string]struct{}{}
-	var problems []error
 	for i := range users.Users {
 		c := &users.Users[i]
 		u := before[c.Name]
 		if u == nil || !u.same(c) {
 			u = newUser(c, u, d.hashes)
 		}
-		if u.problem != nil {
-			problems = append(problems, fmt.Errorf("user %q: %w", u.Name(), u.problem))
-		}
+		leftOut = append(leftOut, u.leftOut...)
 		byName[u.Name()] = u
 		if u.config.PasswordHash != "" {
 			decoys[u.config.PasswordHash] = struct{}{}
@@ -98,7 +93,7 @@ func (d *Directory) Set(users *config.Users, limits config.Sessions) error {
 		u.newest.Store(u)
 	}
 	d.review()
-	return errors.Join(problems...)
+	return leftOut
 }
 
 // SetAuthorities replaces the authorities whose certificates are accepted:

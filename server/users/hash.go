@@ -4,15 +4,13 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"errors"
-	"fmt"
 	"net/netip"
 	"runtime"
 	"sync/atomic"
 
-	"github.com/go-crypt/crypt"
-	"github.com/go-crypt/crypt/algorithm"
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 )
 
 const (
@@ -22,25 +20,11 @@ const (
 	// maxPassword is the longest password in bytes, as with OpenSSH. The cost
 	// of SHA-crypt is the square of the length (CVE-2016-20013).
 	maxPassword = 1024
-
-	// defaultHashMemory is how many bytes hashes may use at once where the
-	// memory of the process is not known.
-	defaultHashMemory = 128 << 20
 )
 
 // decoy is verified against where no user has a hash. It has the cost of those
 // that the operator makes of passwords that somebody chose.
 const decoy = "$6$rounds=5000$decoydecoydecoyd$bXyXBGvBrVeCNsShKVJVjCLLRBRyMVNAqMpnWAwB3HJYAfOHVN0vDcnkQyzJhE4yRj9fiAzbqhcmvjbUCPhXS0"
-
-// decoder knows the formats. The library has a decoder of its own behind its
-// functions, but makes it at its first use, where two logins at once race.
-var decoder = func() *crypt.Decoder {
-	d, err := crypt.NewDefaultDecoder()
-	if err != nil {
-		panic(err) // it registers formats under names of its own
-	}
-	return d
-}()
 
 // hashes verifies passwords. Hashes are made to be slow, so one that was right
 // is remembered as a keyed digest of hash and password: a client that logs in
@@ -59,11 +43,7 @@ func newHashes(key []byte, memory int64) *hashes {
 	if err != nil {
 		panic(err) // the size is positive
 	}
-	budget := int64(defaultHashMemory)
-	if memory > 0 {
-		budget = memory / 4
-	}
-	return &hashes{key: key, verified: verified, turns: newTurns(runtime.GOMAXPROCS(0), budget)}
+	return &hashes{key: key, verified: verified, turns: newTurns(runtime.GOMAXPROCS(0), check.HashMemory(memory))}
 }
 
 // check says why a hash cannot be used; "" is none and right. The error never
@@ -72,33 +52,11 @@ func (h *hashes) check(hash string) error {
 	if hash == "" {
 		return nil
 	}
-	_, cost, err := decode(hash)
-	switch {
-	case err != nil:
+	parsed, err := check.ParseHash(hash)
+	if err != nil {
 		return err
-	case cost.memory > h.turns.memory:
-		return fmt.Errorf("passwordHash needs %d MiB of memory, and all hashes together may use %d MiB here", cost.memory>>20, h.turns.memory>>20)
-	case cost.seconds > maxHashSeconds:
-		return fmt.Errorf("passwordHash takes some %.0f s of a processor at each login, and may take %d s", cost.seconds, maxHashSeconds)
 	}
-	return nil
-}
-
-// decode parses a hash.
-func decode(hash string) (digest algorithm.Digest, c cost, err error) {
-	unknown := errors.New("passwordHash has no known format; use bcrypt, SHA-512-crypt ($6$), argon2id, scrypt or PBKDF2")
-	defer func() {
-		if recover() != nil { // the library's parsers are lax
-			digest, err = nil, unknown
-		}
-	}()
-	if digest, err = decoder.Decode(hash); err != nil {
-		return nil, c, unknown
-	}
-	if c, err = costOf(digest.Encode()); err != nil {
-		return nil, c, err
-	}
-	return digest, c, nil
+	return parsed.Fits(h.turns.memory)
 }
 
 // A guess is a password that somebody has sent.
@@ -143,25 +101,19 @@ func (h *hashes) waste(ctx context.Context, hash string, g guess) error {
 
 // match computes the hash, in its turn.
 func (h *hashes) match(ctx context.Context, hash string, g guess) (match bool, err error) {
-	digest, cost, err := decode(hash)
+	parsed, err := check.ParseHash(hash)
 	if err != nil {
 		return false, ErrPassword
 	}
-	if err := h.turns.take(ctx, g.address, g.user, cost.memory); err != nil {
+	if err := h.turns.take(ctx, g.address, g.user, parsed.Memory); err != nil {
 		return false, ErrGone
 	}
-	defer h.turns.give(g.address, cost.memory)
+	defer h.turns.give(g.address, parsed.Memory)
 	if err := g.refused(); err != nil {
 		return false, err
 	}
-	h.collect(cost.memory)
-	defer func() {
-		if recover() != nil { // what the library cannot compute is not right
-			match, err = false, ErrPassword
-		}
-	}()
-	match, err = digest.MatchAdvanced(g.password)
-	return match && err == nil, nil
+	h.collect(parsed.Memory)
+	return parsed.Match(g.password), nil
 }
 
 // collect has the collector take what hashes have left behind, before it is

@@ -1,119 +1,27 @@
 package users
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
-	"golang.org/x/crypto/ssh"
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 )
 
 // An authorizedKey is a public key of a user, with what restricts its use.
-type authorizedKey struct {
-	blob    string         // SSH's wire format
-	from    []netip.Prefix // where it may be used; empty: anywhere
-	not     []netip.Prefix // and where not
-	expires time.Time      // zero: never
-}
-
-// needless are options that make no difference here: there is no terminal and no
-// forwarding, and whether a key in hardware was touched is not asked of it less
-// than the option allows.
-var needless = []string{
-	"restrict", "no-pty", "no-port-forwarding", "no-agent-forwarding", "no-x11-forwarding", "no-user-rc",
-	"pty", "port-forwarding", "agent-forwarding", "x11-forwarding", "user-rc",
-	"permitopen", "permitlisten", "environment", "tunnel", "no-touch-required",
-}
-
-// parseKey parses a line of authorized_keys (sshd(8)). A key with a restriction
-// that cannot be kept is an error, since without it the key would do more than
-// whoever wrote the line has meant. Errors never hold the line.
-func parseKey(line string) (authorizedKey, error) {
-	var k authorizedKey
-	key, _, options, _, err := ssh.ParseAuthorizedKey([]byte(line))
-	if err != nil {
-		return k, errors.New("is no public key")
-	}
-	k.blob = string(key.Marshal())
-	for _, option := range options {
-		name, value, _ := strings.Cut(option, "=")
-		name, value = strings.ToLower(name), strings.Trim(value, `"`)
-		switch {
-		case slices.Contains(needless, name):
-		case name == "from":
-			err = k.setFrom(value)
-		case name == "expiry-time":
-			k.expires, err = parseExpiry(value)
-		case name == "command" && value == "internal-sftp":
-		case name == "cert-authority":
-			err = errors.New("is of a certificate authority; those belong to the server's trusted user CAs")
-		default:
-			err = fmt.Errorf("has the option %.40q, which cannot be kept", name)
-		}
-		if err != nil {
-			return authorizedKey{}, err
-		}
-	}
-	return k, nil
-}
-
-// setFrom parses from="...": addresses and networks, with "!" those that are
-// left out.
-func (k *authorizedKey) setFrom(value string) error {
-	for part := range strings.SplitSeq(value, ",") {
-		pattern, not := strings.CutPrefix(strings.TrimSpace(part), "!")
-		network, err := netip.ParsePrefix(pattern)
-		if err != nil {
-			addr, err := netip.ParseAddr(pattern)
-			if err != nil {
-				return errors.New(`has the option "from" with something that is neither an address nor a network`)
-			}
-			network = netip.PrefixFrom(plain(addr), plain(addr).BitLen())
-		}
-		if not {
-			k.not = append(k.not, network)
-		} else {
-			k.from = append(k.from, network)
-		}
-	}
-	if len(k.from) == 0 {
-		return errors.New(`has the option "from" with nothing that is allowed`)
-	}
-	return nil
-}
-
-// parseExpiry parses a time as YYYYMMDD, with HHMM or HHMMSS behind it, and a Z
-// if it is in UTC.
-func parseExpiry(value string) (time.Time, error) {
-	digits, utc := strings.CutSuffix(value, "Z")
-	zone := time.Local
-	if utc {
-		zone = time.UTC
-	}
-	for _, layout := range []string{"20060102", "200601021504", "20060102150405"} {
-		if len(digits) == len(layout) {
-			if t, err := time.ParseInLocation(layout, digits, zone); err == nil {
-				return t, nil
-			}
-		}
-	}
-	return time.Time{}, errors.New(`has the option "expiry-time" with something that is no time`)
-}
+type authorizedKey struct{ check.Key }
 
 // is reports whether it is that key, in SSH's wire format.
-func (k *authorizedKey) is(blob string) bool { return k.blob == blob }
+func (k *authorizedKey) is(blob string) bool { return k.Blob == blob }
 
 // refuses says why the key may not be used, or nil.
 func (k *authorizedKey) refuses(a Attempt, now time.Time) error {
 	addr := plain(a.Remote)
 	has := func(n netip.Prefix) bool { return n.Contains(addr) }
 	switch {
-	case !k.expires.IsZero() && !now.Before(k.expires):
+	case !k.Expires.IsZero() && !now.Before(k.Expires):
 		return ErrKeyExpired
-	case len(k.from) > 0 && !slices.ContainsFunc(k.from, has), slices.ContainsFunc(k.not, has):
+	case len(k.From) > 0 && !slices.ContainsFunc(k.From, has), slices.ContainsFunc(k.Not, has):
 		return ErrKeySource
 	}
 	return nil

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -67,12 +69,12 @@ func TestAKeyWithARestrictionThatCannotBeKeptIsNotUsed(t *testing.T) {
 		u := alice(t)
 		u.AuthorizedKeys = []string{options + " " + aliceKey}
 		d := NewDirectory(0)
-		err := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{})
-		if err == nil || !strings.Contains(err.Error(), `user "alice": authorizedKeys[0] `) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want it to say %q", options, err, want)
+		left := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{})
+		if len(left) != 1 || left[0].User != "alice" || left[0].Field != "authorizedKeys[0]" || !strings.Contains(left[0].Reason, want) {
+			t.Errorf("%s: left out is %+v, want it to say %q", options, left, want)
 		}
-		if err != nil && strings.Contains(err.Error(), "AAAA") {
-			t.Errorf("%s: the error holds the key: %v", options, err)
+		if strings.Contains(fmt.Sprint(left), "AAAA") {
+			t.Errorf("%s: the reason holds the key: %v", options, left)
 		}
 		if _, err := d.Check(t.Context(), attempt(), Key(blob(t, aliceKey))); !errors.Is(err, ErrKey) {
 			t.Errorf("%s: got %v, want ErrKey", options, err)
@@ -85,12 +87,12 @@ func FuzzParseKey(f *testing.F) {
 		f.Add(options + aliceKey)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		k, err := parseKey(line)
-		if (err == nil) != (len(k.blob) > 0) {
-			t.Errorf("got a key of %d bytes, and %v", len(k.blob), err)
+		k, err := check.ParseKey(line)
+		if (err == nil) != (len(k.Blob) > 0) {
+			t.Errorf("got a key of %d bytes, and %v", len(k.Blob), err)
 		}
 		if err == nil {
-			k.refuses(attempt(), time.Now())
+			(&authorizedKey{k}).refuses(attempt(), time.Now())
 		}
 	})
 }
@@ -106,7 +108,7 @@ func TestUnchangedUsersAreNotParsedAgain(t *testing.T) {
 	if d.find("bob") != before["bob"] || d.find("alice") == before["alice"] {
 		t.Error("what has changed is not what was made anew")
 	}
-	if first == nil || second == nil || first.Error() != second.Error() {
+	if len(first) != 1 || !slices.Equal(first, second) {
 		t.Errorf("of what is unusable is said %v, and then %v", first, second)
 	}
 	if before["alice"].now() != d.find("alice") {

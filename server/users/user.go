@@ -2,13 +2,13 @@ package users
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -16,8 +16,8 @@ import (
 // follows changes: [User.Restrict] and [User.Limits] go by the newest.
 type User struct {
 	config  config.User
-	given   config.User // config as it was given
-	problem error       // what of it is unusable
+	given   config.User      // config as it was given
+	leftOut []config.LeftOut // what of it is unusable
 	keys    []authorizedKey
 	newest  *atomic.Pointer[User] // shared by all that the account has been; may be nil
 }
@@ -28,21 +28,23 @@ func newUser(c *config.User, before *User, h *hashes) *User {
 	if before != nil {
 		u.newest = before.newest
 	}
-	var problems []error
 	for i, line := range c.AuthorizedKeys {
-		key, err := parseKey(line)
+		key, err := check.ParseKey(line)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("authorizedKeys[%d] %w", i, err))
+			u.leaveOut(fmt.Sprintf("authorizedKeys[%d]", i), err)
 			continue
 		}
-		u.keys = append(u.keys, key)
+		u.keys = append(u.keys, authorizedKey{key})
 	}
 	if err := h.check(c.PasswordHash); err != nil {
 		u.config.PasswordHash = ""
-		problems = append(problems, err)
+		u.leaveOut("passwordHash", err)
 	}
-	u.problem = errors.Join(problems...)
 	return u
+}
+
+func (u *User) leaveOut(field string, why error) {
+	u.leftOut = append(u.leftOut, config.LeftOut{User: u.Name(), Field: field, Reason: why.Error()})
 }
 
 // same reports whether the account was made from just that.
@@ -102,10 +104,10 @@ func (u *User) keyExpires(blob string, now time.Time) (at time.Time) {
 	for i := range u.keys {
 		switch k := &u.keys[i]; {
 		case blob == "" || !k.is(blob):
-		case k.expires.IsZero():
+		case k.Expires.IsZero():
 			return time.Time{}
-		case k.expires.After(at):
-			at = k.expires
+		case k.Expires.After(at):
+			at = k.Expires
 		}
 	}
 	return at

@@ -1,4 +1,4 @@
-package users
+package check
 
 import (
 	"errors"
@@ -7,9 +7,6 @@ import (
 	"strconv"
 	"strings"
 )
-
-// maxHashSeconds is how long one hash may take of a processor.
-const maxHashSeconds = 5
 
 // A cost is what it takes to compute a hash, roughly.
 type cost struct {
@@ -22,7 +19,7 @@ type cost struct {
 func costOf(hash string) (cost, error) {
 	parts := strings.Split(hash, "$")
 	if len(parts) < 4 || parts[0] != "" {
-		return cost{}, errors.New("passwordHash has no known format")
+		return cost{}, errors.New("has no known format")
 	}
 	kind := parts[1]
 	switch {
@@ -46,7 +43,7 @@ func costOf(hash string) (cost, error) {
 		digit := func(b byte) float64 { return float64(strings.IndexByte(base64Crypt, b) + 1) }
 		return scryptCost(digit(parts[2][1]), digit(parts[2][2]), 1)
 	}
-	return cost{}, fmt.Errorf("passwordHash has no known format")
+	return cost{}, fmt.Errorf("has no known format")
 }
 
 // base64Crypt are the digits of crypt(3).
@@ -57,7 +54,7 @@ func bcryptSeconds(log float64) float64 { return math.Exp2(log) * 61e-6 }
 func argon2Cost(parameters string) (cost, error) {
 	m, t, p := parameter(parameters, "m"), parameter(parameters, "t"), parameter(parameters, "p")
 	if p > 64 {
-		return cost{}, fmt.Errorf("passwordHash asks for %.0f threads, and may use 64", p)
+		return cost{}, fmt.Errorf("asks for %.0f threads, and may use 64", p)
 	}
 	kib := max(m, 8*p)
 	return cost{memory: int64(kib) << 10, seconds: kib * t / (1 << 20)}, nil
@@ -65,7 +62,7 @@ func argon2Cost(parameters string) (cost, error) {
 
 func scryptCost(ln, r, p float64) (cost, error) {
 	if ln > 30 || r > 1<<20 || p > 1<<20 {
-		return cost{}, errors.New("passwordHash asks for more memory than there is")
+		return cost{}, errors.New("asks for more memory than there is")
 	}
 	bytes := 128 * r * (math.Exp2(ln) + p + 2)
 	return cost{memory: int64(bytes), seconds: 128 * r * math.Exp2(ln) * p / (1 << 29)}, nil

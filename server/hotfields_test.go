@@ -101,6 +101,7 @@ var hotTests = map[string]func(t *testing.T){
 		if b, err := early.in.ReadByte(); err == nil {
 			t.Errorf("got %q although nothing was settled", b)
 		}
+		early.conn.Close()
 	},
 	"tls.certFile": func(t *testing.T) { otherCertificate(t) },
 	"tls.keyFile":  func(t *testing.T) { otherCertificate(t) },

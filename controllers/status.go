@@ -185,7 +185,7 @@ func (p *pass) writeUserStatus(ctx context.Context, u *userState) error {
 		Server: p.server.Name, Generation: before.Generation,
 		Problems: u.problems, Known: u.entry != "",
 		Wanted: spec.Protocols, Served: served(p.server.Spec.ServedProtocols()),
-		Suspended: spec.Suspended,
+		Suspended: spec.State == v1alpha1.UserSuspended,
 		Expired:   spec.ExpiresAt != nil && !p.Clock.Now().Before(spec.ExpiresAt.Time),
 		Pods:      p.loadedBy(u),
 	}.Write(&status.Conditions)

@@ -80,8 +80,8 @@ func TestASteadyServerCostsNoWrite(t *testing.T) {
 	c, w, stop := settled(t)
 	defer stop()
 	alice := user(c.ns, "alice", "files")
-	suspend := func(yes bool) { update(t, alice, func() { alice.Spec.Suspended = yes }) }
-	suspend(true)
+	set := func(state v1alpha1.UserState) { update(t, alice, func() { alice.Spec.State = state }) }
+	set(v1alpha1.UserSuspended)
 	notReady(t, alice, v1alpha1.ReasonSuspended)
 	w.take()
 
@@ -92,7 +92,7 @@ func TestASteadyServerCostsNoWrite(t *testing.T) {
 		update(t, d, func() { d.Annotations["somebody"] = fmt.Sprint(i) })
 	}
 	// A change, by which we see that it has looked.
-	suspend(false)
+	set(v1alpha1.UserActive)
 	ready(t, alice, v1alpha1.ReasonLoaded)
 	got := slices.DeleteFunc(w.take(), func(s string) bool { return strings.Contains(s, "/pods/") })
 	prefix := "/api/v1/namespaces/" + c.ns + "/secrets/files-users"
@@ -115,7 +115,7 @@ func TestARestartWritesNothingAndKeepsWhatWasMade(t *testing.T) {
 	w, stop := operatorFor(t, c.ns)
 	defer stop()
 	u := user(c.ns, "alice", "files")
-	update(t, u, func() { u.Spec.Suspended = true })
+	update(t, u, func() { u.Spec.State = v1alpha1.UserSuspended })
 	notReady(t, u, v1alpha1.ReasonSuspended)
 	for _, request := range w.take() {
 		if !strings.Contains(request, "files-users") && !strings.Contains(request, "/status") && !strings.Contains(request, "/pods/") {

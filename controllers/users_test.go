@@ -283,7 +283,7 @@ func TestUsersWhoAreRefusedAsDescribed(t *testing.T) {
 	t.Parallel()
 	c, _ := serving(t)
 	suspended, expired, elsewhere := user(c.ns, "suspended", "files"), user(c.ns, "expired", "files"), user(c.ns, "elsewhere", "files")
-	suspended.Spec.Suspended = true
+	suspended.Spec.State = v1alpha1.UserSuspended
 	expired.Spec.ExpiresAt = &metav1.Time{Time: time.Now().Add(-time.Hour)}
 	create(t, suspended, expired)
 	notReady(t, suspended, v1alpha1.ReasonSuspended)

@@ -163,10 +163,10 @@ func TestFileServerRefused(t *testing.T) {
 		},
 		"a duration in days": {
 			`spec: {drain: {timeout: 1d}}`,
-			`this is not a duration: write one such as 90s, 5m or 1h30m`,
+			`this is neither a duration nor Never: write one such as 90s, 5m or 1h30m, or Never`,
 		},
 		"a duration without a unit": {
-			`spec: {sessions: {idleTimeout: "90"}}`,
+			`spec: {sessions: {loginGrace: "90"}}`,
 			`this is not a duration: write one such as 90s, 5m or 1h30m`,
 		},
 		"an active mode that is none": {
@@ -187,7 +187,35 @@ func TestFileServerRefused(t *testing.T) {
 		},
 		"uploads that are never kept": {
 			`spec: {storage: {keepIncomplete: 0h}}`,
-			`keepIncomplete is zero, and an upload that was cut could never be resumed: write how long it is kept, such as 24h, or leave it out for 7 days`,
+			`this is no time at all: write a duration above zero, such as 90s, or leave the field out for its default`,
+		},
+		"uploads that are kept in no defined way": {
+			`spec: {storage: {keepIncomplete: Never}}`,
+			`this is not a duration: write one such as 90s, 5m or 1h30m`,
+		},
+		"a drain of no time": {
+			`spec: {drain: {timeout: 0s}}`,
+			`this is no time at all: write a duration above zero, such as 90s, or Never, or leave the field out for its default`,
+		},
+		"sessions that may not be idle at all": {
+			`spec: {sessions: {idleTimeout: 0h0m}}`,
+			`this is no time at all`,
+		},
+		"a timeout in words": {
+			`spec: {sessions: {idleTimeout: Off}}`,
+			`this is neither a duration nor Never: write one such as 90s, 5m or 1h30m, or Never`,
+		},
+		"strangers who may wait for ever": {
+			`spec: {sessions: {loginGrace: Never}}`,
+			`this is not a duration: write one such as 90s, 5m or 1h30m`,
+		},
+		"a ban after no failure": {
+			`spec: {sessions: {ban: {failures: 0}}}`,
+			`spec.sessions.ban.failures in body should be greater than or equal to 1`,
+		},
+		"a mode of uploads that is none": {
+			`spec: {storage: {uploads: Hidden}}`,
+			`spec.storage.uploads: Unsupported value: "Hidden": supported values: "Direct", "Atomic"`,
 		},
 		"a time to keep uploads in days": {
 			`spec: {storage: {keepIncomplete: 7d}}`,
@@ -231,7 +259,7 @@ func TestFileServerRefused(t *testing.T) {
 		},
 		"transfers that may not pause at all": {
 			`spec: {sessions: {stallTimeout: 0s}}`,
-			`stallTimeout is zero, and would end every transfer: write how long a transfer may pause, such as 10m, or leave it out for 2m`,
+			`this is no time at all`,
 		},
 		"no connection before login": {
 			`spec: {sessions: {maxBeforeLogin: -1}}`,
@@ -288,13 +316,15 @@ func TestFileServerAccepted(t *testing.T) {
 		"a-balancer":           `spec: {expose: {loadBalancer: {class: example.com/lb, address: "2001:db8::1", sourceRanges: [192.0.2.0/24], externalTrafficPolicy: Local, allocateNodePorts: false}}}`,
 		"node-ports":           `spec: {expose: {type: NodePort, nodePort: {externalTrafficPolicy: Local}}}`,
 		"an-address-rule":      `spec: {passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}]}}`,
-		"some-limits":          `spec: {sessions: {max: 100, idleTimeout: 1h30m, bandwidth: {upload: 10Mi, download: 1000000}, ban: {failures: 0}}}`,
+		"some-limits":          `spec: {sessions: {max: 100, idleTimeout: 1h30m, bandwidth: {upload: 10Mi, download: 1000000}, ban: {duration: Never}}}`,
 		"no-active-mode":       `spec: {activeMode: Refused, ascii: Keep}`,
 		"old-devices":          `spec: {tls: {minVersion: "1.0"}, ascii: Convert, activeMode: Allowed}`,
 		"a-new-tls-alone":      `spec: {tls: {minVersion: "1.3", secretRef: {name: tls}}}`,
 		"modes":                `spec: {storage: {keepIncomplete: 24h, umask: "0022", fileMode: "0640", folderMode: "0750"}}`,
 		"modes-of-3-digits":    `spec: {storage: {umask: "022", fileMode: "640", folderMode: "777"}}`,
 		"patience":             `spec: {sessions: {stallTimeout: 0h30m, countKeepAlives: true, maxBeforeLogin: 1000}}`,
+		"never":                `spec: {sessions: {idleTimeout: Never, stallTimeout: Never}, drain: {timeout: Never}}`,
+		"atomic-uploads":       `spec: {storage: {uploads: Atomic}}`,
 		"an-office":            `spec: {sessions: {ban: {exempt: [192.0.2.7, 10.0.0.0/8, "2001:db8::/32"]}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {

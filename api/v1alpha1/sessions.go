@@ -22,11 +22,11 @@ type Sessions struct {
 	// +kubebuilder:validation:Minimum=1
 	MaxPerAddress int32 `json:"maxPerAddress,omitempty"`
 
-	// idleTimeout ends a session that does nothing for so long; default 15m.
-	// A transfer is not idle.
+	// idleTimeout ends a session that does nothing for so long, or Never;
+	// default 15m. A transfer is not idle.
 	// +optional
 	// +kubebuilder:default="15m"
-	IdleTimeout Duration `json:"idleTimeout,omitempty"`
+	IdleTimeout Timeout `json:"idleTimeout,omitempty"`
 
 	// loginGrace ends a connection that is not logged in after so long;
 	// default 1m.
@@ -43,13 +43,12 @@ type Sessions struct {
 	// +kubebuilder:validation:Maximum=100000
 	MaxBeforeLogin int32 `json:"maxBeforeLogin,omitempty"`
 
-	// stallTimeout ends a transfer on which no byte has moved for so long;
-	// default 2m. Raise it for clients that pause within a file, such as
-	// those that send from tape. idleTimeout says nothing about transfers. A
-	// change counts at once.
+	// stallTimeout ends a transfer on which no byte has moved for so long, or
+	// Never; default 2m. Raise it for clients that pause within a file, such
+	// as those that send from tape. idleTimeout says nothing about transfers.
+	// A change counts at once.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('[1-9]')",message="stallTimeout is zero, and would end every transfer: write how long a transfer may pause, such as 10m, or leave it out for 2m"
-	StallTimeout Duration `json:"stallTimeout,omitempty"`
+	StallTimeout Timeout `json:"stallTimeout,omitempty"`
 
 	// countKeepAlives has the keepalives of an SSH client
 	// (ServerAliveInterval in OpenSSH) count as activity, so that idleTimeout
@@ -84,11 +83,10 @@ type Bandwidth struct {
 
 // Ban refuses an address for a while after too many failed logins.
 type Ban struct {
-	// failures is how many failed logins lead to a ban; default 10. Zero
-	// turns bans off.
+	// failures is how many failed logins lead to a ban; default 10.
 	// +optional
 	// +kubebuilder:default=10
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	Failures *int32 `json:"failures,omitempty"`
 
@@ -97,10 +95,11 @@ type Ban struct {
 	// +kubebuilder:default="10m"
 	Window Duration `json:"window,omitempty"`
 
-	// duration is how long the address is refused; default 10m.
+	// duration is how long the address is refused; default 10m. Never turns
+	// bans off.
 	// +optional
 	// +kubebuilder:default="10m"
-	Duration Duration `json:"duration,omitempty"`
+	Duration Timeout `json:"duration,omitempty"`
 
 	// exempt are addresses and networks that are never banned, such as the
 	// one address behind which an office hides all its clients. Example:
@@ -116,10 +115,12 @@ type Ban struct {
 // Drain is how a pod ends.
 type Drain struct {
 	// timeout is how long a pod may finish what it serves; default 5m. What
-	// runs longer is cut. Idle sessions are asked to come back at once.
+	// runs longer is cut, or Never: then a pod, and with it a node that is
+	// drained, waits for the last transfer. Idle sessions are asked to come
+	// back at once.
 	// +optional
 	// +kubebuilder:default="5m"
-	Timeout Duration `json:"timeout,omitempty"`
+	Timeout Timeout `json:"timeout,omitempty"`
 
 	// acceptFor is how long a pod that ends still takes new sessions, while
 	// balancers learn that it goes; default 5s.

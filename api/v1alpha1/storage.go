@@ -22,18 +22,19 @@ type Storage struct {
 	// +optional
 	Ephemeral *Ephemeral `json:"ephemeral,omitempty"`
 
-	// atomicUploads keeps an upload hidden until it is complete, so that
-	// nobody reads half a file.
+	// uploads says when a file that is being uploaded gets its name. Atomic:
+	// when it is complete, so that nobody reads half a file, and an upload
+	// that fails leaves the file that was there before. Direct, the default:
+	// at once.
 	// +optional
-	AtomicUploads bool `json:"atomicUploads,omitempty"`
+	Uploads UploadMode `json:"uploads,omitempty"`
 
 	// keepIncomplete is how long an upload that was cut is kept hidden, for
 	// its user to go on with; default 168h, which is 7 days. Then it is
 	// removed. It matters where uploads are hidden until they are complete:
-	// with atomicUploads, and for users with the access WriteOnly. A change
+	// with uploads Atomic, and for users with the access WriteOnly. A change
 	// counts at once.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('[1-9]')",message="keepIncomplete is zero, and an upload that was cut could never be resumed: write how long it is kept, such as 24h, or leave it out for 7 days"
 	KeepIncomplete Duration `json:"keepIncomplete,omitempty"`
 
 	// umask has the permissions that new files and folders do not get, in
@@ -58,6 +59,17 @@ type Storage struct {
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^0?[0-6][0-7][0-7]$')",message="folderMode does not let the owner, which is the server itself, read, write and enter: write one that begins with 07, such as 0750"
 	FolderMode FileMode `json:"folderMode,omitempty"`
 }
+
+// UploadMode says when a file that is being uploaded gets its name.
+// +kubebuilder:validation:Enum=Direct;Atomic
+type UploadMode string
+
+const (
+	// UploadDirect gives it at once.
+	UploadDirect UploadMode = "Direct"
+	// UploadAtomic gives it when the file is complete.
+	UploadAtomic UploadMode = "Atomic"
+)
 
 // FileMode is permissions in octal, such as "0640". It stands in quotes, since
 // YAML takes 0640 for the number 416.

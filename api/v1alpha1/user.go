@@ -138,15 +138,27 @@ type FileServerUserSpec struct {
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 
-	// suspended refuses logins and ends running sessions, as long as it is
-	// true.
+	// state is Active, the default, or Suspended, which refuses logins and
+	// ends running sessions for as long as it is set.
 	// +optional
-	Suspended bool `json:"suspended,omitempty"`
+	// +kubebuilder:default=Active
+	State UserState `json:"state,omitempty"`
 
 	// limits are the user's own; left out, those of the server's sessions.
 	// +optional
 	Limits *UserLimits `json:"limits,omitempty"`
 }
+
+// UserState says whether an account is in use.
+// +kubebuilder:validation:Enum=Active;Suspended
+type UserState string
+
+const (
+	// UserActive can log in.
+	UserActive UserState = "Active"
+	// UserSuspended cannot.
+	UserSuspended UserState = "Suspended"
+)
 
 // ServerReference names a FileServer in the same namespace.
 type ServerReference struct {

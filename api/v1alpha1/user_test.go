@@ -124,7 +124,7 @@ spec:
   protocols: [ftps, sftp]
   allowedSources: [192.0.2.7, 10.0.0.0/8, "2001:db8::/32"]
   expiresAt: "2030-12-31T23:59:59Z"
-  suspended: true
+  state: Suspended
   limits: {maxSessions: 3, bandwidth: {upload: 1Mi}}
 `,
 	} {

@@ -100,7 +100,7 @@ func aPodHasNotLoaded(u User) (decided, bool) {
 }
 
 func theUserIsSuspended(u User) (decided, bool) {
-	return decided{readiness: readiness{reason: v1alpha1.ReasonSuspended, message: "The user is refused, as spec.suspended wants.", asWanted: true}}, u.Suspended
+	return decided{readiness: readiness{reason: v1alpha1.ReasonSuspended, message: "The user is refused, as spec.state wants.", asWanted: true}}, u.Suspended
 }
 
 func theUserHasExpired(u User) (decided, bool) {

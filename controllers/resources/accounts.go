@@ -20,7 +20,7 @@ func Account(u *v1alpha1.FileServerUser, passwordHash string, keys []string) con
 		Home:           u.Spec.Home,
 		Access:         config.Access(u.Spec.Access),
 		AllowedSources: prefixes(u.Spec.AllowedSources),
-		Suspended:      u.Spec.Suspended,
+		Suspended:      u.Spec.State == v1alpha1.UserSuspended,
 	}
 	if account.Home == "" {
 		account.Home = u.LoginName()

@@ -106,7 +106,7 @@ func (s Server) storage() config.Storage {
 	in := s.Spec.Storage
 	return config.Storage{
 		Root:           config.DataDir,
-		AtomicUploads:  in.AtomicUploads,
+		AtomicUploads:  in.Uploads == v1alpha1.UploadAtomic,
 		KeepIncomplete: config.Duration(in.KeepIncomplete.Or(0)),
 		Umask:          config.Mode(in.Umask),
 		FileMode:       config.Mode(in.FileMode),
@@ -134,17 +134,18 @@ func (s Server) sessions() config.Sessions {
 		}
 		ban = &v1alpha1.Ban{}
 	}
+	if ban.Duration == v1alpha1.Never {
+		return out
+	}
 	failures := int32(defaultFailures)
 	if ban.Failures != nil {
 		failures = *ban.Failures
 	}
-	if failures > 0 {
-		out.Ban = config.Ban{
-			Failures: int(failures),
-			Window:   config.Duration(ban.Window.Or(defaultBan)),
-			Duration: config.Duration(ban.Duration.Or(defaultBan)),
-			Exempt:   prefixes(ban.Exempt),
-		}
+	out.Ban = config.Ban{
+		Failures: int(failures),
+		Window:   config.Duration(ban.Window.Or(defaultBan)),
+		Duration: config.Duration(ban.Duration.Or(defaultBan)),
+		Exempt:   prefixes(ban.Exempt),
 	}
 	return out
 }

@@ -62,7 +62,7 @@ func TestAccount(t *testing.T) {
   protocols: [sftp]
   allowedSources: [192.0.2.7, 10.1.2.3/8, "2001:db8::1"]
   expiresAt: "2030-12-31T23:59:59+02:00"
-  suspended: true
+  state: Suspended
   limits: {maxSessions: 3, bandwidth: {upload: 1Mi}}`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,13 +37,14 @@ func TestServiceKeepsThePortsOfOlderPods(t *testing.T) {
 
 func TestDeployment(t *testing.T) {
 	for name, spec := range map[string]string{
-		"everything by default":    `{}`,
-		"plain FTP alone":          `{protocols: {ftp: {tls: Disabled}}}`,
-		"own Secrets and claim":    `{storage: {existingClaim: mine}, tls: {secretRef: {name: my-tls}}, sshHostKeys: {secretRef: {name: my-keys}}}`,
-		"ephemeral storage":        `{storage: {ephemeral: {sizeLimit: 1Gi}}, protocols: {ftps: {}}}`,
-		"the host network":         `{expose: {type: HostNetwork}}`,
-		"high ports of the host":   `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
-		"own times for lost nodes": `{podTemplate: {tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 600}]}}`,
+		"everything by default":      `{}`,
+		"plain FTP alone":            `{protocols: {ftp: {tls: Disabled}}}`,
+		"own Secrets and claim":      `{storage: {existingClaim: mine}, tls: {secretRef: {name: my-tls}}, sshHostKeys: {secretRef: {name: my-keys}}}`,
+		"a drain that waits for all": `{drain: {timeout: Never}, protocols: {ftp: {tls: Disabled}}}`,
+		"ephemeral storage":          `{storage: {ephemeral: {sizeLimit: 1Gi}}, protocols: {ftps: {}}}`,
+		"the host network":           `{expose: {type: HostNetwork}}`,
+		"high ports of the host":     `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
+		"own times for lost nodes":   `{podTemplate: {tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 600}]}}`,
 		"a pod template": `
   image: registry.example/other:2
   imagePullPolicy: Always
@@ -88,11 +89,12 @@ func TestConfigMap(t *testing.T) {
 		"plain FTP alone":                          `{protocols: {ftp: {tls: Disabled}}}`,
 		"hidden client addresses":                  `{expose: {loadBalancer: {externalTrafficPolicy: Cluster}}}`,
 		"PROXY protocol":                           `{expose: {loadBalancer: {externalTrafficPolicy: Cluster}, proxyProtocolFrom: [10.0.0.0/8]}}`,
-		"every limit":                              `{sessions: {max: 9, maxPerUser: 2, maxPerAddress: 3, idleTimeout: 1h, loginGrace: 5s, bandwidth: {upload: 1M, download: 2Mi}, ban: {failures: 3, window: 1m, duration: 2m}}, drain: {timeout: 1h, acceptFor: 1s}, storage: {atomicUploads: true}}`,
-		"bans turned off":                          `{sessions: {ban: {failures: 0, exempt: [10.0.0.0/8]}}}`,
+		"every limit":                              `{sessions: {max: 9, maxPerUser: 2, maxPerAddress: 3, idleTimeout: 1h, loginGrace: 5s, bandwidth: {upload: 1M, download: 2Mi}, ban: {failures: 3, window: 1m, duration: 2m}}, drain: {timeout: 1h, acceptFor: 1s}, storage: {uploads: Atomic}}`,
+		"bans turned off":                          `{sessions: {ban: {duration: Never, exempt: [10.0.0.0/8]}}}`,
 		"what people want to set":                  `{activeMode: Refused, ascii: Keep, tls: {minVersion: "1.0"}, storage: {keepIncomplete: 24h, umask: "0022", fileMode: "0640", folderMode: "0750"}, sessions: {stallTimeout: 10m, countKeepAlives: true, maxBeforeLogin: 1000, ban: {exempt: [192.0.2.7, 10.1.2.3/8]}}}`,
 		"active mode in spite of hidden addresses": `{activeMode: Allowed, expose: {type: NodePort}}`,
 		"active mode is nothing that SFTP has":     `{activeMode: Refused, ascii: Keep, protocols: {sftp: {}}, expose: {type: NodePort}}`,
+		"what never ends":                          `{sessions: {idleTimeout: Never, stallTimeout: Never}, drain: {timeout: Never}}`,
 		"told addresses":                           `{passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}], peerCheck: Any}}`,
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, "configmap", name, configMap(t, server(t, spec))) })

@@ -13,7 +13,7 @@ func TestWhatTheServerReloadsLeavesThePodAsItIs(t *testing.T) {
 		"active mode":            `{activeMode: Refused}`,
 		"ASCII":                  `{ascii: Keep}`,
 		"the oldest TLS":         `{tls: {minVersion: "1.3"}}`,
-		"atomic uploads":         `{storage: {atomicUploads: true}}`,
+		"atomic uploads":         `{storage: {uploads: Atomic}}`,
 		"incomplete uploads":     `{storage: {keepIncomplete: 1h}}`,
 		"modes":                  `{storage: {umask: "0022", fileMode: "0640", folderMode: "0750"}}`,
 		"the stall timeout":      `{sessions: {stallTimeout: 10m}}`,

@@ -46,7 +46,7 @@ func TestWhichPodsLeaveANode(t *testing.T) {
 func TestTheShownNodesChangeNoMoreThanTheyMust(t *testing.T) {
 	const (
 		anyNode = `{expose: {type: NodePort}, replicas: 1}`
-		local   = `{expose: {type: NodePort, externalTrafficPolicy: Local}, replicas: 1}`
+		local   = `{expose: {type: NodePort, nodePort: {externalTrafficPolicy: Local}}, replicas: 1}`
 		host    = `{expose: {type: HostNetwork}, replicas: 2}`
 		none    = `{expose: {type: NodePort}, replicas: 0}`
 	)

@@ -180,7 +180,7 @@ func TestAChangedUserCountsAtOnce(t *testing.T) {
 	target := n.serve("{}")
 	n.put(target, "kept", "content")
 	start := time.Now()
-	n.kubectl("patch", "fileserveruser", "alice", "--type=merge", "-p", `{"spec":{"suspended":true}}`)
+	n.kubectl("patch", "fileserveruser", "alice", "--type=merge", "-p", `{"spec":{"state":"Suspended"}}`)
 	n.eventually("a suspended user is refused", func() error {
 		if _, err := n.get(target, "kept"); err == nil {
 			return errors.New("logged in")
@@ -192,7 +192,7 @@ func TestAChangedUserCountsAtOnce(t *testing.T) {
 		n.kubectl("wait", "fileserveruser/alice", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=`+want, "--timeout=2m")
 	}
 	reason("Suspended")
-	n.kubectl("patch", "fileserveruser", "alice", "--type=merge", "-p", `{"spec":{"suspended":false}}`)
+	n.kubectl("patch", "fileserveruser", "alice", "--type=merge", "-p", `{"spec":{"state":"Active"}}`)
 	// Who tries again and again meanwhile is banned in the end.
 	reason("Loaded")
 	n.works(target, "kept", "content")

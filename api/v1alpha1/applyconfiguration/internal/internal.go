@@ -48,7 +48,7 @@ var schemaYAML = typed.YAMLObject(`types:
     fields:
     - name: duration
       type:
-        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Duration
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Timeout
       default: 10m
     - name: exempt
       type:
@@ -128,7 +128,7 @@ var schemaYAML = typed.YAMLObject(`types:
       default: 5s
     - name: timeout
       type:
-        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Duration
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Timeout
       default: 5m
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Duration
   scalar: string
@@ -443,9 +443,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: serverRef
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ServerReference
-    - name: suspended
+    - name: state
       type:
-        scalar: boolean
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.UserState
+      default: Active
     - name: username
       type:
         scalar: string
@@ -760,7 +761,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: boolean
     - name: idleTimeout
       type:
-        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Duration
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Timeout
       default: 15m
     - name: loginGrace
       type:
@@ -780,13 +781,10 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
     - name: stallTimeout
       type:
-        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Duration
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Timeout
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Storage
   map:
     fields:
-    - name: atomicUploads
-      type:
-        scalar: boolean
     - name: claim
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Claim
@@ -808,6 +806,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: umask
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileMode
+    - name: uploads
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.UploadMode
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TLS
   map:
     fields:
@@ -842,7 +843,11 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TLSVersion
   scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Timeout
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TrafficPolicy
+  scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.UploadMode
   scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.UserAccess
   scalar: string
@@ -855,6 +860,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: maxSessions
       type:
         scalar: numeric
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.UserState
+  scalar: string
 - name: io.k8s.api.core.v1.Affinity
   map:
     fields:

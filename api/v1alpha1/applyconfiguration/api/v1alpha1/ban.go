@@ -11,13 +11,13 @@ import (
 //
 // Ban refuses an address for a while after too many failed logins.
 type BanApplyConfiguration struct {
-	// failures is how many failed logins lead to a ban; default 10. Zero
-	// turns bans off.
+	// failures is how many failed logins lead to a ban; default 10.
 	Failures *int32 `json:"failures,omitempty"`
 	// window is the time within which they are counted; default 10m.
 	Window *apiv1alpha1.Duration `json:"window,omitempty"`
-	// duration is how long the address is refused; default 10m.
-	Duration *apiv1alpha1.Duration `json:"duration,omitempty"`
+	// duration is how long the address is refused; default 10m. Never turns
+	// bans off.
+	Duration *apiv1alpha1.Timeout `json:"duration,omitempty"`
 	// exempt are addresses and networks that are never banned, such as the
 	// one address behind which an office hides all its clients. Example:
 	// [192.0.2.7, 10.0.0.0/8]. A change counts at once.
@@ -49,7 +49,7 @@ func (b *BanApplyConfiguration) WithWindow(value apiv1alpha1.Duration) *BanApply
 // WithDuration sets the Duration field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Duration field is set to the value of the last call.
-func (b *BanApplyConfiguration) WithDuration(value apiv1alpha1.Duration) *BanApplyConfiguration {
+func (b *BanApplyConfiguration) WithDuration(value apiv1alpha1.Timeout) *BanApplyConfiguration {
 	b.Duration = &value
 	return b
 }

@@ -12,8 +12,10 @@ import (
 // Drain is how a pod ends.
 type DrainApplyConfiguration struct {
 	// timeout is how long a pod may finish what it serves; default 5m. What
-	// runs longer is cut. Idle sessions are asked to come back at once.
-	Timeout *apiv1alpha1.Duration `json:"timeout,omitempty"`
+	// runs longer is cut, or Never: then a pod, and with it a node that is
+	// drained, waits for the last transfer. Idle sessions are asked to come
+	// back at once.
+	Timeout *apiv1alpha1.Timeout `json:"timeout,omitempty"`
 	// acceptFor is how long a pod that ends still takes new sessions, while
 	// balancers learn that it goes; default 5s.
 	AcceptFor *apiv1alpha1.Duration `json:"acceptFor,omitempty"`
@@ -28,7 +30,7 @@ func Drain() *DrainApplyConfiguration {
 // WithTimeout sets the Timeout field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Timeout field is set to the value of the last call.
-func (b *DrainApplyConfiguration) WithTimeout(value apiv1alpha1.Duration) *DrainApplyConfiguration {
+func (b *DrainApplyConfiguration) WithTimeout(value apiv1alpha1.Timeout) *DrainApplyConfiguration {
 	b.Timeout = &value
 	return b
 }

@@ -47,9 +47,9 @@ type FileServerUserSpecApplyConfiguration struct {
 	// expiresAt is when the account ends, such as 2030-12-31T23:59:59Z;
 	// running sessions are ended then. Left out, never.
 	ExpiresAt *v1.Time `json:"expiresAt,omitempty"`
-	// suspended refuses logins and ends running sessions, as long as it is
-	// true.
-	Suspended *bool `json:"suspended,omitempty"`
+	// state is Active, the default, or Suspended, which refuses logins and
+	// ends running sessions for as long as it is set.
+	State *apiv1alpha1.UserState `json:"state,omitempty"`
 	// limits are the user's own; left out, those of the server's sessions.
 	Limits *UserLimitsApplyConfiguration `json:"limits,omitempty"`
 }
@@ -172,11 +172,11 @@ func (b *FileServerUserSpecApplyConfiguration) WithExpiresAt(value v1.Time) *Fil
 	return b
 }
 
-// WithSuspended sets the Suspended field in the declarative configuration to the given value
+// WithState sets the State field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Suspended field is set to the value of the last call.
-func (b *FileServerUserSpecApplyConfiguration) WithSuspended(value bool) *FileServerUserSpecApplyConfiguration {
-	b.Suspended = &value
+// If called multiple times, the State field is set to the value of the last call.
+func (b *FileServerUserSpecApplyConfiguration) WithState(value apiv1alpha1.UserState) *FileServerUserSpecApplyConfiguration {
+	b.State = &value
 	return b
 }
 

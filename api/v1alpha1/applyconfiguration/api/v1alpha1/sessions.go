@@ -20,9 +20,9 @@ type SessionsApplyConfiguration struct {
 	// maxPerAddress is how many sessions come from one address at once to a
 	// pod; left out, no limit.
 	MaxPerAddress *int32 `json:"maxPerAddress,omitempty"`
-	// idleTimeout ends a session that does nothing for so long; default 15m.
-	// A transfer is not idle.
-	IdleTimeout *apiv1alpha1.Duration `json:"idleTimeout,omitempty"`
+	// idleTimeout ends a session that does nothing for so long, or Never;
+	// default 15m. A transfer is not idle.
+	IdleTimeout *apiv1alpha1.Timeout `json:"idleTimeout,omitempty"`
 	// loginGrace ends a connection that is not logged in after so long;
 	// default 1m.
 	LoginGrace *apiv1alpha1.Duration `json:"loginGrace,omitempty"`
@@ -31,11 +31,11 @@ type SessionsApplyConfiguration struct {
 	// address that has the most makes room for the new one, so that strangers
 	// cannot keep users out. A change counts at once.
 	MaxBeforeLogin *int32 `json:"maxBeforeLogin,omitempty"`
-	// stallTimeout ends a transfer on which no byte has moved for so long;
-	// default 2m. Raise it for clients that pause within a file, such as
-	// those that send from tape. idleTimeout says nothing about transfers. A
-	// change counts at once.
-	StallTimeout *apiv1alpha1.Duration `json:"stallTimeout,omitempty"`
+	// stallTimeout ends a transfer on which no byte has moved for so long, or
+	// Never; default 2m. Raise it for clients that pause within a file, such
+	// as those that send from tape. idleTimeout says nothing about transfers.
+	// A change counts at once.
+	StallTimeout *apiv1alpha1.Timeout `json:"stallTimeout,omitempty"`
 	// countKeepAlives has the keepalives of an SSH client
 	// (ServerAliveInterval in OpenSSH) count as activity, so that idleTimeout
 	// does not end a folder that is mounted with sshfs. Such a session then
@@ -82,7 +82,7 @@ func (b *SessionsApplyConfiguration) WithMaxPerAddress(value int32) *SessionsApp
 // WithIdleTimeout sets the IdleTimeout field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the IdleTimeout field is set to the value of the last call.
-func (b *SessionsApplyConfiguration) WithIdleTimeout(value apiv1alpha1.Duration) *SessionsApplyConfiguration {
+func (b *SessionsApplyConfiguration) WithIdleTimeout(value apiv1alpha1.Timeout) *SessionsApplyConfiguration {
 	b.IdleTimeout = &value
 	return b
 }
@@ -106,7 +106,7 @@ func (b *SessionsApplyConfiguration) WithMaxBeforeLogin(value int32) *SessionsAp
 // WithStallTimeout sets the StallTimeout field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the StallTimeout field is set to the value of the last call.
-func (b *SessionsApplyConfiguration) WithStallTimeout(value apiv1alpha1.Duration) *SessionsApplyConfiguration {
+func (b *SessionsApplyConfiguration) WithStallTimeout(value apiv1alpha1.Timeout) *SessionsApplyConfiguration {
 	b.StallTimeout = &value
 	return b
 }

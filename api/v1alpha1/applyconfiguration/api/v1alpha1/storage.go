@@ -19,13 +19,15 @@ type StorageApplyConfiguration struct {
 	ExistingClaim *string `json:"existingClaim,omitempty"`
 	// ephemeral keeps the files with the pod, and loses them with it.
 	Ephemeral *EphemeralApplyConfiguration `json:"ephemeral,omitempty"`
-	// atomicUploads keeps an upload hidden until it is complete, so that
-	// nobody reads half a file.
-	AtomicUploads *bool `json:"atomicUploads,omitempty"`
+	// uploads says when a file that is being uploaded gets its name. Atomic:
+	// when it is complete, so that nobody reads half a file, and an upload
+	// that fails leaves the file that was there before. Direct, the default:
+	// at once.
+	Uploads *apiv1alpha1.UploadMode `json:"uploads,omitempty"`
 	// keepIncomplete is how long an upload that was cut is kept hidden, for
 	// its user to go on with; default 168h, which is 7 days. Then it is
 	// removed. It matters where uploads are hidden until they are complete:
-	// with atomicUploads, and for users with the access WriteOnly. A change
+	// with uploads Atomic, and for users with the access WriteOnly. A change
 	// counts at once.
 	KeepIncomplete *apiv1alpha1.Duration `json:"keepIncomplete,omitempty"`
 	// umask has the permissions that new files and folders do not get, in
@@ -73,11 +75,11 @@ func (b *StorageApplyConfiguration) WithEphemeral(value *EphemeralApplyConfigura
 	return b
 }
 
-// WithAtomicUploads sets the AtomicUploads field in the declarative configuration to the given value
+// WithUploads sets the Uploads field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the AtomicUploads field is set to the value of the last call.
-func (b *StorageApplyConfiguration) WithAtomicUploads(value bool) *StorageApplyConfiguration {
-	b.AtomicUploads = &value
+// If called multiple times, the Uploads field is set to the value of the last call.
+func (b *StorageApplyConfiguration) WithUploads(value apiv1alpha1.UploadMode) *StorageApplyConfiguration {
+	b.Uploads = &value
 	return b
 }
 

@@ -55,7 +55,7 @@ var rules = []rule{
 		why: "operator and server have one answer to what can be used, and neither gets anything else with it",
 	},
 	{
-		of: "server/ftp", allow: []string{"server/ftp/tlsrecord"}, onlyStandard: true,
+		of: "server/ftp", allow: []string{"server/ftp/internal/move", "server/ftp/internal/move/tlsrecord"}, onlyStandard: true,
 		why: "the FTP engine is a library for others as well; the server translates between it and the configuration",
 	},
 	{
@@ -161,8 +161,8 @@ func TestImportRulesFindWhatBreaksThem(t *testing.T) {
 			"server/ftp imports " + module + "/server/config",
 		},
 		"the FTP engine with a library, by way of its records": {
-			[]pkg{ours("server/ftp", "./server/ftp/tlsrecord"), ours("server/ftp/tlsrecord", "example.com/lib"), {ImportPath: "example.com/lib"}},
-			"server/ftp imports " + module + "/server/ftp/tlsrecord imports example.com/lib",
+			[]pkg{ours("server/ftp", "./server/ftp/internal/move"), ours("server/ftp/internal/move", "example.com/lib"), {ImportPath: "example.com/lib"}},
+			"server/ftp imports " + module + "/server/ftp/internal/move imports example.com/lib",
 		},
 		"SFTP with FTP": {
 			[]pkg{ours("server/sftp", "./server/ftp"), ours("server/ftp")},
@@ -186,8 +186,8 @@ func TestImportRulesFindWhatBreaksThem(t *testing.T) {
 		},
 		"what is allowed": {
 			[]pkg{
-				ours("server", "./server/ftp", "./server/config", "net"), ours("server/ftp", "net", "./server/ftp/tlsrecord"),
-				ours("server/ftp/tlsrecord", "net"), ours("server/config"),
+				ours("server", "./server/ftp", "./server/config", "net"), ours("server/ftp", "net", "./server/ftp/internal/move"),
+				ours("server/ftp/internal/move", "net"), ours("server/config"),
 				ours("controllers/resources", "./api/v1alpha1", "./server/config", "k8s.io/api/core/v1"), ours("api/v1alpha1", "k8s.io/api/core/v1"),
 				{ImportPath: "net", Standard: true}, {ImportPath: "k8s.io/api/core/v1"},
 			},

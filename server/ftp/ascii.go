@@ -8,6 +8,9 @@ import (
 // TYPE A (RFC 959 section 3.1.1.1): lines end in CR LF on the wire, and in LF
 // in files.
 
+// asciiPart is how much is translated at once.
+const asciiPart = 64 << 10
+
 // asciiWriter turns LF into CR LF, and leaves a CR LF that is there already.
 type asciiWriter struct {
 	w    io.Writer
@@ -17,7 +20,7 @@ type asciiWriter struct {
 
 func (a *asciiWriter) Write(p []byte) (int, error) {
 	for written := 0; written < len(p); {
-		part := p[written:min(written+blockSize/4, len(p))]
+		part := p[written:min(written+asciiPart, len(p))]
 		a.buf = a.buf[:0]
 		for _, b := range part {
 			if b == '\n' && a.last != '\r' {

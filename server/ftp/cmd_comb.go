@@ -54,12 +54,9 @@ func (c *Conn) cmdComb(arg string) error {
 		}
 		known = append(known, info)
 	}
-	work := &stream{
-		conn: c, limiters: c.limiters(Upload, c.limits()),
-		job: &job{verb: "COMB", path: target, size: -1},
-	}
-	return c.startWork(work.job, func(j *job) (*Error, error) {
-		if err := combine(work, session, target, parts); err != nil {
+	pace := &pacer{&job{verb: "COMB", path: target, size: -1}, c.limiters(Upload, c.limits())}
+	return c.startWork(pace.job, func(j *job) (*Error, error) {
+		if err := c.combine(pace, session, target, parts); err != nil {
 			return nil, err
 		}
 		for _, part := range parts {
@@ -82,19 +79,19 @@ func sameFile(a, b fs.FileInfo) bool {
 
 // combine appends the parts to the target: of each as much as there is when its turn
 // comes, so that a part that grows meanwhile has an end.
-func combine(s *stream, session Session, target string, parts []string) error {
+func (c *Conn) combine(p *pacer, session Session, target string, parts []string) error {
 	// A target that is new begins with the first part, and with nothing that an
 	// upload has left.
-	out, err := session.OpenFile(s.job.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	out, err := session.OpenFile(p.job.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if errors.Is(err, fs.ErrExist) {
-		out, err = session.OpenFile(s.job.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+		out, err = session.OpenFile(p.job.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	}
 	if err != nil {
 		return err
 	}
 	for _, part := range parts {
 		if err == nil {
-			err = appendPart(s, session, out, part)
+			err = c.appendPart(p, session, out, part)
 		}
 	}
 	if err != nil {
@@ -104,13 +101,13 @@ func combine(s *stream, session Session, target string, parts []string) error {
 	return out.Close()
 }
 
-func appendPart(s *stream, session Session, out File, part string) error {
-	in, err := session.OpenFile(s.job.ctx, part, os.O_RDONLY)
+func (c *Conn) appendPart(p *pacer, session Session, out File, part string) error {
+	in, err := session.OpenFile(p.job.ctx, part, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	info, err := statOpen(s.job.ctx, session, in, part)
+	info, err := statOpen(p.job.ctx, session, in, part)
 	if err != nil {
 		return err
 	}
@@ -120,21 +117,21 @@ func appendPart(s *stream, session Session, out File, part string) error {
 			return errOneFile
 		}
 	}
-	return copyBlocks(out, &pacedReader{s, &jobReader{s.job, io.LimitReader(in, info.Size())}})
+	return c.server.buffers.Copy(out, &pacedReader{p, &jobReader{p.job, io.LimitReader(in, info.Size())}})
 }
 
 var errOneFile = &Error{553, "Two of these names are of one file"}
 
 // A pacedReader reads at the rate of the session.
 type pacedReader struct {
-	s *stream
-	r io.Reader
+	pace *pacer
+	r    io.Reader
 }
 
 func (r *pacedReader) Read(p []byte) (int, error) {
-	n, err := r.r.Read(p[:r.s.allowance(len(p))])
+	n, err := r.r.Read(p[:r.pace.allowance(len(p))])
 	if n > 0 {
-		if werr := r.s.wait(n); werr != nil {
+		if werr := r.pace.wait(n); werr != nil {
 			return n, werr
 		}
 	}

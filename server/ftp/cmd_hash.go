@@ -179,7 +179,7 @@ func (c *Conn) startHash(verb string, a *hashAlgorithm, arg string, start, end i
 	return c.startWork(&job{verb: verb, path: name, size: end - start}, func(j *job) (*Error, error) {
 		defer file.Close()
 		h := a.new()
-		if err := copyBlocks(&sharedWriter{c, j, h}, &jobReader{j, io.LimitReader(file, end-start)}); err != nil {
+		if err := c.server.buffers.Copy(&sharedWriter{c, j, h}, &jobReader{j, io.LimitReader(file, end-start)}); err != nil {
 			return nil, err
 		}
 		return reply(hex.EncodeToString(h.Sum(nil)), end), nil

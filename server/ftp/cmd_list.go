@@ -114,22 +114,32 @@ func (c *Conn) findListed(arg string) (*walk, error) {
 }
 
 func (c *Conn) startListing(verb string, w *walk) error {
-	session := c.state.session
-	return c.startTransfer(transfer{
-		verb: verb, path: w.path, direction: Download, size: -1,
-		opening: "Opening data connection for the listing",
-		move: func(s *stream) error {
-			s.ascii = false // lines end in CR LF already
-			out, done := s.writer()
-			l := newLister(out)
-			defer l.free()
-			if err := c.writeListing(s.job.ctx, session, w, l); err != nil {
-				return err
-			}
-			if err := l.flush(); err != nil {
-				return err
-			}
-			return done()
-		},
+	return c.startTransfer(&transfer{
+		job:     job{verb: verb, path: w.path, direction: Download, size: -1},
+		content: &tree{w, c.state.session}, opening: "Opening data connection for the listing",
 	})
 }
+
+// A tree is what a listing that is being sent is of.
+type tree struct {
+	walk    *walk
+	session Session
+}
+
+func (l *tree) begin() error { return nil }
+
+func (l *tree) move(t *transfer) error {
+	t.ascii = false // lines end in CR LF already
+	out, done := t.writer()
+	lines := newLister(out)
+	defer lines.free()
+	if err := t.conn.writeListing(t.ctx, l.session, l.walk, lines); err != nil {
+		return err
+	}
+	if err := lines.flush(); err != nil {
+		return err
+	}
+	return done()
+}
+
+func (l *tree) end(err error) error { return err }

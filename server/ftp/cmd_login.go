@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // RFC 959 section 4.1.1: access control.
@@ -51,7 +53,7 @@ func (c *Conn) whilePresent() (context.Context, context.CancelFunc) {
 		if ctx.Err() != nil {
 			return
 		}
-		if p := presenceOf(c.raw); p == ended || p == reset {
+		if move.Ended(c.raw) {
 			cancel()
 			return
 		}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // RFC 959 section 4.1.3: downloads, and ending a transfer.
@@ -36,15 +38,33 @@ func (c *Conn) cmdRetr(arg string) error {
 			return err
 		}
 	}
-	return c.startTransfer(transfer{
-		verb: "RETR", path: name, direction: Download, offset: offset, size: size,
-		opening: c.opening(arg, size), file: file,
-		move: func(s *stream) error { return s.download(file) },
-		finish: func(err error) error {
-			file.Close() // it was only read
-			return err
-		},
+	return c.startTransfer(&transfer{
+		job:     job{verb: "RETR", path: name, direction: Download, size: size},
+		content: &download{file}, offset: offset, opening: c.opening(arg, size),
 	})
+}
+
+// A download is a file that is being sent.
+type download struct{ file File }
+
+func (d *download) begin() error { return nil }
+
+func (d *download) move(t *transfer) error {
+	t.watch(d.file)
+	t.data.FullSegments()
+	if !t.ascii && !t.deflate {
+		return t.pump(move.Download(t.ctx, t.data, d.file, &t.conn.server.turns))
+	}
+	w, done := t.writer()
+	if err := t.conn.server.buffers.Copy(w, d.file); err != nil {
+		return err
+	}
+	return done()
+}
+
+func (d *download) end(err error) error {
+	d.file.Close() // it was only read
+	return err
 }
 
 // openRead opens a regular file, and returns its size, or -1 if unknown.

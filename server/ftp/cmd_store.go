@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"strconv"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // RFC 959 section 4.1.3: uploads.
@@ -143,8 +145,15 @@ func (u *upload) goOn() error {
 	return err
 }
 
-// empty takes away what the file held, now that there is a data connection.
-func (u *upload) empty() error {
+func (c *Conn) startUpload(verb string, u *upload, opening string) error {
+	return c.startTransfer(&transfer{
+		job:     job{verb: verb, path: u.name, direction: Upload, size: -1},
+		content: u, offset: u.offset, opening: opening,
+	})
+}
+
+// begin takes away what the file held, now that there is a data connection.
+func (u *upload) begin() error {
 	if u.offset > 0 || u.appends {
 		return nil
 	}
@@ -159,24 +168,48 @@ func (u *upload) empty() error {
 	return err
 }
 
-func (c *Conn) startUpload(verb string, u *upload, opening string) error {
-	return c.startTransfer(transfer{
-		verb: verb, path: u.name, direction: Upload, offset: u.offset, size: -1, opening: opening,
-		file: u.file, appends: u.appends,
-		begin: u.empty,
-		move: func(s *stream) error {
-			if u.appends {
-				return s.append(u.file)
-			}
-			return s.upload(u.file)
-		},
-		finish: u.finish,
-	})
+func (u *upload) move(t *transfer) error {
+	t.watch(u.file)
+	switch {
+	case u.appends:
+		return u.append(t)
+	case t.ascii || t.deflate:
+		return t.conn.server.buffers.Copy(u.file, t.reader())
+	}
+	return t.pump(move.Upload(u.file, t.data))
 }
 
-// finish completes the upload, unless there is an error. What closing says counts:
+// append appends what the client sends, as much as a block holds in one piece: others may
+// append at the same time.
+func (u *upload) append(t *transfer) error {
+	r, buffers := t.reader(), &t.conn.server.buffers
+	block := buffers.FullBlock()
+	defer buffers.PutBlock(block)
+	for {
+		n, err := io.ReadFull(r, block)
+		ended := err == io.EOF || err == io.ErrUnexpectedEOF
+		switch {
+		case err != nil && !ended:
+			return err
+		case ended:
+			if err := t.confirm(); err != nil {
+				return err
+			}
+		}
+		if n > 0 {
+			if _, err := u.file.Write(block[:n]); err != nil {
+				return err
+			}
+		}
+		if ended {
+			return nil
+		}
+	}
+}
+
+// end completes the upload, unless there is an error. What closing says counts:
 // some file systems report a lack of space only then.
-func (u *upload) finish(err error) error {
+func (u *upload) end(err error) error {
 	if err != nil {
 		closeWithError(u.file, err)
 		return err

@@ -3,10 +3,11 @@ package ftp
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"time"
 
-	"github.com/fileserver-dev/fileserver-operator/server/ftp/tlsrecord"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // A dataSource is where the next data connection comes from: a passive wait or
@@ -43,35 +44,8 @@ func (c *Conn) dataReady() error {
 	return nil
 }
 
-// A dataConn is an open data connection.
-type dataConn struct {
-	net.Conn          // to read from and write to: with TLS, if protected
-	raw      net.Conn // without
-	bulk     *bulkConn
-	tls      *tls.ConnectionState
-	secret   *tlsrecord.ClientSecret // of TLS
-	records  *recordReader           // reads in place of Conn, if not nil
-}
-
-func (d *dataConn) Read(p []byte) (int, error) {
-	if d.records != nil {
-		return d.records.Read(p)
-	}
-	return d.Conn.Read(p)
-}
-
-// openRecords has records read without crypto/tls, if that is possible.
-func (d *dataConn) openRecords() {
-	if d.tls == nil {
-		return
-	}
-	if opener := tlsrecord.NewOpener(d.tls, d.secret); opener != nil {
-		d.records = newRecordReader(d.raw, opener)
-	}
-}
-
 // openData makes the data connection of a transfer.
-func (c *Conn) openData(j *job, src dataSource, protected bool) (*dataConn, error) {
+func (c *Conn) openData(j *job, src dataSource, protected bool) (*move.Conn, error) {
 	defer src.close()
 	timeout := orForever(c.limits().DataTimeout)
 	pool := c.server.passive().options()
@@ -98,8 +72,7 @@ func (c *Conn) openData(j *job, src dataSource, protected bool) (*dataConn, erro
 			return nil, err
 		}
 		if !protected {
-			conn = c.wrapData(conn)
-			return &dataConn{Conn: conn, raw: conn}, nil
+			return move.New(c.wrapData(conn), &c.server.buffers), nil
 		}
 		ctx, cancel := context.WithTimeout(j.ctx, timeout)
 		defer cancel()
@@ -107,11 +80,11 @@ func (c *Conn) openData(j *job, src dataSource, protected bool) (*dataConn, erro
 		t.must = must
 		d, err := c.dataTLS(ctx, conn, t)
 		if err == nil {
-			resumed := d.tls.DidResume && c.ownsLineage(t.offered)
+			resumed := d.TLS().DidResume && c.ownsLineage(t.offered)
 			if must && !resumed {
 				err = errUnproven
 			}
-			c.resumes.note(d.tls, t, resumed)
+			c.resumes.note(d.TLS(), t, resumed)
 		}
 		if err != nil {
 			conn.Close()
@@ -151,17 +124,15 @@ func (c *Conn) dataTickets(j *job) *tickets {
 
 // dataTLS does the TLS handshake of a data connection, as the server even when
 // the connection is active (RFC 4217 section 7).
-func (c *Conn) dataTLS(ctx context.Context, conn net.Conn, t *tickets) (*dataConn, error) {
-	raw := c.wrapData(conn)
-	bulk, secret := &bulkConn{Conn: raw}, &tlsrecord.ClientSecret{}
-	tc := c.tlsServer(bulk, t, secret)
-	if err := tc.HandshakeContext(ctx); err != nil {
+func (c *Conn) dataTLS(ctx context.Context, conn net.Conn, t *tickets) (*move.Conn, error) {
+	d, err := move.NewTLS(ctx, c.wrapData(conn), &c.server.buffers, func(conn net.Conn, secrets io.Writer) *tls.Conn {
+		return c.tlsServer(conn, t, secrets)
+	})
+	if err != nil {
 		c.server.logger().Debug("TLS handshake on data connection failed", "remote", c.remote, "user", c.User(), "error", err)
 		return nil, &Error{522, "TLS negotiation failed on the data connection"}
 	}
-	bulk.handshaken = true
-	state := tc.ConnectionState()
-	return &dataConn{Conn: tc, raw: raw, bulk: bulk, tls: &state, secret: secret}, nil
+	return d, nil
 }
 
 func (c *Conn) wrapData(conn net.Conn) net.Conn {
@@ -171,42 +142,14 @@ func (c *Conn) wrapData(conn net.Conn) net.Conn {
 	return conn
 }
 
-// closeWrite ends what the server sends over TLS: close_notify, without which GnuTLS
-// takes the file for truncated, and then FIN.
-func (d *dataConn) closeWrite(within time.Duration) {
-	sendCloseNotify(d.Conn.(*tls.Conn), d.raw, within)
-	if half, ok := d.raw.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
-	}
-}
-
-// sendCloseNotify sends close_notify. crypto/tls gives the client 5 s to take it, whatever
-// deadline there is.
-func sendCloseNotify(t *tls.Conn, raw net.Conn, within time.Duration) {
-	past := time.AfterFunc(within, func() { raw.SetWriteDeadline(time.Unix(1, 0)) })
-	defer past.Stop()
-	t.CloseWrite()
-}
-
-// linger closes a connection with TLS when the client has closed it too, or
-// after a while. A close while bytes of the client are unread (its close_notify, say)
-// would be a reset, which can overtake data that the client has not read yet.
-//
-// A client that closes none, and goes on with the next transfer, has a few linger at a
-// time and no more.
-func (c *Conn) linger(d *dataConn) {
+// linger waits for a client to close its end of a data connection with TLS. One that closes
+// none, and goes on with the next transfer, has a few linger at a time and no more.
+func (c *Conn) linger(d *move.Conn) {
 	const most = 8
-	defer d.raw.Close()
+	defer d.Abort()
 	defer c.lingering.Add(-1)
-	if c.lingering.Add(1) > most {
-		return
-	}
-	d.raw.SetReadDeadline(time.Now().Add(2 * time.Second))
-	var b [64]byte
-	for {
-		if _, err := d.raw.Read(b[:]); err != nil {
-			return
-		}
+	if c.lingering.Add(1) <= most {
+		d.Linger(time.Now().Add(2 * time.Second))
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // MODE Z: the data connection carries a zlib stream (draft-preston-ftpext-deflate).
@@ -64,7 +66,7 @@ func (i *inflater) Read(p []byte) (int, error) {
 }
 
 func deflateError(err error) error {
-	if _, ok := errors.AsType[*dataError](err); ok {
+	if _, ok := errors.AsType[*move.ConnError](err); ok {
 		return err
 	}
 	return &Error{451, "The compressed data is damaged"}

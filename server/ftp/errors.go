@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // An Error is a reply: a three-digit code and a text, which may have several
@@ -50,27 +52,17 @@ var (
 	errNotPossible  = &Error{550, "Not possible with this name"}
 )
 
-// dataError marks a failure of the data connection, as opposed to one of the
-// file: the first is the network's and 426, the second is 4xx or 5xx by cause.
-type dataError struct{ err error }
-
-func (e *dataError) Error() string { return "data connection: " + e.err.Error() }
-func (e *dataError) Unwrap() error { return e.err }
-
 // replyTo is the one place where errors become replies. known is false for an
 // error that nobody foresaw, which the caller logs; its text stays off the
 // wire, because it may hold a path of the host.
 func replyTo(err error) (reply *Error, known bool) {
-	var data *dataError
+	var data *move.ConnError // of the data connection, and not of the file
 	switch {
 	case errors.As(err, &reply):
 		return reply, true
 	case errors.Is(err, ErrLoginFailed):
 		return errLoginFailed, true
 	case errors.As(err, &data):
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return errStalled, true
-		}
 		return &Error{426, "Data connection closed; transfer aborted"}, true
 	}
 	for _, m := range errorReplies {

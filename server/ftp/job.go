@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // A job is work that runs beside the control goroutine: a transfer, or a
@@ -26,8 +28,6 @@ type job struct {
 	over   atomic.Bool // the data has moved; what is left is up to the server
 	ending atomic.Bool // the final reply is about to be sent
 	grace  time.Time   // until when other commands wait for its end
-	record func()      // called after the final reply, if not nil
-	after  func()      // called when all is over, if not nil
 
 	outcome   atomic.Int32
 	connected atomic.Bool // the data connection is made
@@ -53,7 +53,12 @@ const abortTime = time.Second
 // startJob runs f on a goroutine of its own. f returns the final reply.
 func (c *Conn) startJob(j *job, f func(*job) *Error) {
 	c.beginJob(j)
-	go c.runJob(j, f)
+	go func() {
+		reply := errInternal
+		c.guard(j.verb, func() { reply = f(j) })
+		c.answerJob(j, reply)
+		c.endJob(j)
+	}()
 }
 
 // beginJob makes j the job of the session.
@@ -67,30 +72,22 @@ func (c *Conn) beginJob(j *job) {
 	}
 }
 
-func (c *Conn) runJob(j *job, f func(*job) *Error) {
-	reply := errInternal
-	c.guard(j.verb, func() { reply = f(j) })
-	c.endJob(j, reply)
-}
-
-// endJob sends the final reply and ends j.
-func (c *Conn) endJob(j *job, reply *Error) {
+// answerJob sends the final reply.
+func (c *Conn) answerJob(j *job, reply *Error) {
 	c.active.Store(time.Now().UnixNano())
 	j.ending.Store(true)
 	if j.decide() {
 		c.send(reply.Code, reply.Text)
 	}
-	if j.record != nil {
-		j.record()
-	}
+}
+
+// endJob lets the session go on with another job.
+func (c *Conn) endJob(j *job) {
 	j.cancel(nil)
 	c.current.Store(nil)
 	close(j.done)
 	if c.stopped.Load() != keepGoing {
 		c.wake()
-	}
-	if j.after != nil {
-		j.after()
 	}
 }
 
@@ -135,6 +132,13 @@ func (j *job) err(err error) error {
 		return context.Cause(j.ctx)
 	}
 	return err
+}
+
+// moved notes that it is up to the client and the disk now.
+func (j *job) moved() time.Time {
+	now := time.Now()
+	j.moving.Store(now.UnixNano())
+	return now
 }
 
 func (j *job) info() *TransferInfo {
@@ -196,8 +200,7 @@ func (j *job) dataOver() bool {
 	if j.direction != Upload || conn == nil {
 		return false
 	}
-	p := presenceOf(conn)
-	return p == ended || p == reset
+	return move.Ended(conn)
 }
 
 // awaitEnd waits for a running job to end, unless the connection does before.

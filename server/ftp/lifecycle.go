@@ -230,18 +230,6 @@ func (s *Server) logger() *slog.Logger {
 	return noLogger
 }
 
-// sendTurns are taken by those who send files, each for one system call. There are
-// as many as processors but one, which is left to all other goroutines. Without
-// them, a processor that has always another transfer to go on with does not look
-// at the network for 10 ms at a time, and a NOOP of another session waits for
-// that, and then for all the transfers.
-func (s *Server) sendTurns() *turns {
-	if s.sending.Load() == nil {
-		s.sending.CompareAndSwap(nil, newTurns(runtime.GOMAXPROCS(0)-1))
-	}
-	return s.sending.Load()
-}
-
 // hashShares are for those who compute checksums; a processor is left to all others.
 func (s *Server) hashShares() *shares {
 	if s.hashing.Load() == nil {

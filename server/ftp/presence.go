@@ -2,9 +2,9 @@ package ftp
 
 import (
 	"context"
-	"io"
-	"net"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // An upload in stream mode ends when the data connection does (RFC 959 section
@@ -12,16 +12,6 @@ import (
 // is done with the data looks at the control connection: if that has ended as
 // well and the client has not said QUIT, nobody is there to whom the upload is
 // complete, and it is aborted. See docs/adr/0005-complete-uploads.md.
-
-// presence is what the system knows about a control connection.
-type presence int
-
-const (
-	present  presence = iota // open, and nothing has come
-	speaking                 // something has come that is not read yet
-	ended                    // the client sends no more
-	reset                    // the connection is of no use any more
-)
 
 const (
 	// The two connections of a client that is killed end within a moment, in any
@@ -68,29 +58,33 @@ func (c *Conn) waitFor(what int32) {
 
 // confirm returns an error unless the client is still there, now that it has
 // ended the data of an upload.
-func (s *stream) confirm() error {
-	c, j := s.conn, s.job
-	grace := s.grace()
+func (t *transfer) confirm() error {
+	if t.confirmed {
+		return nil
+	}
+	t.confirmed = true
+	c, j := t.conn, &t.job
+	grace := t.grace()
 	for start := time.Now(); ; {
 		if j.ctx.Err() != nil {
 			return context.Cause(j.ctx) // which the control goroutine has found
 		}
 		waits := c.waits.Load()
 		until, verdict := grace, error(nil)
-		switch presenceOf(c.raw) {
-		case reset:
+		switch move.Look(c.raw) {
+		case move.Reset:
 			return errLost
-		case ended:
+		case move.HalfClosed:
 			if c.stopped.Load() == whenQuit {
 				return nil
 			}
 			until, verdict = quitTime, errLost
-		case speaking:
+		case move.Speaking:
 			if waits == forJob {
 				return nil
 			}
 			until = readTime
-		case present:
+		case move.Present:
 			if waits == forNothing {
 				until = max(grace, readTime) // it deals with what may be ABOR
 			}
@@ -108,48 +102,23 @@ func (s *stream) confirm() error {
 }
 
 // grace is how long the end of the control connection is waited for.
-func (s *stream) grace() time.Duration {
-	took := time.Since(s.job.start)
+func (t *transfer) grace() time.Duration {
+	took := time.Since(t.start)
 	grace := min(took/plainShare, plainGrace)
-	if s.conn.uploads.Add(1) <= firstUploads {
+	if t.conn.uploads.Add(1) <= firstUploads {
 		grace = max(grace, minFirstGrace, min(took/firstShare, maxFirstGrace))
 	}
-	if s.data != nil && s.data.tls != nil {
-		if s.data.closeNotified() {
+	if t.data.TLS() != nil {
+		if t.data.Notified() {
 			return 0 // the client itself has said so
 		}
 		grace = max(min(took/tlsShare, tlsGrace), tlsLeast)
 	}
-	if s.data != nil {
-		if silent := silence(s.data.raw); silent >= minSilence {
-			grace = max(grace, min(silent, maxSilence))
-		}
+	if silent := t.data.Silence(); silent >= minSilence {
+		grace = max(grace, min(silent, maxSilence))
 	}
 	if grace < minGrace {
 		return 0
 	}
 	return grace
-}
-
-// closeNotified reports whether a TLS stream that has ended did so by
-// close_notify, and not with the connection.
-func (d *dataConn) closeNotified() bool {
-	if d.records != nil {
-		return d.records.ended == io.EOF
-	}
-	return d.bulk != nil && !d.bulk.ended
-}
-
-// netConn is the connection below what listeners have wrapped around it.
-func netConn(conn net.Conn) net.Conn {
-	for {
-		switch wrapped := conn.(type) {
-		case interface{ Raw() net.Conn }: // of the PROXY protocol
-			conn = wrapped.Raw()
-		case interface{ NetConn() net.Conn }: // of TLS
-			conn = wrapped.NetConn()
-		default:
-			return conn
-		}
-	}
 }

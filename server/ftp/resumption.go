@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // A resumption is what is known of how a client resumes its TLS session on data
@@ -65,7 +67,7 @@ type race struct {
 	conn   *Conn
 	job    *job
 	ctx    context.Context
-	found  chan *dataConn
+	found  chan *move.Conn
 	failed chan error
 	only   bool // the first candidate is the only one
 	must   bool // who wins has to have resumed the session, also if nobody else comes
@@ -78,10 +80,10 @@ type race struct {
 // openResumed takes the first connection that resumes the control connection's
 // TLS session. Others are closed and the wait goes on, except that where a client need
 // not resume, the only one that comes is taken.
-func (c *Conn) openResumed(j *job, w *passiveWait, must bool, timeout time.Duration) (*dataConn, error) {
+func (c *Conn) openResumed(j *job, w *passiveWait, must bool, timeout time.Duration) (*move.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(j.ctx, timeout, errUnproven)
 	defer cancel()
-	r := &race{conn: c, job: j, ctx: ctx, found: make(chan *dataConn), failed: make(chan error, 1), only: w.first, must: must}
+	r := &race{conn: c, job: j, ctx: ctx, found: make(chan *move.Conn), failed: make(chan error, 1), only: w.first, must: must}
 	go func() {
 		for {
 			conn, err := w.next(ctx, orForever(0)) // ctx has the timeout
@@ -98,7 +100,7 @@ func (c *Conn) openResumed(j *job, w *passiveWait, must bool, timeout time.Durat
 	select {
 	case d := <-r.found:
 		w.arrived()
-		return d, j.attach(d.raw)
+		return d, j.attach(d.Raw())
 	case err := <-r.failed:
 		return nil, err
 	case <-ctx.Done():
@@ -165,12 +167,12 @@ func (r *race) run(ctx context.Context, entry *candidate) {
 		defer r.mu.Unlock()
 		entry.proven = proven
 	}
-	var d *dataConn
+	var d *move.Conn
 	err := error(errInternal)
 	c.guard("a data connection", func() { d, err = c.dataTLS(ctx, entry.conn, t) })
-	resumed := err == nil && d.tls.DidResume && c.ownsLineage(t.offered)
+	resumed := err == nil && d.TLS().DidResume && c.ownsLineage(t.offered)
 	if err == nil && (resumed || !r.must && r.alone()) {
-		c.resumes.note(d.tls, t, resumed)
+		c.resumes.note(d.TLS(), t, resumed)
 		select {
 		case r.found <- d:
 			return

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // ErrServerClosed is returned by [Server.Serve] after [Server.Shutdown] or
@@ -86,7 +88,8 @@ type Server struct {
 	asIs     atomic.Pointer[bool]    // in place of BinaryASCII, if it was set since
 	tickets  ticketKeys
 	parting  time.Duration          // what tests give clients besides partingTime
-	sending  atomic.Pointer[turns]  // see sendTurns
+	turns    move.Turns             // of downloads
+	buffers  move.Buffers           // of transfers
 	hashing  atomic.Pointer[shares] // see hashShares
 
 	mu        sync.Mutex

@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // stopReason says that a session has to end, and from which point on.
@@ -240,7 +242,7 @@ func (c *Conn) finish() {
 	if t, ok := c.nc.(*tls.Conn); ok {
 		// Without close_notify GnuTLS reports an error. The client may not
 		// read any more, so this must not wait for it.
-		sendCloseNotify(t, c.raw, partingTime+c.server.parting)
+		move.SendCloseNotify(t, c.raw, partingTime+c.server.parting)
 	}
 	switch c.state.reason {
 	case "limit", "garbage", stopDrain.reason:

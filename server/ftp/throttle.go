@@ -23,23 +23,30 @@ func (c *Conn) limiters(d Direction, limits *Limits) []RateLimiter {
 	return all
 }
 
+// A pacer has a job keep to a rate.
+type pacer struct {
+	job      *job
+	limiters []RateLimiter
+}
+
 // allowance returns how much of n bytes may be moved at once.
-func (s *stream) allowance(n int) int {
-	for _, l := range s.limiters {
+func (p *pacer) allowance(n int) int {
+	for _, l := range p.limiters {
 		n = min(n, max(l.Burst(), 1))
 	}
 	return n
 }
 
 // wait pays for n bytes that were moved.
-func (s *stream) wait(n int) error {
-	if len(s.limiters) > 0 {
-		s.job.moving.Store(0) // it is up to neither the client nor the disk
-		defer s.moved()
+func (p *pacer) wait(n int) error {
+	if n == 0 || len(p.limiters) == 0 {
+		return nil
 	}
-	for _, l := range s.limiters {
-		if err := l.WaitN(s.job.ctx, n); err != nil {
-			return s.job.err(err)
+	p.job.moving.Store(0) // it is up to neither the client nor the disk
+	defer p.job.moved()
+	for _, l := range p.limiters {
+		if err := l.WaitN(p.job.ctx, n); err != nil {
+			return p.job.err(err)
 		}
 	}
 	return nil

@@ -2,138 +2,263 @@ package ftp
 
 import (
 	"context"
+	"errors"
+	"io"
+	"os"
 	"path"
 	"strconv"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
-// A transfer is one use of a data connection.
+// A transfer is one use of a data connection. A command opens what is to be moved and
+// calls startTransfer; then come connect, move and finish, in this order.
 type transfer struct {
-	verb      string
-	path      string
-	direction Direction
+	job
+	content   content
 	offset    int64
-	size      int64  // or -1
 	opening   string // text of the 150 reply
-	file      File   // or nil, for listings and the like
-	appends   bool   // the file is open for appending
-	// begin, which may be nil, is called when there is a data connection. move
-	// moves the data. finish, which may be nil, is always called, with the
-	// error so far, and returns the error that counts.
-	begin  func() error
-	move   func(s *stream) error
-	finish func(err error) error
-}
-
-// running is a transfer that was started.
-type running struct {
-	transfer
 	conn      *Conn
-	stream    *stream
+	limits    *Limits
+	pace      pacer
+	ascii     bool
+	deflate   bool
+	level     int
 	src       dataSource
 	protected bool
+	data      *move.Conn   // nil until connect
+	allowed   func() error // whether bytes of the file may still be moved, or nil
+	confirmed bool         // see confirm
 	record    TransferRecord
 }
+
+// content is what a transfer moves.
+type content interface {
+	// begin is called when there is a data connection.
+	begin() error
+	// move moves the data.
+	move(t *transfer) error
+	// end is always called, with the error so far, and returns the error that counts.
+	end(err error) error
+}
+
+const (
+	// chunkSize is how much is moved before progress is looked at; tick is how long
+	// that may take.
+	chunkSize = 4 << 20
+	tick      = 500 * time.Millisecond
+)
 
 // startTransfer answers 150 and starts the transfer. From here on there will
 // be exactly one final reply. 150 goes out before the connection is accepted
 // and before its TLS handshake: there are clients that connect, or begin to
 // speak, only after it. (It is 150 and never 125: several know no other.)
-func (c *Conn) startTransfer(t transfer) error {
-	r := &running{
-		transfer: t, conn: c, src: c.state.data, protected: c.state.protected,
-		stream: &stream{
-			conn:    c,
-			limits:  c.limits(),
-			job:     &job{verb: t.verb, path: t.path, direction: t.direction, size: t.size, data: true, plain: !c.state.protected},
-			ascii:   c.translating(),
-			deflate: c.state.deflate,
-			level:   c.state.zipLevel,
-		},
-	}
-	r.stream.limiters = c.limiters(t.direction, r.stream.limits)
-	r.record = TransferRecord{
-		Verb: t.verb, Path: t.path, Direction: t.direction, Offset: t.offset,
-		Start: time.Now(), Passive: r.src.passive(),
-	}
+func (c *Conn) startTransfer(t *transfer) error {
+	t.job.data, t.job.plain = true, !c.state.protected
+	t.conn, t.limits = c, c.limits()
+	t.pace = pacer{&t.job, c.limiters(t.direction, t.limits)}
+	t.ascii, t.deflate, t.level = c.translating(), c.state.deflate, c.state.zipLevel
+	t.src, t.protected = c.state.data, c.state.protected
 	c.state.data = nil
+	t.record = TransferRecord{
+		Verb: t.verb, Path: t.path, Direction: t.direction, Offset: t.offset,
+		Start: time.Now(), Passive: t.src.passive(),
+	}
 	if hook := c.server.Hooks.TransferStart; hook != nil {
-		c.guard("hook TransferStart", func() { hook(c, r.record) })
+		c.guard("hook TransferStart", func() { hook(c, t.record) })
 	}
 	// If this fails the client has gone, which the control goroutine notices
 	// when it reads next, and aborts the transfer.
-	c.reply(150, r.opening)
-	c.startJob(r.stream.job, func(j *job) *Error {
-		return r.complete(r.try(func() error {
-			if err := r.connect(); err != nil {
-				return err
-			}
-			return r.move(r.stream)
-		}))
-	})
+	c.reply(150, t.opening)
+	c.beginJob(&t.job)
+	go t.serve()
 	return nil
 }
 
-// connect makes the data connection.
-func (r *running) connect() error {
-	d, err := r.conn.openData(r.stream.job, r.src, r.protected)
-	if err != nil {
-		return err
+// serve is the goroutine of the transfer.
+func (t *transfer) serve() {
+	c := t.conn
+	reply := errInternal
+	t.record.Code, t.record.Err = reply.Code, reply
+	c.guard(t.verb, func() { reply = t.run() })
+	c.answerJob(&t.job, reply)
+	c.transferEnded(t.record)
+	c.endJob(&t.job)
+	if t.data != nil && t.data.TLS() != nil {
+		c.linger(t.data)
 	}
-	r.stream.data = d
-	r.stream.job.connected.Store(true)
-	if d.tls != nil {
-		r.record.TLSVersion, r.record.CipherSuite, r.record.TLSResumed = d.tls.Version, d.tls.CipherSuite, d.tls.DidResume
-		r.stream.job.after = func() { r.conn.linger(d) }
+}
+
+func (t *transfer) run() *Error {
+	err := t.try(t.connect)
+	if err == nil {
+		err = t.try(func() error { return t.content.move(t) })
 	}
-	if r.begin != nil {
-		return r.begin()
-	}
-	return nil
+	return t.finish(err)
 }
 
 // try runs f, and makes an error of a panic.
-func (r *running) try(f func() error) error {
+func (t *transfer) try(f func() error) error {
 	err := error(errInternal)
-	r.conn.guard(r.verb, func() { err = f() })
+	t.conn.guard(t.verb, func() { err = f() })
 	return err
 }
 
-// complete ends the transfer after err, and returns the final reply.
-func (r *running) complete(err error) *Error {
-	c, j := r.conn, r.stream.job
-	j.over.Store(true)
-	if err == nil && r.direction == Upload {
-		err = r.stream.confirm()
+// connect makes the data connection.
+func (t *transfer) connect() error {
+	d, err := t.conn.openData(&t.job, t.src, t.protected)
+	if err != nil {
+		return err
 	}
-	err = j.err(err)
-	if r.stream.data != nil {
-		r.stream.close(err)
-	} else {
-		j.closeConn()
+	t.data = d
+	t.connected.Store(true)
+	if s := d.TLS(); s != nil {
+		t.record.TLSVersion, t.record.CipherSuite, t.record.TLSResumed = s.Version, s.CipherSuite, s.DidResume
 	}
-	if err == nil && !j.decide() {
-		err = context.Cause(j.ctx) // the client has been told so
+	return t.content.begin()
+}
+
+// pump moves all that m has.
+func (t *transfer) pump(m move.Mover) error {
+	defer m.Close()
+	for {
+		switch _, err := t.step(m, chunkSize); err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
+			return err
+		}
 	}
-	if r.finish != nil {
-		failed := err
-		err = r.try(func() error { return r.finish(failed) })
+}
+
+// step moves up to n bytes, at least one unless there is an error. It counts them, keeps
+// to the rate, and ends what stalls or was aborted.
+func (t *transfer) step(m move.Mover, n int) (int, error) {
+	n = t.pace.allowance(n)
+	for since := t.moved(); ; {
+		if t.allowed != nil {
+			if err := t.allowed(); err != nil {
+				return 0, err
+			}
+		}
+		moved, err := m.Move(n, time.Now().Add(t.patience()))
+		t.bytes.Add(int64(moved))
+		if perr := t.pace.wait(moved); perr != nil {
+			return moved, perr
+		}
+		switch {
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return moved, err
+		case t.ctx.Err() != nil:
+			return moved, context.Cause(t.ctx)
+		case moved > 0:
+			return moved, nil
+		case t.limits.StallTimeout > 0 && time.Since(since) >= t.limits.StallTimeout:
+			return 0, errStalled
+		}
 	}
+}
+
+// patience is how long a Mover may wait until the transfer looks around.
+func (t *transfer) patience() time.Duration {
+	if t.limits.StallTimeout > 0 {
+		return min(tick, t.limits.StallTimeout)
+	}
+	return tick
+}
+
+// Write sends p to the client, as the other end of filters and listings.
+func (t *transfer) Write(p []byte) (written int, err error) {
+	for m := t.data.From(p); written < len(p) && err == nil; {
+		var n int
+		n, err = t.step(m, len(p)-written)
+		written += n
+	}
+	return written, err
+}
+
+// Read reads what the client sends.
+func (t *transfer) Read(p []byte) (int, error) { return t.step(t.data.Into(p), len(p)) }
+
+// writer returns where to write what the client is to get, and a function that
+// completes it.
+func (t *transfer) writer() (io.Writer, func() error) {
+	var w io.Writer = t
+	done := func() error { return nil }
+	if t.deflate {
+		z := newDeflater(w, t.level)
+		w, done = z, z.Close
+	}
+	if t.ascii {
+		w = &asciiWriter{w: w}
+	}
+	return w, done
+}
+
+// reader returns where to read what the client sends.
+func (t *transfer) reader() io.Reader {
+	var r io.Reader = t
+	if t.deflate {
+		r = &inflater{r: r}
+	}
+	if t.ascii {
+		r = &asciiReader{r: r}
+	}
+	return r
+}
+
+// watch has a file asked whether its bytes may still be moved: where the kernel moves
+// them, no call of the file asks.
+func (t *transfer) watch(f File) {
+	if f, ok := f.(interface{ Allowed() error }); ok {
+		t.allowed = f.Allowed
+	}
+}
+
+// finish ends the transfer after err, and returns the final reply.
+func (t *transfer) finish(err error) *Error {
+	t.over.Store(true)
+	if err == nil && t.direction == Upload {
+		err = t.confirm()
+	}
+	err = t.err(err)
+	t.closeData(err)
+	if err == nil && !t.decide() {
+		err = context.Cause(t.ctx) // the client has been told so
+	}
+	failed := err
+	err = t.try(func() error { return t.content.end(failed) })
 	reply := &Error{226, "Transfer complete"}
-	if r.verb == "STOU" {
+	if t.verb == "STOU" {
 		// As BSD's server said it: Perl's Net::FTP looks for the name here.
-		reply.Text += " (unique file name: " + path.Base(r.path) + ")"
+		reply.Text += " (unique file name: " + path.Base(t.path) + ")"
 	}
 	if err != nil {
 		var known bool
 		if reply, known = replyTo(inContent(err)); !known {
-			c.unforeseen("transfer failed", r.verb, err)
+			t.conn.unforeseen("transfer failed", t.verb, err)
 		}
 	}
-	r.record.Bytes, r.record.Duration = j.bytes.Load(), time.Since(r.record.Start)
-	r.record.Code, r.record.Err = reply.Code, err
-	j.record = func() { c.transferEnded(r.record) }
+	t.record.Bytes, t.record.Duration = t.bytes.Load(), time.Since(t.record.Start)
+	t.record.Code, t.record.Err = reply.Code, err
 	return reply
+}
+
+// closeData closes the data connection, properly if the transfer succeeded.
+func (t *transfer) closeData(err error) {
+	if t.data == nil {
+		t.closeConn()
+		return
+	}
+	t.moving.Store(0)
+	if err != nil {
+		t.data.Abort()
+	} else {
+		t.data.Finish(tick)
+	}
+	t.data.Release()
 }
 
 func (c *Conn) transferEnded(r TransferRecord) {

@@ -1,9 +1,0 @@
-//go:build !linux
-
-package ftp
-
-import "net"
-
-func quickAck(net.Conn) {}
-
-func isClosed(net.Conn) bool { return false }

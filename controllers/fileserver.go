@@ -14,20 +14,24 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 )
 
-// +kubebuilder:rbac:groups=fileserver.dev,resources=fileservers;fileserverusers,verbs=get;list;watch
-// +kubebuilder:rbac:groups=fileserver.dev,resources=fileservers/status;fileserverusers/status,verbs=patch;update
+// What each is for is said in docs/permissions.md, which a test compares with the
+// calls that the operator makes.
+//
+// +kubebuilder:rbac:groups=fileserver.dev,resources=fileservers;fileserverusers,verbs=list;watch
+// +kubebuilder:rbac:groups=fileserver.dev,resources=fileservers/status;fileserverusers/status,verbs=patch
 // +kubebuilder:rbac:groups=fileserver.dev,resources=fileservers/finalizers;fileserverusers/finalizers,verbs=update
-// +kubebuilder:rbac:groups="",resources=configmaps;secrets;services;persistentvolumeclaims,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=configmaps;secrets;persistentvolumeclaims,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=events,verbs=list
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;create;patch;delete
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=fileserver-system,resources=leases,verbs=create;get;update
-// +kubebuilder:rbac:groups="",namespace=fileserver-system,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",namespace=fileserver-system,resources=events,verbs=create
 
 // FileServerReconciler makes what a FileServer and its users describe. One
 // request is about a server and all its users, since the users of a server end

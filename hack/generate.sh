@@ -8,7 +8,7 @@ crd_ref_docs=$(tools crd-ref-docs)
 helm_docs=$(tools helm-docs)
 
 "$controller_gen" object crd applyconfiguration paths=./api/... output:crd:dir=config/crd/bases
-"$controller_gen" rbac:roleName=manager-role paths=./controllers/... output:rbac:dir=config/rbac
+"$controller_gen" rbac:roleName=fileserver-operator paths=./controllers/... output:rbac:dir=config/rbac
 
 chart=charts/fileserver-operator
 rm -rf "$chart/files"

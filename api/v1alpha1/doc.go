@@ -13,7 +13,7 @@
 // The generated files come from controller-gen, run in the repository's root:
 //
 //	controller-gen object crd applyconfiguration paths=./api/... output:crd:dir=config/crd/bases
-//	controller-gen rbac:roleName=manager-role paths=./controllers/... output:rbac:dir=config/rbac
+//	controller-gen rbac:roleName=fileserver-operator paths=./controllers/... output:rbac:dir=config/rbac
 //
 // +kubebuilder:object:generate=true
 // +kubebuilder:ac:generate=true

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fileserver-dev/fileserver-operator/controllers"
 )
@@ -16,8 +17,10 @@ type flags struct {
 	serverImage    string
 	clusterDomain  string
 	metricsAddress string
+	metricsSecure  bool
 	healthAddress  string
 	namespaces     string
+	watchNodes     bool
 	leaderElection bool
 	version        bool
 	workers        int
@@ -30,12 +33,16 @@ func (f *flags) register(set *flag.FlagSet) {
 		"`image` of the file server, for each FileServer that names none; also $"+serverImageEnv)
 	set.StringVar(&f.clusterDomain, "cluster-domain", "cluster.local",
 		"`domain` that ends the names of Services; they are in the certificates")
-	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8080",
+	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8443",
 		"`address` of the metrics, as host:port; 0 turns them off")
+	set.BoolVar(&f.metricsSecure, "metrics-secure", true,
+		"serve metrics over HTTPS, and only to accounts that may get /metrics; else over HTTP, to everybody")
 	set.StringVar(&f.healthAddress, "health-probe-bind-address", ":8081",
 		"`address` of /healthz and /readyz, as host:port")
 	set.StringVar(&f.namespaces, "namespaces", "",
 		"`namespaces` to care for, with commas between them; default all")
+	set.BoolVar(&f.watchNodes, "watch-nodes", true,
+		"look at nodes: their addresses, and whether they are about to go; else it is known only what pods tell")
 	set.BoolVar(&f.leaderElection, "leader-elect", false,
 		"take turns with other replicas, so that one acts at a time")
 	set.IntVar(&f.workers, "workers", 4,
@@ -49,6 +56,16 @@ func (f *flags) register(set *flag.FlagSet) {
 
 func (f *flags) namespaceList() []string {
 	return strings.FieldsFunc(f.namespaces, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// metrics says where metrics are served, and to whom.
+func (f *flags) metrics() metricsserver.Options {
+	o := metricsserver.Options{BindAddress: f.metricsAddress}
+	if f.metricsSecure {
+		o.SecureServing = true
+		o.FilterProvider = newAccess
+	}
+	return o
 }
 
 func (f *flags) cache() cache.Options { return controllers.CacheOptions(f.namespaceList()...) }

@@ -15,7 +15,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers"
@@ -71,7 +70,7 @@ func run() error {
 	mgr, err := manager.New(cfg, manager.Options{
 		Scheme:                        scheme,
 		Cache:                         f.cache(),
-		Metrics:                       metricsserver.Options{BindAddress: f.metricsAddress},
+		Metrics:                       f.metrics(),
 		HealthProbeBindAddress:        f.healthAddress,
 		LeaderElection:                f.leaderElection,
 		LeaderElectionID:              "fileserver-operator.fileserver.dev",
@@ -92,6 +91,7 @@ func run() error {
 		ClusterDomain: f.clusterDomain,
 		Workers:       f.workers,
 		Namespaces:    f.namespaceList(),
+		WithoutNodes:  !f.watchNodes,
 	}); err != nil {
 		return err
 	}

@@ -53,12 +53,18 @@ func run(m *testing.M) int {
 // helm renders the chart as it would be installed into fileserver-system.
 func helm(t *testing.T, args ...string) []*unstructured.Unstructured {
 	t.Helper()
+	return release(t, "fileserver-operator", system, args...)
+}
+
+// release renders the chart as it would be installed under some name.
+func release(t *testing.T, name, namespace string, args ...string) []*unstructured.Unstructured {
+	t.Helper()
 	program := os.Getenv("HELM")
 	if program == "" {
 		program = strings.TrimSpace(command(t, "go", "run", "-C", filepath.Join(root, "hack", "tools"), ".", "helm"))
 	}
 	chart := filepath.Join(root, "charts", "fileserver-operator")
-	return objects(t, command(t, program, append([]string{"template", "fileserver-operator", chart, "--namespace", system}, args...)...))
+	return objects(t, command(t, program, append([]string{"template", name, chart, "--namespace", namespace}, args...)...))
 }
 
 func kustomize(t *testing.T, dir string) []*unstructured.Unstructured {

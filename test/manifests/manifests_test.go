@@ -38,6 +38,7 @@ func TestTheOperatorCanBeInstalled(t *testing.T) {
 		"by the chart":                          helm(t),
 		"by the chart with every value":         helm(t, "--values", "testdata/everything.yaml"),
 		"by the chart for some namespaces":      helm(t, "--values", "testdata/namespaces.yaml"),
+		"by the chart with Roles alone":         helm(t, rolesAlone...),
 		"by the kustomization":                  kustomize(t, "config/default"),
 		"by the chart, definitions from others": helm(t, "--set", "crds.enabled=false"),
 	} {
@@ -136,6 +137,48 @@ func TestAnOperatorForSomeNamespacesHasNoRightsElsewhere(t *testing.T) {
 		})
 		if err != nil {
 			t.Errorf("%+v: %v", may, err)
+		}
+	}
+}
+
+// rolesAlone are the values for those who have no rights in the whole cluster.
+var rolesAlone = []string{
+	"--values", "testdata/namespaces.yaml", "--set", "crds.enabled=false", "--set", "rbac.nodes=false",
+	"--set", "rbac.aggregate=false", "--set", "metrics.secure=false",
+}
+
+func TestWithRolesAloneNothingIsInstalledThatBelongsToNoNamespace(t *testing.T) {
+	look(t, "charts")
+	for _, u := range helm(t, rolesAlone...) {
+		mapping, err := api.RESTMapper().RESTMapping(u.GroupVersionKind().GroupKind(), u.GroupVersionKind().Version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mapping.Scope.Name() == meta.RESTScopeNameRoot {
+			t.Errorf("the chart has the %s %s", u.GetKind(), u.GetName())
+		}
+	}
+}
+
+// Helm refuses a release that has an object of another one.
+func TestTwoReleasesHaveNothingInCommonButTheDefinitions(t *testing.T) {
+	look(t, "charts")
+	names := func(list []*unstructured.Unstructured) map[string]bool {
+		set := map[string]bool{}
+		for _, u := range list {
+			set[u.GetKind()+" "+u.GetNamespace()+"/"+u.GetName()] = true
+		}
+		return set
+	}
+	first := names(release(t, "fileserver-operator", system))
+	for name, second := range map[string][]*unstructured.Unstructured{
+		"another name":      release(t, "other", system, "--set", "crds.enabled=false"),
+		"another namespace": release(t, "fileserver-operator-2", "elsewhere", "--set", "crds.enabled=false"),
+	} {
+		for both := range names(second) {
+			if first[both] {
+				t.Errorf("%s: both releases have %s", name, both)
+			}
 		}
 	}
 }

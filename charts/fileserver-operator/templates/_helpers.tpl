@@ -17,6 +17,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "operator.metricsPort" -}}
+{{ ternary "8443" "8080" .Values.metrics.secure }}
+{{- end -}}
+
 {{- /* The reference of an image: a list of its values and the chart. */ -}}
 {{- define "operator.image" -}}
 {{- $image := index . 0 -}}

@@ -1,0 +1,269 @@
+package controllers_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// permission is what a role allows, and what a call needs.
+type permission struct{ group, resource, verb string }
+
+func (p permission) String() string { return p.verb + " " + p.resource + "." + p.group }
+
+func missing(from, in []permission) (list []permission) {
+	for _, p := range in {
+		if !slices.Contains(from, p) && !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// roles reads the rights of the operator's ClusterRole, and of its Role in its own
+// namespace.
+func roles(t *testing.T) (everywhere, own []permission) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "config", "rbac", "role.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range bytes.Split(b, []byte("\n---\n")) {
+		role := &rbacv1.ClusterRole{}
+		if err := yaml.Unmarshal(document, role); err != nil {
+			t.Fatal(err)
+		}
+		to := &everywhere
+		if role.Kind == "Role" {
+			to = &own
+		}
+		for _, rule := range role.Rules {
+			for _, group := range rule.APIGroups {
+				for _, resource := range rule.Resources {
+					for _, verb := range rule.Verbs {
+						*to = append(*to, permission{group, resource, verb})
+					}
+				}
+			}
+		}
+	}
+	return everywhere, own
+}
+
+// documented reads the tables of docs/permissions.md: for all namespaces, and for
+// the operator's own.
+func documented(t *testing.T) (tables [][]permission) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "docs", "permissions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) != 6 || strings.Contains(line, "---") {
+			continue
+		}
+		group, resource, verbs := strings.TrimSpace(cells[1]), strings.TrimSpace(cells[2]), strings.TrimSpace(cells[3])
+		if group == "group" {
+			tables = append(tables, nil)
+			continue
+		}
+		if group == "core" {
+			group = ""
+		}
+		for verb := range strings.SplitSeq(verbs, ", ") {
+			last := &tables[len(tables)-1]
+			*last = append(*last, permission{group, resource, verb})
+		}
+	}
+	return tables
+}
+
+func TestEachRightOfTheOperatorsIsExplained(t *testing.T) {
+	t.Parallel()
+	everywhere, own := roles(t)
+	tables := documented(t)
+	if len(tables) != 2 {
+		t.Fatalf("docs/permissions.md has %d tables of rights, want 2", len(tables))
+	}
+	for i, role := range [][]permission{everywhere, own} {
+		for _, p := range missing(tables[i], role) {
+			t.Errorf("docs/permissions.md does not explain: %s", p)
+		}
+		for _, p := range missing(role, tables[i]) {
+			t.Errorf("docs/permissions.md explains a right that the operator has not: %s", p)
+		}
+	}
+}
+
+// calls records what a client asks of the API server.
+type calls struct {
+	mu   sync.Mutex
+	made []permission
+}
+
+func (c *calls) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(r)
+		if err == nil {
+			c.add(r, resp.StatusCode)
+		}
+		return resp, err
+	})
+}
+
+// add records the right that a request needs, as the API server finds it out.
+func (c *calls) add(r *http.Request, status int) {
+	path := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	p := permission{}
+	switch {
+	case len(path) > 2 && path[0] == "api":
+		path = path[2:]
+	case len(path) > 3 && path[0] == "apis":
+		p.group, path = path[1], path[3:]
+	default:
+		return // discovery, which everybody may do
+	}
+	if len(path) > 2 && path[0] == "namespaces" {
+		path = path[2:]
+	}
+	p.resource = path[0]
+	if len(path) > 2 {
+		p.resource += "/" + path[2]
+	}
+	named := len(path) > 1
+	switch {
+	case r.Method == http.MethodGet && r.URL.Query().Get("watch") != "":
+		p.verb = "watch"
+	case r.Method == http.MethodGet && named:
+		p.verb = "get"
+	case r.Method == http.MethodGet:
+		p.verb = "list"
+	case r.Method == http.MethodDelete && !named:
+		p.verb = "deletecollection"
+	default:
+		p.verb = map[string]string{
+			http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete",
+		}[r.Method]
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made = append(c.made, p)
+	if p.verb == "patch" && status == http.StatusCreated { // an apply that creates needs both
+		p.verb = "create"
+		c.made = append(c.made, p)
+	}
+}
+
+func (c *calls) lacks(wanted []permission) []permission {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return missing(c.made, wanted)
+}
+
+func (c *calls) all() []permission {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.made)
+}
+
+// byAdmission are rights that no call needs by itself.
+func byAdmission(p permission) bool { return strings.HasSuffix(p.resource, "/finalizers") }
+
+func TestTheOperatorHasTheRightsThatItNeedsAndNoOthers(t *testing.T) {
+	t.Parallel()
+	everywhere, _ := roles(t)
+	everywhere = slices.DeleteFunc(everywhere, byAdmission)
+	recorded := &calls{}
+	cfg := rest.CopyConfig(operatorConfig)
+	cfg.Wrap(recorded.wrap)
+	c := cluster{t, bareNamespace(t)}
+	stop, err := startOperator(cfg, controllers.Options{Image: serverImage, Pods: pods, Namespaces: []string{c.ns}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	c.doEverything()
+	eventually(t, func() error {
+		if lacks := recorded.lacks(everywhere); len(lacks) > 0 {
+			return fmt.Errorf("no call needs: %v", lacks)
+		}
+		return nil
+	})
+	for _, p := range missing(everywhere, recorded.all()) {
+		t.Errorf("a call needs what the operator's role lacks: %s", p)
+	}
+}
+
+// doEverything has the operator make each of its calls.
+func (c cluster) doEverything() {
+	c.t.Helper()
+	t := c.t
+	create(t,
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.ns, Name: "password"}, StringData: map[string]string{"password": "secret-1234"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: c.ns, Name: "keys"}, Data: map[string]string{"keys": ""}})
+	fs, alice := fileServer(c.ns, "files"), user(c.ns, "alice", "files")
+	alice.Spec.Password = &v1alpha1.Password{SecretRef: &v1alpha1.PasswordReference{Name: "password", Key: "password"}}
+	alice.Spec.AuthorizedKeysFrom = []v1alpha1.KeySource{{Kind: v1alpha1.KeysInConfigMap, Name: "keys", Key: "keys"}}
+	manyNodes(&fs.Spec)
+	create(t, fs, alice)
+	newNode(t, "permissions", "198.18.0.95")
+	pod := c.start("files-0", "permissions")
+	c.address("files", "198.51.100.95")
+	ready(t, alice, v1alpha1.ReasonLoaded)
+
+	// The pod has an older configuration, and its mounts are refreshed.
+	pods.answer(pod, func() (config.Loaded, error) { return config.Loaded{Config: "older"}, nil })
+	update(t, alice, func() { alice.Spec.Suspended = true })
+	eventually(t, func() error {
+		if err := api.Get(t.Context(), keyOf(pod), pod); err != nil {
+			return err
+		}
+		if pod.Annotations[v1alpha1.AnnotationRefresh] == "" {
+			return fmt.Errorf("the pod's mounts are not refreshed")
+		}
+		return nil
+	})
+	c.serve(pod)
+
+	// The same is told again.
+	for range 2 {
+		ready(t, fs, v1alpha1.ReasonReady)
+		c.status(pod, func(s *corev1.PodStatus) { s.Conditions[0].Status = corev1.ConditionFalse })
+		notReady(t, fs, v1alpha1.ReasonProgressing)
+		c.serve(pod)
+	}
+	ready(t, fs, v1alpha1.ReasonReady)
+
+	installCertManager(t)
+	update(t, fs, func() {
+		fs.Spec.TLS.IssuerRef = &v1alpha1.IssuerReference{Name: "ours", Kind: "Issuer", Group: "cert-manager.io"}
+	})
+	cert := &unstructured.Unstructured{}
+	cert.SetGroupVersionKind(resources.CertificateKind)
+	get(t, c.ns, "files", cert)
+	update(t, fs, func() { fs.Spec.TLS = v1alpha1.TLS{} })
+
+	update(t, fs, func() {
+		fs.Spec.Disruption.Budget, fs.Spec.NetworkPolicy = v1alpha1.BudgetNone, v1alpha1.NetworkPolicyNone
+		fs.Spec.Expose.Type = v1alpha1.ExposeHostNetwork
+	})
+}

@@ -22,6 +22,8 @@ type volume struct {
 	claim   *corev1.PersistentVolumeClaim // nil if there is none
 	oneNode bool                          // it keeps all pods on one node
 	onePod  bool                          // it takes one pod at a time
+	// readOnly is true if it can only be read.
+	readOnly bool
 }
 
 // reconcileClaim sees to the volume, and finds out whether it ties pods to one
@@ -44,7 +46,7 @@ func (p *pass) reconcileClaim(ctx context.Context) (volume, error) {
 	if claim != nil {
 		modes = claim.Spec.AccessModes
 	}
-	v.oneNode, v.onePod = resources.OneNode(modes), resources.OnePod(modes)
+	v.oneNode, v.onePod, v.readOnly = resources.OneNode(modes), resources.OnePod(modes), resources.ReadOnly(modes)
 	if want == nil {
 		return v, nil
 	}

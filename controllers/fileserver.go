@@ -50,6 +50,9 @@ type FileServerReconciler struct {
 	Pods LoadedReader
 	// Image is the server's, where a FileServer names none.
 	Image string
+	// PullSecrets are those with which every server's image is pulled, besides
+	// those that a FileServer names.
+	PullSecrets []string
 	// ClusterDomain ends the names of Services: cluster.local.
 	ClusterDomain string
 	// WithoutNodes is true if the operator may not see nodes.
@@ -102,7 +105,7 @@ func (p *pass) run(ctx context.Context) {
 
 	p.volume, err = p.reconcileClaim(ctx)
 	p.note(err)
-	p.server.OneNode = p.volume.oneNode
+	p.server.OneNode, p.server.ReadOnly = p.volume.oneNode, p.volume.readOnly
 	possible := p.volume.known && p.note(p.checkTopology())
 
 	// Without the volume it is not known which traffic policy a Service has.

@@ -61,6 +61,7 @@ func (r *FileServerReconciler) begin(fs *v1alpha1.FileServer) *pass {
 		server: resources.Server{
 			FileServer:    fs,
 			DefaultImage:  r.Image,
+			PullSecrets:   r.PullSecrets,
 			ClusterDomain: r.ClusterDomain,
 		},
 	}

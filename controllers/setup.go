@@ -32,6 +32,8 @@ import (
 type Options struct {
 	// Image is the server's, where a FileServer names none.
 	Image string
+	// PullSecrets are those with which every server's image is pulled.
+	PullSecrets []string
 	// ClusterDomain ends the names of Services.
 	ClusterDomain string
 	// Namespaces to care for; none: all.
@@ -121,6 +123,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Clock:         o.Clock,
 		Pods:          o.Pods,
 		Image:         o.Image,
+		PullSecrets:   o.PullSecrets,
 		ClusterDomain: o.ClusterDomain,
 		WithoutNodes:  o.WithoutNodes,
 		memory:        newMemory(),

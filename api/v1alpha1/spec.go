@@ -21,6 +21,7 @@ import corev1 "k8s.io/api/core/v1"
 // +kubebuilder:validation:XValidation:rule="!has(self.storage.claim) || self.replicas <= 1 || self.storage.claim.accessModes != ['ReadWriteOncePod']",message="a claim with ReadWriteOncePod alone takes one pod: use ReadWriteMany or ReadWriteOnce, or one replica"
 // +kubebuilder:validation:XValidation:rule="has(self.protocols) && !has(self.protocols.ftp) && !has(self.protocols.ftps) || self.replicas <= 1 || !has(self.storage.claim) || !('ReadWriteMany' in self.storage.claim.accessModes) || !has(self.expose.loadBalancer) || !has(self.expose.loadBalancer.externalTrafficPolicy) || self.expose.loadBalancer.externalTrafficPolicy != 'Local'",message="with externalTrafficPolicy Local and several replicas on several nodes, a node would drop data connections for pods elsewhere: use Cluster, one replica, or a ReadWriteOnce claim, which keeps all pods on one node"
 // +kubebuilder:validation:XValidation:rule="has(self.protocols) && !has(self.protocols.ftp) && !has(self.protocols.ftps) || self.replicas <= 1 || !has(self.storage.claim) || !('ReadWriteMany' in self.storage.claim.accessModes) || !has(self.expose.nodePort) || !has(self.expose.nodePort.externalTrafficPolicy) || self.expose.nodePort.externalTrafficPolicy != 'Local'",message="with externalTrafficPolicy Local and several replicas on several nodes, a node would drop data connections for pods elsewhere: use Cluster, one replica, or a ReadWriteOnce claim, which keeps all pods on one node"
+// +kubebuilder:validation:XValidation:rule="self.expose.type != 'HostNetwork' || !has(self.podTemplate.securityContext) || !has(self.podTemplate.securityContext.runAsUser) || has(self.protocols) && ((has(self.protocols.ftp) ? [self.protocols.ftp.port, self.protocols.ftp.dataPort] : []) + (has(self.protocols.ftps) ? [self.protocols.ftps.port, self.protocols.ftps.dataPort] : []) + (has(self.protocols.sftp) ? [self.protocols.sftp.port] : [])).all(port, port > 1023)",message="on the host network, ports below 1024 need root, and podTemplate.securityContext.runAsUser names somebody else: give every port under protocols a number above 1023, or remove runAsUser"
 type FileServerSpec struct {
 	// replicas is the number of pods. All are reached at one address; each
 	// owns a slice of the passive range (see passive.portsPerPod), so a data
@@ -130,7 +131,7 @@ type FileServerSpec struct {
 	LogLevel LogLevel `json:"logLevel,omitempty"`
 
 	// podTemplate adds to the pods what the operator leaves to you: labels,
-	// resources, scheduling, priority.
+	// resources, scheduling, as whom the server reads and writes files.
 	// +optional
 	// +kubebuilder:default={}
 	PodTemplate PodTemplate `json:"podTemplate,omitzero"`

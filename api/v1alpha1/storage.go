@@ -1,6 +1,9 @@
 package v1alpha1
 
-import "k8s.io/apimachinery/pkg/api/resource"
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Storage is where the files are: one of claim, existingClaim and ephemeral.
 //
@@ -80,6 +83,9 @@ const (
 type FileMode string
 
 // Claim describes a PersistentVolumeClaim.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.selector) == has(oldSelf.selector) && has(self.volumeName) == has(oldSelf.volumeName) && has(self.dataSourceRef) == has(oldSelf.dataSourceRef)",message="selector, volumeName and dataSourceRef count when the claim is made: they cannot be added or removed later; move the files to a FileServer with the other claim"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.volumeAttributesClassName) || has(self.volumeAttributesClassName)",message="volumeAttributesClassName cannot be removed: name another class"
 type Claim struct {
 	// size is the capacity; default 10Gi. It can grow, where the StorageClass
 	// allows that, and never shrink.
@@ -97,13 +103,43 @@ type Claim struct {
 	StorageClassName string `json:"storageClassName,omitempty"`
 
 	// accessModes say from where the volume is used. With ReadWriteOnce, the
-	// default, all pods run on one node; ReadWriteMany lets them spread.
+	// default, all pods run on one node; ReadWriteMany lets them spread, and so
+	// does ReadOnlyMany, with which clients can only list and download. They
+	// cannot change while the claim exists.
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={ReadWriteOnce}
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="accessModes cannot change while the claim exists: move the files to a FileServer with the other modes"
 	AccessModes []AccessMode `json:"accessModes,omitempty"`
+
+	// selector wants a volume with these labels. It cannot change later.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="selector cannot change while the claim exists: move the files to a FileServer with the other volume"
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// volumeName is the PersistentVolume that is wanted, by its name. It
+	// cannot change later.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="volumeName cannot change while the claim exists: move the files to a FileServer with the other volume"
+	VolumeName string `json:"volumeName,omitempty"`
+
+	// dataSourceRef names what the volume is filled from when it is made,
+	// such as a VolumeSnapshot or another claim, in the same namespace. It
+	// cannot change later.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="dataSourceRef cannot change while the claim exists: make a FileServer with another name from the other source"
+	DataSourceRef *DataSourceReference `json:"dataSourceRef,omitempty"`
+
+	// volumeAttributesClassName is the VolumeAttributesClass, which may change
+	// while the volume is in use.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	VolumeAttributesClassName string `json:"volumeAttributesClassName,omitempty"`
 
 	// labels are put on the claim.
 	// +optional
@@ -116,8 +152,30 @@ type Claim struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
+// DataSourceReference names an object in the same namespace.
+type DataSourceReference struct {
+	// apiGroup of the object, such as snapshot.storage.k8s.io; left out, the
+	// core group, to which claims belong.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	APIGroup string `json:"apiGroup,omitempty"`
+
+	// kind of the object, such as VolumeSnapshot or PersistentVolumeClaim.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind,omitempty"`
+
+	// name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
 // AccessMode says from where a volume is used.
-// +kubebuilder:validation:Enum=ReadWriteOnce;ReadWriteMany;ReadWriteOncePod
+// +kubebuilder:validation:Enum=ReadWriteOnce;ReadWriteMany;ReadWriteOncePod;ReadOnlyMany
 type AccessMode string
 
 const (
@@ -127,6 +185,8 @@ const (
 	AccessManyNodes AccessMode = "ReadWriteMany"
 	// AccessOnePod is for one pod.
 	AccessOnePod AccessMode = "ReadWriteOncePod"
+	// AccessReadOnly is for all pods, which read alone.
+	AccessReadOnly AccessMode = "ReadOnlyMany"
 )
 
 // Ephemeral is storage that ends with its pod.

@@ -15,6 +15,7 @@ import (
 
 type flags struct {
 	serverImage    string
+	pullSecrets    string
 	clusterDomain  string
 	metricsAddress string
 	metricsSecure  bool
@@ -31,6 +32,8 @@ type flags struct {
 func (f *flags) register(set *flag.FlagSet) {
 	set.StringVar(&f.serverImage, "server-image", cmp.Or(os.Getenv(serverImageEnv), serverImage, serverRepository+":"+version),
 		"`image` of the file server, for each FileServer that names none; also $"+serverImageEnv)
+	set.StringVar(&f.pullSecrets, "server-pull-secrets", "",
+		"`Secrets` in the namespace of each FileServer with which the file server's image is pulled, with commas between them, besides those of podTemplate")
 	set.StringVar(&f.clusterDomain, "cluster-domain", "cluster.local",
 		"`domain` that ends the names of Services; they are in the certificates")
 	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8443",
@@ -54,8 +57,10 @@ func (f *flags) register(set *flag.FlagSet) {
 	set.BoolVar(&f.version, "version", false, "print the version and exit")
 }
 
-func (f *flags) namespaceList() []string {
-	return strings.FieldsFunc(f.namespaces, func(r rune) bool { return r == ',' || r == ' ' })
+func (f *flags) namespaceList() []string { return list(f.namespaces) }
+
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // metrics says where metrics are served, and to whom.

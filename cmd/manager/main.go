@@ -88,6 +88,7 @@ func run() error {
 	ctx := ctrl.SetupSignalHandler()
 	if err := controllers.Add(ctx, mgr, controllers.Options{
 		Image:         f.serverImage,
+		PullSecrets:   list(f.pullSecrets),
 		ClusterDomain: f.clusterDomain,
 		Workers:       f.workers,
 		Namespaces:    f.namespaceList(),

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 )
@@ -31,9 +32,8 @@ func (s Server) Claim(existing *corev1.PersistentVolumeClaim) *corev1ac.Persiste
 		if want.StorageClassName != "" {
 			spec.WithStorageClassName(want.StorageClassName)
 		}
-		for _, m := range want.AccessModes {
-			spec.WithAccessModes(corev1.PersistentVolumeAccessMode(m))
-		}
+		spec.WithAccessModes(WantedModes(want)...)
+		makeFrom(spec, want)
 	} else {
 		spec.WithAccessModes(existing.Spec.AccessModes...)
 		// A claim that waits for its volume is applied as it was made, which is
@@ -42,6 +42,10 @@ func (s Server) Claim(existing *corev1.PersistentVolumeClaim) *corev1ac.Persiste
 		if want.StorageClassName != "" || existing.Status.Phase != corev1.ClaimPending {
 			spec.StorageClassName = existing.Spec.StorageClassName
 		}
+		keepSource(spec, want, existing)
+	}
+	if want.VolumeAttributesClassName != "" {
+		spec.WithVolumeAttributesClassName(want.VolumeAttributesClassName)
 	}
 	labels := s.Labels()
 	// Argo CD, where it goes by this label, would take the claim for one of an
@@ -54,6 +58,37 @@ func (s Server) Claim(existing *corev1.PersistentVolumeClaim) *corev1ac.Persiste
 		claim.WithAnnotations(want.Annotations)
 	}
 	return claim
+}
+
+// makeFrom says which volume a new claim wants, and what fills it.
+func makeFrom(spec *corev1ac.PersistentVolumeClaimSpecApplyConfiguration, want *v1alpha1.Claim) {
+	if want.VolumeName != "" {
+		spec.WithVolumeName(want.VolumeName)
+	}
+	if want.Selector != nil {
+		spec.WithSelector(convert[metav1ac.LabelSelectorApplyConfiguration](want.Selector))
+	}
+	if ref := want.DataSourceRef; ref != nil {
+		source := corev1ac.TypedObjectReference().WithKind(ref.Kind).WithName(ref.Name)
+		if ref.APIGroup != "" {
+			source.WithAPIGroup(ref.APIGroup)
+		}
+		spec.WithDataSourceRef(source)
+	}
+}
+
+// keepSource repeats what a claim was made with: what an apply no longer names
+// is removed, which the API server refuses.
+func keepSource(spec *corev1ac.PersistentVolumeClaimSpecApplyConfiguration, want *v1alpha1.Claim, existing *corev1.PersistentVolumeClaim) {
+	if want.VolumeName != "" {
+		spec.WithVolumeName(existing.Spec.VolumeName)
+	}
+	if want.Selector != nil && existing.Spec.Selector != nil {
+		spec.WithSelector(convert[metav1ac.LabelSelectorApplyConfiguration](existing.Spec.Selector))
+	}
+	if want.DataSourceRef != nil && existing.Spec.DataSourceRef != nil {
+		spec.WithDataSourceRef(convert[corev1ac.TypedObjectReferenceApplyConfiguration](existing.Spec.DataSourceRef))
+	}
 }
 
 // ClaimInUse is the name of the claim that the pods mount; "" if the storage
@@ -97,7 +132,12 @@ func offers(modes []corev1.PersistentVolumeAccessMode, m corev1.PersistentVolume
 
 // OneNode says whether a claim with these access modes ties pods to a node.
 func OneNode(modes []corev1.PersistentVolumeAccessMode) bool {
-	return !slices.Contains(modes, corev1.ReadWriteMany)
+	return !slices.Contains(modes, corev1.ReadWriteMany) && !ReadOnly(modes)
+}
+
+// ReadOnly says whether a claim with these access modes can only be read.
+func ReadOnly(modes []corev1.PersistentVolumeAccessMode) bool {
+	return len(modes) > 0 && !slices.ContainsFunc(modes, func(m corev1.PersistentVolumeAccessMode) bool { return m != corev1.ReadOnlyMany })
 }
 
 // OnePod says whether a claim with these access modes takes one pod at a time.

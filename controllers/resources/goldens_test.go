@@ -1,6 +1,7 @@
 package resources_test
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"testing"
@@ -37,14 +38,18 @@ func TestServiceKeepsThePortsOfOlderPods(t *testing.T) {
 
 func TestDeployment(t *testing.T) {
 	for name, spec := range map[string]string{
-		"everything by default":      `{}`,
-		"plain FTP alone":            `{protocols: {ftp: {tls: Disabled}}}`,
-		"own Secrets and claim":      `{storage: {existingClaim: mine}, tls: {secretRef: {name: my-tls}}, sshHostKeys: {secretRef: {name: my-keys}}}`,
-		"a drain that waits for all": `{drain: {timeout: Never}, protocols: {ftp: {tls: Disabled}}}`,
-		"ephemeral storage":          `{storage: {ephemeral: {sizeLimit: 1Gi}}, protocols: {ftps: {}}}`,
-		"the host network":           `{expose: {type: HostNetwork}}`,
-		"high ports of the host":     `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
-		"own times for lost nodes":   `{podTemplate: {tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 600}]}}`,
+		"everything by default":         `{}`,
+		"plain FTP alone":               `{protocols: {ftp: {tls: Disabled}}}`,
+		"own Secrets and claim":         `{storage: {existingClaim: mine}, tls: {secretRef: {name: my-tls}}, sshHostKeys: {secretRef: {name: my-keys}}}`,
+		"a drain that waits for all":    `{drain: {timeout: Never}, protocols: {ftp: {tls: Disabled}}}`,
+		"files of another user":         `{podTemplate: {securityContext: {runAsUser: 1000, runAsGroup: 1000, supplementalGroups: [5000]}}}`,
+		"a group for the volume":        `{podTemplate: {securityContext: {runAsUser: 1000, fsGroup: 2000, fsGroupChangePolicy: Always}}}`,
+		"ids that the platform chooses": `{podTemplate: {securityContext: {}, sysctls: None}}`,
+		"ports that everybody may use":  `{protocols: {sftp: {port: 2022}, ftp: {port: 2121, dataPort: 2120}}}`,
+		"ephemeral storage":             `{storage: {ephemeral: {sizeLimit: 1Gi}}, protocols: {ftps: {}}}`,
+		"the host network":              `{expose: {type: HostNetwork}}`,
+		"high ports of the host":        `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
+		"own times for lost nodes":      `{podTemplate: {tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 600}]}}`,
 		"a pod template": `
   image: registry.example/other:2
   imagePullPolicy: Always
@@ -55,6 +60,9 @@ func TestDeployment(t *testing.T) {
     annotations: {note: hello}
     resources: {limits: {cpu: "2", memory: 1Gi}}
     nodeSelector: {disk: fast}
+    env: [{name: TZ, value: Europe/Berlin}, {name: NODE_ADDRESS, value: not-mine}]
+    hostAliases: [{ip: 192.0.2.1, hostnames: [nas]}]
+    dnsConfig: {searches: [example.com]}
     tolerations: [{key: ftp, operator: Exists}]
     affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: rack, labelSelector: {matchLabels: {a: b}}}]}}
     topologySpreadConstraints: [{maxSkew: 2, topologyKey: rack, whenUnsatisfiable: DoNotSchedule}]
@@ -74,6 +82,24 @@ func TestDeploymentOfAVolumeForManyNodesSpreads(t *testing.T) {
 	s := server(t, `{}`)
 	s.OneNode = false
 	golden(t, "deployment", "a volume for many nodes", s.SlotDeployment(slot(0, 50000, 50000)))
+}
+
+func TestDeploymentOfAVolumeThatIsReadSpreadsAndMountsItReadOnly(t *testing.T) {
+	s := server(t, `{}`)
+	s.OneNode, s.ReadOnly = resources.OneNode([]corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany}), true
+	golden(t, "deployment", "a volume that is only read", s.SlotDeployment(slot(0, 50000, 50000)))
+}
+
+func TestPullSecretsOfAllServersComeAfterThoseOfOne(t *testing.T) {
+	s := server(t, `{podTemplate: {imagePullSecrets: [{name: mine}, {name: both}]}}`)
+	s.PullSecrets = []string{"both", "everybodys"}
+	var got []string
+	for _, r := range s.SlotDeployment(slot(0, 50000, 50000)).Spec.Template.Spec.ImagePullSecrets {
+		got = append(got, *r.Name)
+	}
+	if want := []string{"mine", "both", "everybodys"}; !slices.Equal(got, want) {
+		t.Errorf("the image is pulled with %v; want %v", got, want)
+	}
 }
 
 func TestSharedDeployment(t *testing.T) {
@@ -151,6 +177,8 @@ func node(name string, addresses ...corev1.NodeAddress) corev1.Node {
 func TestClaim(t *testing.T) {
 	for name, spec := range map[string]string{
 		"10Gi by default": `{}`,
+		"from a snapshot": `{storage: {claim: {dataSourceRef: {apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: old}, volumeAttributesClassName: gold}}}`,
+		"a chosen volume": `{storage: {claim: {volumeName: pv-7, selector: {matchLabels: {disk: old}}, accessModes: [ReadOnlyMany]}}}`,
 		"as described":    `{storage: {claim: {size: 1Ti, storageClassName: fast, accessModes: [ReadWriteMany], labels: {a: b}, annotations: {c: d}}}}`,
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, "persistentvolumeclaim", name, server(t, spec).Claim(nil)) })
@@ -168,6 +196,40 @@ func TestClaimThatExistsKeepsWhatCannotChange(t *testing.T) {
 		AccessModes:      []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 		Resources:        corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: quantity("20Gi")}},
 	}}))
+}
+
+func TestWhatAClaimWasMadeFromIsAppliedForAsLongAsItLasts(t *testing.T) {
+	s := server(t, `{storage: {claim: {volumeName: pv-7, selector: {matchLabels: {disk: old}}, dataSourceRef: {kind: PersistentVolumeClaim, name: other}}}}`)
+	made := s.Claim(nil)
+	b, err := json.Marshal(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var existing corev1.PersistentVolumeClaim
+	if err := json.Unmarshal(b, &existing); err != nil {
+		t.Fatal(err)
+	}
+	existing.Status.Phase = corev1.ClaimBound
+	if again := s.Claim(&existing); !reflect.DeepEqual(made.Spec, again.Spec) {
+		t.Errorf("the claim was made as %+v, and is applied as %+v", made.Spec, again.Spec)
+	}
+}
+
+func TestOnlyAClaimForReadersAloneIsReadOnly(t *testing.T) {
+	for _, tc := range []struct {
+		modes             []corev1.PersistentVolumeAccessMode
+		readOnly, oneNode bool
+	}{
+		{[]corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany}, true, false},
+		{[]corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce, corev1.ReadOnlyMany}, false, true},
+		{[]corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}, false, false},
+		{[]corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, false, true},
+		{nil, false, true},
+	} {
+		if r, n := resources.ReadOnly(tc.modes), resources.OneNode(tc.modes); r != tc.readOnly || n != tc.oneNode {
+			t.Errorf("%v: read-only %v and on one node %v; want %v and %v", tc.modes, r, n, tc.readOnly, tc.oneNode)
+		}
+	}
 }
 
 func TestClaimThatWaitsForItsVolumeIsAppliedAsItWasMade(t *testing.T) {

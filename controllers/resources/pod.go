@@ -3,6 +3,7 @@ package resources
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,14 +19,9 @@ import (
 const (
 	containerName  = "fileserver"
 	nodeAddressEnv = "NODE_ADDRESS"
-	uid            = 65532
 
 	// What a server needs to end after its drain has timed out.
 	terminationMargin = 15 * time.Second
-
-	// The only sysctl that the pod needs: non-root on the standard ports. It
-	// is among the safe ones of Pod Security "restricted".
-	unprivilegedPorts = "net.ipv4.ip_unprivileged_port_start"
 )
 
 // Slot is one pod's place: a number, and its slice of the passive range.
@@ -58,9 +54,10 @@ func (s Server) podSpec() *corev1ac.PodSpecApplyConfiguration {
 	if s.onHost() {
 		spec.WithHostNetwork(true).WithDNSPolicy(corev1.DNSClusterFirstWithHostNet)
 	}
+	s.resolve(spec)
 	s.schedule(spec)
-	for _, r := range s.Spec.PodTemplate.ImagePullSecrets {
-		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(r.Name))
+	for _, name := range s.pullSecrets() {
+		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(name))
 	}
 	if name := s.Spec.PodTemplate.ServiceAccountName; name != "" {
 		spec.WithServiceAccountName(name)
@@ -70,34 +67,41 @@ func (s Server) podSpec() *corev1ac.PodSpecApplyConfiguration {
 
 func (s Server) onHost() bool { return s.Spec.Expose.Type == v1alpha1.ExposeHostNetwork }
 
-// needsRoot is true on the host network with ports below 1024: the sysctl is
-// refused there.
-func (s Server) needsRoot() bool {
-	if !s.onHost() {
-		return false
+// pullSecrets are those that podTemplate names, and then those of all servers.
+func (s Server) pullSecrets() []string {
+	var names []string
+	for _, r := range s.Spec.PodTemplate.ImagePullSecrets {
+		names = append(names, r.Name)
 	}
-	for _, p := range s.ports(s.Spec.PassivePorts()) {
-		if p.port < 1024 {
-			return true
+	for _, name := range s.PullSecrets {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	return false
+	return names
 }
 
-func (s Server) podSecurity() *corev1ac.PodSecurityContextApplyConfiguration {
-	sc := corev1ac.PodSecurityContext().
-		WithRunAsGroup(uid).
-		WithFSGroup(uid).
-		WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch).
-		WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))
-	if s.needsRoot() {
-		return sc.WithRunAsUser(0)
+// resolve says how the pods resolve names.
+func (s Server) resolve(spec *corev1ac.PodSpecApplyConfiguration) {
+	t := s.Spec.PodTemplate
+	for i := range t.HostAliases {
+		spec.WithHostAliases(convert[corev1ac.HostAliasApplyConfiguration](&t.HostAliases[i]))
 	}
-	sc.WithRunAsUser(uid).WithRunAsNonRoot(true)
-	if !s.onHost() {
-		sc.WithSysctls(corev1ac.Sysctl().WithName(unprivilegedPorts).WithValue("0"))
+	if t.DNSConfig != nil {
+		spec.WithDNSConfig(convert[corev1ac.PodDNSConfigApplyConfiguration](t.DNSConfig))
 	}
-	return sc
+}
+
+// env are the variables that podTemplate names, and the server's own.
+func (s Server) env() []*corev1ac.EnvVarApplyConfiguration {
+	var env []*corev1ac.EnvVarApplyConfiguration
+	for i := range s.Spec.PodTemplate.Env {
+		if v := &s.Spec.PodTemplate.Env[i]; v.Name != nodeAddressEnv {
+			env = append(env, convert[corev1ac.EnvVarApplyConfiguration](v))
+		}
+	}
+	return append(env, corev1ac.EnvVar().WithName(nodeAddressEnv).WithValueFrom(
+		corev1ac.EnvVarSource().WithFieldRef(corev1ac.ObjectFieldSelector().WithAPIVersion("v1").WithFieldPath("status.hostIP"))))
 }
 
 func (s Server) container() *corev1ac.ContainerApplyConfiguration {
@@ -112,8 +116,7 @@ func (s Server) container() *corev1ac.ContainerApplyConfiguration {
 			flag(config.FlagNodeAddress, "$("+nodeAddressEnv+")"),
 			flag(config.FlagLogLevel, logLevels[s.Spec.LogLevel]),
 		).
-		WithEnv(corev1ac.EnvVar().WithName(nodeAddressEnv).WithValueFrom(
-			corev1ac.EnvVarSource().WithFieldRef(corev1ac.ObjectFieldSelector().WithAPIVersion("v1").WithFieldPath("status.hostIP")))).
+		WithEnv(s.env()...).
 		WithVolumeMounts(s.mounts()...).
 		WithResources(s.resources()).
 		WithSecurityContext(corev1ac.SecurityContext().
@@ -164,35 +167,37 @@ func (s Server) resources() *corev1ac.ResourceRequirementsApplyConfiguration {
 		WithLimits(corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")})
 }
 
-const readableByGroup = 0o440
-
 func (s Server) volumes() []*corev1ac.VolumeApplyConfiguration {
 	volumes := []*corev1ac.VolumeApplyConfiguration{
 		corev1ac.Volume().WithName(config.VolumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().
 			WithName(ConfigName(s.Name)).
-			WithDefaultMode(readableByGroup).
+			WithDefaultMode(s.fileMode()).
 			WithItems(corev1ac.KeyToPath().WithKey(s.ConfigKey()).WithPath(config.ConfigFile))),
-		secretVolume(config.VolumeUsers, UsersName(s.Name)),
+		s.secretVolume(config.VolumeUsers, UsersName(s.Name)),
 	}
 	if name := s.TLSSecret(); name != "" {
-		volumes = append(volumes, secretVolume(config.VolumeTLS, name))
+		volumes = append(volumes, s.secretVolume(config.VolumeTLS, name))
 	}
 	if name := s.HostKeysSecret(); name != "" {
-		volumes = append(volumes, secretVolume(config.VolumeSSH, name))
+		volumes = append(volumes, s.secretVolume(config.VolumeSSH, name))
 	}
 	return append(volumes, s.dataVolume())
 }
 
-func secretVolume(volume, secret string) *corev1ac.VolumeApplyConfiguration {
+func (s Server) secretVolume(volume, secret string) *corev1ac.VolumeApplyConfiguration {
 	return corev1ac.Volume().WithName(volume).WithSecret(corev1ac.SecretVolumeSource().
 		WithSecretName(secret).
-		WithDefaultMode(readableByGroup))
+		WithDefaultMode(s.fileMode()))
 }
 
 func (s Server) dataVolume() *corev1ac.VolumeApplyConfiguration {
 	v := corev1ac.Volume().WithName(config.VolumeData)
 	if claim := s.ClaimInUse(); claim != "" {
-		return v.WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(claim))
+		source := corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(claim)
+		if s.ReadOnly {
+			source.WithReadOnly(true)
+		}
+		return v.WithPersistentVolumeClaim(source)
 	}
 	empty := corev1ac.EmptyDirVolumeSource()
 	if limit := s.Spec.Storage.Ephemeral.SizeLimit; limit != nil {
@@ -215,7 +220,11 @@ func (s Server) mounts() []*corev1ac.VolumeMountApplyConfiguration {
 	if s.HostKeysSecret() != "" {
 		mounts = append(mounts, mount(config.VolumeSSH, config.SSHDir).WithReadOnly(true))
 	}
-	return append(mounts, mount(config.VolumeData, config.DataDir))
+	data := mount(config.VolumeData, config.DataDir)
+	if s.ReadOnly {
+		data.WithReadOnly(true)
+	}
+	return append(mounts, data)
 }
 
 // own adds to the pod what belongs to its slot alone.

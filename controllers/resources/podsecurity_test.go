@@ -47,6 +47,36 @@ func TestPodsAreRestricted(t *testing.T) {
 	}
 }
 
+// What OpenShift's security context constraint restricted-v2 asks for, which
+// puts in the ids of the namespace where the pod names none.
+func TestAPodThatNamesNoIDsSuitsRestrictedV2(t *testing.T) {
+	s := server(t, `{podTemplate: {securityContext: {}}}`)
+	if v := violations(t, s, api.LevelRestricted); v != "" {
+		t.Error(v)
+	}
+	spec := s.SlotDeployment(slot(0, 50000, 50009)).Spec.Template.Spec
+	if sc := spec.SecurityContext; sc.RunAsUser != nil || sc.RunAsGroup != nil || sc.FSGroup != nil || sc.SupplementalGroups != nil {
+		t.Errorf("the pod names ids, which must lie in the range of its namespace: %+v", sc)
+	}
+	for _, v := range spec.Volumes {
+		mode := int32(0o444)
+		switch {
+		case v.ConfigMap != nil:
+			mode = *v.ConfigMap.DefaultMode
+		case v.Secret != nil:
+			mode = *v.Secret.DefaultMode
+		case v.PersistentVolumeClaim == nil:
+			t.Errorf("the volume %s is of a kind that the constraint does not know", *v.Name)
+		}
+		if mode != 0o444 {
+			t.Errorf("the volume %s has the mode %o, which an unknown user without fsGroup cannot read", *v.Name, mode)
+		}
+	}
+	if s.SlotDeployment(slot(0, 50000, 50009)).Spec.Template.Spec.HostNetwork != nil {
+		t.Error("the pod is on the host network")
+	}
+}
+
 func TestPodsOnTheHostNetworkAreRestrictedInAllElse(t *testing.T) {
 	v := violations(t, server(t, `{expose: {type: HostNetwork}}`), api.LevelBaseline)
 	if want := "host namespaces (hostNetwork=true)"; v != want {

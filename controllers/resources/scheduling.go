@@ -12,9 +12,7 @@ import (
 // otherwise apart.
 func (s Server) schedule(spec *corev1ac.PodSpecApplyConfiguration) {
 	t := s.Spec.PodTemplate
-	if len(t.NodeSelector) > 0 {
-		spec.WithNodeSelector(t.NodeSelector)
-	}
+	spec.WithNodeSelector(with(t.NodeSelector, map[string]string{corev1.LabelOSStable: "linux"}))
 	for i := range t.Tolerations {
 		spec.WithTolerations(convert[corev1ac.TolerationApplyConfiguration](&t.Tolerations[i]))
 	}

@@ -14,10 +14,14 @@ type Server struct {
 
 	// DefaultImage is the server's image where the spec names none.
 	DefaultImage string
+	// PullSecrets are those of all servers, besides those that the spec names.
+	PullSecrets []string
 	// ClusterDomain ends the names of Services: cluster.local.
 	ClusterDomain string
 	// OneNode is true when the volume keeps all pods on one node.
 	OneNode bool
+	// ReadOnly is true when the volume can only be read.
+	ReadOnly bool
 	// HostKeyFiles are the entries of the Secret with the SSH host keys.
 	HostKeyFiles []string
 	// Exposure is where clients reach the server, as far as it is known.

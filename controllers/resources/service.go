@@ -13,6 +13,10 @@ import (
 // cluster has some 2,700 of them for everybody.
 const maxPortsWithNodePorts = 256
 
+// appProtocol keeps service meshes from waiting for the first bytes of a client,
+// to guess its protocol: with FTP and SSH the server speaks first.
+const appProtocol = "tcp"
+
 // namedPort is a port of the Service and of the pods.
 type namedPort struct {
 	name string
@@ -66,6 +70,7 @@ func (s Server) Service(older ...v1alpha1.PortRange) *corev1ac.ServiceApplyConfi
 			WithName(p.name).
 			WithPort(p.port).
 			WithProtocol(corev1.ProtocolTCP).
+			WithAppProtocol(appProtocol).
 			WithTargetPort(intstr.FromString(p.name)))
 	}
 	switch e.Type {

@@ -26,6 +26,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BindingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Claim"):
 		return &apiv1alpha1.ClaimApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DataSourceReference"):
+		return &apiv1alpha1.DataSourceReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Disruption"):
 		return &apiv1alpha1.DisruptionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Drain"):
@@ -76,6 +78,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ProtocolsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretReference"):
 		return &apiv1alpha1.SecretReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecurityContext"):
+		return &apiv1alpha1.SecurityContextApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServerReference"):
 		return &apiv1alpha1.ServerReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Sessions"):

@@ -97,16 +97,40 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+    - name: dataSourceRef
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.DataSourceReference
     - name: labels
       type:
         map:
           elementType:
             scalar: string
+    - name: selector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
     - name: size
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
       default: 10Gi
     - name: storageClassName
+      type:
+        scalar: string
+    - name: volumeAttributesClassName
+      type:
+        scalar: string
+    - name: volumeName
+      type:
+        scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.DataSourceReference
+  map:
+    fields:
+    - name: apiGroup
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: name
       type:
         scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Disruption
@@ -192,6 +216,8 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ExposeType
       default: LoadBalancer
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ExposeType
+  scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FSGroupChangePolicy
   scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FTP
   map:
@@ -600,6 +626,25 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+    - name: dnsConfig
+      type:
+        namedType: io.k8s.api.core.v1.PodDNSConfig
+    - name: env
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.EnvVar
+          elementRelationship: associative
+          keys:
+          - name
+    - name: hostAliases
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.HostAlias
+          elementRelationship: associative
+          keys:
+          - ip
     - name: imagePullSecrets
       type:
         list:
@@ -630,9 +675,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: schedulerName
       type:
         scalar: string
+    - name: securityContext
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SecurityContext
     - name: serviceAccountName
       type:
         scalar: string
+    - name: sysctls
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SysctlMode
+      default: Managed
     - name: tolerations
       type:
         list:
@@ -741,6 +793,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SecurityContext
+  map:
+    fields:
+    - name: fsGroup
+      type:
+        scalar: numeric
+    - name: fsGroupChangePolicy
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FSGroupChangePolicy
+    - name: runAsGroup
+      type:
+        scalar: numeric
+    - name: runAsUser
+      type:
+        scalar: numeric
+    - name: supplementalGroups
+      type:
+        list:
+          elementType:
+            scalar: numeric
+          elementRelationship: associative
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ServerReference
   map:
     fields:
@@ -809,6 +882,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uploads
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.UploadMode
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SysctlMode
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TLS
   map:
     fields:
@@ -874,6 +949,79 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: podAntiAffinity
       type:
         namedType: io.k8s.api.core.v1.PodAntiAffinity
+- name: io.k8s.api.core.v1.ConfigMapKeySelector
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: optional
+      type:
+        scalar: boolean
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.EnvVar
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
+    - name: valueFrom
+      type:
+        namedType: io.k8s.api.core.v1.EnvVarSource
+- name: io.k8s.api.core.v1.EnvVarSource
+  map:
+    fields:
+    - name: configMapKeyRef
+      type:
+        namedType: io.k8s.api.core.v1.ConfigMapKeySelector
+    - name: fieldRef
+      type:
+        namedType: io.k8s.api.core.v1.ObjectFieldSelector
+    - name: fileKeyRef
+      type:
+        namedType: io.k8s.api.core.v1.FileKeySelector
+    - name: resourceFieldRef
+      type:
+        namedType: io.k8s.api.core.v1.ResourceFieldSelector
+    - name: secretKeyRef
+      type:
+        namedType: io.k8s.api.core.v1.SecretKeySelector
+- name: io.k8s.api.core.v1.FileKeySelector
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: optional
+      type:
+        scalar: boolean
+      default: false
+    - name: path
+      type:
+        scalar: string
+    - name: volumeName
+      type:
+        scalar: string
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.HostAlias
+  map:
+    fields:
+    - name: hostnames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: ip
+      type:
+        scalar: string
 - name: io.k8s.api.core.v1.NodeAffinity
   map:
     fields:
@@ -930,6 +1078,16 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.api.core.v1.NodeSelectorRequirement
           elementRelationship: atomic
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.ObjectFieldSelector
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: fieldPath
+      type:
+        scalar: string
     elementRelationship: atomic
 - name: io.k8s.api.core.v1.PodAffinity
   map:
@@ -991,6 +1149,36 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: io.k8s.api.core.v1.PodAffinityTerm
           elementRelationship: atomic
+- name: io.k8s.api.core.v1.PodDNSConfig
+  map:
+    fields:
+    - name: nameservers
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: options
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.PodDNSConfigOption
+          elementRelationship: atomic
+    - name: searches
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: io.k8s.api.core.v1.PodDNSConfigOption
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
 - name: io.k8s.api.core.v1.PreferredSchedulingTerm
   map:
     fields:
@@ -1009,6 +1197,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: request
       type:
         scalar: string
+- name: io.k8s.api.core.v1.ResourceFieldSelector
+  map:
+    fields:
+    - name: containerName
+      type:
+        scalar: string
+    - name: divisor
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: resource
+      type:
+        scalar: string
+    elementRelationship: atomic
 - name: io.k8s.api.core.v1.ResourceList
   map:
     elementType:
@@ -1030,6 +1231,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requests
       type:
         namedType: io.k8s.api.core.v1.ResourceList
+- name: io.k8s.api.core.v1.SecretKeySelector
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: optional
+      type:
+        scalar: boolean
+    elementRelationship: atomic
 - name: io.k8s.api.core.v1.TaintEffect
   scalar: string
 - name: io.k8s.api.core.v1.Toleration

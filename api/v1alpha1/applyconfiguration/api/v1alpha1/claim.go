@@ -5,6 +5,7 @@ package v1alpha1
 import (
 	apiv1alpha1 "github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	resource "k8s.io/apimachinery/pkg/api/resource"
+	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
 // ClaimApplyConfiguration represents a declarative configuration of the Claim type for use
@@ -18,8 +19,22 @@ type ClaimApplyConfiguration struct {
 	// storageClassName is the StorageClass; left out, the default one.
 	StorageClassName *string `json:"storageClassName,omitempty"`
 	// accessModes say from where the volume is used. With ReadWriteOnce, the
-	// default, all pods run on one node; ReadWriteMany lets them spread.
+	// default, all pods run on one node; ReadWriteMany lets them spread, and so
+	// does ReadOnlyMany, with which clients can only list and download. They
+	// cannot change while the claim exists.
 	AccessModes []apiv1alpha1.AccessMode `json:"accessModes,omitempty"`
+	// selector wants a volume with these labels. It cannot change later.
+	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
+	// volumeName is the PersistentVolume that is wanted, by its name. It
+	// cannot change later.
+	VolumeName *string `json:"volumeName,omitempty"`
+	// dataSourceRef names what the volume is filled from when it is made,
+	// such as a VolumeSnapshot or another claim, in the same namespace. It
+	// cannot change later.
+	DataSourceRef *DataSourceReferenceApplyConfiguration `json:"dataSourceRef,omitempty"`
+	// volumeAttributesClassName is the VolumeAttributesClass, which may change
+	// while the volume is in use.
+	VolumeAttributesClassName *string `json:"volumeAttributesClassName,omitempty"`
 	// labels are put on the claim.
 	Labels map[string]string `json:"labels,omitempty"`
 	// annotations are put on the claim.
@@ -55,6 +70,38 @@ func (b *ClaimApplyConfiguration) WithAccessModes(values ...apiv1alpha1.AccessMo
 	for i := range values {
 		b.AccessModes = append(b.AccessModes, values[i])
 	}
+	return b
+}
+
+// WithSelector sets the Selector field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Selector field is set to the value of the last call.
+func (b *ClaimApplyConfiguration) WithSelector(value *v1.LabelSelectorApplyConfiguration) *ClaimApplyConfiguration {
+	b.Selector = value
+	return b
+}
+
+// WithVolumeName sets the VolumeName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the VolumeName field is set to the value of the last call.
+func (b *ClaimApplyConfiguration) WithVolumeName(value string) *ClaimApplyConfiguration {
+	b.VolumeName = &value
+	return b
+}
+
+// WithDataSourceRef sets the DataSourceRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DataSourceRef field is set to the value of the last call.
+func (b *ClaimApplyConfiguration) WithDataSourceRef(value *DataSourceReferenceApplyConfiguration) *ClaimApplyConfiguration {
+	b.DataSourceRef = value
+	return b
+}
+
+// WithVolumeAttributesClassName sets the VolumeAttributesClassName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the VolumeAttributesClassName field is set to the value of the last call.
+func (b *ClaimApplyConfiguration) WithVolumeAttributesClassName(value string) *ClaimApplyConfiguration {
+	b.VolumeAttributesClassName = &value
 	return b
 }
 

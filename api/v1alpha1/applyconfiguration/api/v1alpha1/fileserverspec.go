@@ -79,7 +79,7 @@ type FileServerSpecApplyConfiguration struct {
 	// Sessions and transfers are logged at Info; passwords never.
 	LogLevel *apiv1alpha1.LogLevel `json:"logLevel,omitempty"`
 	// podTemplate adds to the pods what the operator leaves to you: labels,
-	// resources, scheduling, priority.
+	// resources, scheduling, as whom the server reads and writes files.
 	PodTemplate *PodTemplateApplyConfiguration `json:"podTemplate,omitempty"`
 }
 

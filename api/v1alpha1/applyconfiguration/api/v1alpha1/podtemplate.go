@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	apiv1alpha1 "github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	v1 "k8s.io/api/core/v1"
 )
 
@@ -10,7 +11,7 @@ import (
 // with apply.
 //
 // PodTemplate adds to the pods what the operator leaves to you. Ports, probes,
-// volumes and the security context are the operator's.
+// volumes and the container's security context are the operator's.
 type PodTemplateApplyConfiguration struct {
 	// labels are put on the pods; those of the operator win.
 	Labels map[string]string `json:"labels,omitempty"`
@@ -19,7 +20,27 @@ type PodTemplateApplyConfiguration struct {
 	// resources of the server's container. Left out: requests of 100m CPU and
 	// 64Mi memory, a limit of 512Mi memory, and no CPU limit.
 	Resources *v1.ResourceRequirements `json:"resources,omitempty"`
-	// nodeSelector limits the pods to nodes with these labels.
+	// securityContext is as whom the server reads and writes the files. Left
+	// out: user 65532, group 65532, and that group given to the volume
+	// (fsGroup). Present, it says all: what it does not name is not set.
+	// Examples: {runAsUser: 1000, runAsGroup: 1000} for a volume whose files
+	// belong to user 1000; {} for OpenShift, which chooses the ids itself.
+	// On the host network, ports below 1024 need root.
+	SecurityContext *SecurityContextApplyConfiguration `json:"securityContext,omitempty"`
+	// sysctls says whether the pods set net.ipv4.ip_unprivileged_port_start,
+	// where they serve a port below 1024: Managed, the default, or None. None
+	// is for nodes that refuse it, and do not need it either, such as those of
+	// a container runtime that gives such ports to everybody.
+	Sysctls *apiv1alpha1.SysctlMode `json:"sysctls,omitempty"`
+	// env are environment variables of the server's container, such as TZ;
+	// those of the operator win.
+	Env []v1.EnvVar `json:"env,omitempty"`
+	// hostAliases are entries of the pods' /etc/hosts.
+	HostAliases []v1.HostAlias `json:"hostAliases,omitempty"`
+	// dnsConfig adds to how the pods resolve names.
+	DNSConfig *v1.PodDNSConfig `json:"dnsConfig,omitempty"`
+	// nodeSelector limits the pods to nodes with these labels, besides
+	// kubernetes.io/os: linux.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	// tolerations let the pods run on nodes with these taints. Unless they say
 	// otherwise, pods leave nodes that are not ready or unreachable after 30 s.
@@ -37,7 +58,8 @@ type PodTemplateApplyConfiguration struct {
 	SchedulerName *string `json:"schedulerName,omitempty"`
 	// serviceAccountName of the pods; they get no token of it.
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
-	// imagePullSecrets name the Secrets with which the image is pulled.
+	// imagePullSecrets name the Secrets with which the image is pulled, besides those
+	// that the operator has for all servers.
 	ImagePullSecrets []SecretReferenceApplyConfiguration `json:"imagePullSecrets,omitempty"`
 }
 
@@ -80,6 +102,50 @@ func (b *PodTemplateApplyConfiguration) WithAnnotations(entries map[string]strin
 // If called multiple times, the Resources field is set to the value of the last call.
 func (b *PodTemplateApplyConfiguration) WithResources(value v1.ResourceRequirements) *PodTemplateApplyConfiguration {
 	b.Resources = &value
+	return b
+}
+
+// WithSecurityContext sets the SecurityContext field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SecurityContext field is set to the value of the last call.
+func (b *PodTemplateApplyConfiguration) WithSecurityContext(value *SecurityContextApplyConfiguration) *PodTemplateApplyConfiguration {
+	b.SecurityContext = value
+	return b
+}
+
+// WithSysctls sets the Sysctls field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Sysctls field is set to the value of the last call.
+func (b *PodTemplateApplyConfiguration) WithSysctls(value apiv1alpha1.SysctlMode) *PodTemplateApplyConfiguration {
+	b.Sysctls = &value
+	return b
+}
+
+// WithEnv adds the given value to the Env field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Env field.
+func (b *PodTemplateApplyConfiguration) WithEnv(values ...v1.EnvVar) *PodTemplateApplyConfiguration {
+	for i := range values {
+		b.Env = append(b.Env, values[i])
+	}
+	return b
+}
+
+// WithHostAliases adds the given value to the HostAliases field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the HostAliases field.
+func (b *PodTemplateApplyConfiguration) WithHostAliases(values ...v1.HostAlias) *PodTemplateApplyConfiguration {
+	for i := range values {
+		b.HostAliases = append(b.HostAliases, values[i])
+	}
+	return b
+}
+
+// WithDNSConfig sets the DNSConfig field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DNSConfig field is set to the value of the last call.
+func (b *PodTemplateApplyConfiguration) WithDNSConfig(value v1.PodDNSConfig) *PodTemplateApplyConfiguration {
+	b.DNSConfig = &value
 	return b
 }
 

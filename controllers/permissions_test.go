@@ -232,7 +232,7 @@ func (c cluster) doEverything() {
 
 	// The pod has an older configuration, and its mounts are refreshed.
 	pods.answer(pod, func() (config.Loaded, error) { return config.Loaded{Config: "older"}, nil })
-	update(t, alice, func() { alice.Spec.Suspended = true })
+	update(t, alice, func() { alice.Spec.State = v1alpha1.UserSuspended })
 	eventually(t, func() error {
 		if err := api.Get(t.Context(), keyOf(pod), pod); err != nil {
 			return err

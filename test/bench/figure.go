@@ -59,9 +59,11 @@ func (f *figure) once(ctx context.Context, b *bench, p product) (float64, error)
 	if err != nil {
 		return 0, err
 	}
+	before, _ := s.cpu()
 	value, err := f.measure(ctx, b, s)
 	if b.verbose && err == nil {
-		fmt.Fprintf(b.notes, "# %s of %s: %s %s\n", f.name, p.name, format(value), f.unit)
+		after, _ := s.cpu()
+		fmt.Fprintf(b.notes, "# %s of %s: %s %s, %s of processor time\n", f.name, p.name, format(value), f.unit, after-before)
 	}
 	return value, err
 }

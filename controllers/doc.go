@@ -17,6 +17,7 @@
 //	config.go       the configuration
 //	policies.go     NetworkPolicy and PodDisruptionBudget
 //	slots.go        the Deployments
+//	pace.go         how many servers get new pods at a time
 //	refresh.go      pods load what has changed
 //	inspect.go      what keeps pods from serving
 //	references.go   Secrets and ConfigMaps that users name

@@ -59,6 +59,7 @@ type FileServerReconciler struct {
 	WithoutNodes bool
 
 	memory *memory
+	pace   *pace
 }
 
 // Reconcile makes one server and its users as they are described.
@@ -69,6 +70,7 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 			return ctrl.Result{}, err
 		}
 		r.memory.forget(req.NamespacedName)
+		r.pace.done(req.NamespacedName)
 		return ctrl.Result{}, r.reportOrphans(ctx, req.NamespacedName)
 	}
 	if !fs.DeletionTimestamp.IsZero() {

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -38,6 +40,9 @@ type Options struct {
 	ClusterDomain string
 	// Namespaces to care for; none: all.
 	Namespaces []string
+	// RollingServers is how many servers get new pods at a time after an upgrade of the
+	// operator; default DefaultRollingServers.
+	RollingServers int
 	// WithoutNodes is true if the operator may not see nodes. It then does not know
 	// which of them are about to go, and knows them by their internal addresses.
 	WithoutNodes bool
@@ -131,6 +136,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if r.Clock == nil {
 		r.Clock = clock.RealClock{}
 	}
+	r.pace = newPace(cmp.Or(o.RollingServers, DefaultRollingServers), r.Clock)
 	if r.Pods == nil {
 		r.Pods = NewPodHTTP()
 	}
@@ -208,5 +214,12 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 				return r.serversNaming(ctx, index, m)
 			})))
 	}
+	b.WatchesRawSource(source.TypedFunc[reconcile.Request](func(ctx context.Context, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		return r.pace.resume(ctx, r.Client)
+	}))
+	b.WatchesRawSource(source.Channel(r.pace.wake, handler.TypedEnqueueRequestsFromMapFunc(
+		func(_ context.Context, server types.NamespacedName) []reconcile.Request {
+			return []reconcile.Request{{NamespacedName: server}}
+		})))
 	return b.Complete(r)
 }

@@ -23,6 +23,9 @@ func (p *pass) reconcileSlots(ctx context.Context) (progress string, err error) 
 		return p.reconcileShared(ctx)
 	}
 	have, want := p.observedSlots(), p.wantedSlots()
+	if wait := p.paceSlots(have, want); wait != "" {
+		return wait, nil
+	}
 	decision := rollout.Decide(have, want)
 	for _, n := range decision.Stop {
 		if err := p.drop(ctx, &appsv1.Deployment{}, resources.SlotName(p.server.Name, n)); err != nil {
@@ -70,6 +73,9 @@ func progressOf(have rollout.Observed, want rollout.Wanted, decision rollout.Dec
 func (p *pass) reconcileShared(ctx context.Context) (progress string, err error) {
 	replicas := *p.server.Spec.Replicas
 	exclusive := p.exclusive()
+	if wait := p.paceShared(replicas); wait != "" {
+		return wait, nil
+	}
 	if err := p.put(ctx, p.server.SharedDeployment(replicas+p.leavingShared(), !exclusive)); err != nil {
 		return "", err
 	}

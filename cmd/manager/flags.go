@@ -25,6 +25,7 @@ type flags struct {
 	leaderElection bool
 	version        bool
 	workers        int
+	rollingServers int
 	qps            int
 	logLevel       slog.Level
 }
@@ -50,6 +51,8 @@ func (f *flags) register(set *flag.FlagSet) {
 		"take turns with other replicas, so that one acts at a time")
 	set.IntVar(&f.workers, "workers", 4,
 		"`number` of FileServers that are reconciled at once")
+	set.IntVar(&f.rollingServers, "rolling-servers", controllers.DefaultRollingServers,
+		"`number` of FileServers whose pods are replaced at once after an upgrade of the operator, at most")
 	set.IntVar(&f.qps, "kube-api-qps", 200,
 		"`requests` to the API server each second, at most; twice as many in a burst")
 	set.TextVar(&f.logLevel, "log-level", slog.LevelInfo,

@@ -87,12 +87,13 @@ func run() error {
 	}
 	ctx := ctrl.SetupSignalHandler()
 	if err := controllers.Add(ctx, mgr, controllers.Options{
-		Image:         f.serverImage,
-		PullSecrets:   list(f.pullSecrets),
-		ClusterDomain: f.clusterDomain,
-		Workers:       f.workers,
-		Namespaces:    f.namespaceList(),
-		WithoutNodes:  !f.watchNodes,
+		Image:          f.serverImage,
+		PullSecrets:    list(f.pullSecrets),
+		ClusterDomain:  f.clusterDomain,
+		Workers:        f.workers,
+		Namespaces:     f.namespaceList(),
+		RollingServers: f.rollingServers,
+		WithoutNodes:   !f.watchNodes,
 	}); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -175,6 +176,16 @@ func (c cluster) newest(pod *corev1.Pod) (config.Loaded, error) {
 				return loaded, err
 			}
 			loaded.TLS = fingerprint(tls.Data[config.TLSCertFile])
+		case v.Name == config.VolumeSSH:
+			var ssh corev1.Secret
+			if err := api.Get(ctx, client.ObjectKey{Namespace: c.ns, Name: v.Secret.SecretName}, &ssh); err != nil {
+				return loaded, err
+			}
+			keys, err := resources.ReadHostKeys(ssh.Data)
+			if err != nil {
+				return loaded, err
+			}
+			loaded.HostKeys = keys.Fingerprints()
 		}
 	}
 	return loaded, nil

@@ -157,7 +157,7 @@ func TestMissingHostKeysAreReported(t *testing.T) {
 	notReady(t, fs, v1alpha1.ReasonSecretNotFound, `The Secret "mine" in sshHostKeys.secretRef does not exist`)
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.ns, Name: "mine"}, StringData: map[string]string{"key": "x"}}
 	create(t, secret)
-	isStalled(t, fs, v1alpha1.ReasonSecretInvalid, `The Secret "mine" with the SSH host keys cannot be used: "key" is not a private key`)
+	isStalled(t, fs, v1alpha1.ReasonSecretInvalid, `The Secret "mine" with the SSH host keys cannot be used: "key" is no private key`)
 
 	keys, err := resources.GenerateHostKeys(nil)
 	if err != nil {
@@ -171,6 +171,60 @@ func TestMissingHostKeysAreReported(t *testing.T) {
 			err = fmt.Errorf("the host keys are %v", cfg.SSH.HostKeyFiles)
 		}
 		return err
+	})
+}
+
+func TestWhatTheServerWillLeaveOutIsNamed(t *testing.T) {
+	t.Parallel()
+	c, fs := serving(t)
+	update(t, fs, func() {
+		fs.Spec.Protocols.SFTP.TrustedUserCAKeys = []string{"nonsense"}
+		fs.Spec.Protocols.SFTP.Algorithms = &v1alpha1.SSHAlgorithms{Ciphers: []string{"aes256-ctr", "aes256-crt"}, HostKeys: []string{"ssh-dss"}}
+	})
+	isStalled(t, fs, v1alpha1.ReasonInvalidConfiguration,
+		"spec.protocols.sftp.trustedUserCAKeys[0] is left out: it is no public key in OpenSSH's format.",
+		`spec.protocols.sftp.algorithms.ciphers[1] is left out: it is "aes256-crt", and no cipher of that name is known`,
+		"No SSH host key is of the kinds in spec.protocols.sftp.algorithms.hostKeys")
+	ready(t, fs, v1alpha1.ReasonReady)
+	eventually(t, func() error {
+		cfg, err := configFile(t, c.ns, "files")
+		if err == nil && len(cfg.SSH.TrustedUserCAKeys) != 1 {
+			err = errors.New("the change is not in the configuration")
+		}
+		return err
+	})
+}
+
+// Clients pin the keys that the credentials name.
+func TestHostKeysThatWereRotatedArePushedToThePods(t *testing.T) {
+	t.Parallel()
+	c, fs := serving(t)
+	ready(t, fs, v1alpha1.ReasonReady)
+	var list corev1.PodList
+	if err := api.List(t.Context(), &list, client.InNamespace(c.ns)); err != nil {
+		t.Fatal(err)
+	}
+	pod := &list.Items[0]
+	old, err := c.newest(pod)
+	if err != nil || len(old.HostKeys) != 3 {
+		t.Fatalf("the pod has %+v, %v", old, err)
+	}
+	bumped := func() (string, error) {
+		err := api.Get(t.Context(), client.ObjectKeyFromObject(pod), pod)
+		return pod.Annotations[v1alpha1.AnnotationRefresh], err
+	}
+	before, err := bumped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods.answer(pod, func() (config.Loaded, error) { return old, nil })
+	secret := get(t, c.ns, "files-ssh-host-keys", &corev1.Secret{})
+	update(t, secret, func() { delete(secret.Data, "ssh_host_ed25519_key") })
+	eventually(t, func() error {
+		if now, err := bumped(); err != nil || now == before {
+			return fmt.Errorf("the pod is not told to look (%w)", err)
+		}
+		return nil
 	})
 }
 

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -23,7 +25,9 @@ type wantedFiles struct {
 // reconcileConfig sees to the configuration. It returns the hashes of the files
 // that pods should have, by entry of the ConfigMap.
 func (p *pass) reconcileConfig(ctx context.Context) (map[string]string, error) {
-	b, err := p.server.Config().Marshal()
+	wanted := p.server.Config()
+	p.noteLeftOut(wanted)
+	b, err := wanted.Marshal()
 	if err != nil {
 		return nil, conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "The server's configuration would not be valid: %s.", conditions.Cut(err.Error()))
 	}
@@ -40,6 +44,24 @@ func (p *pass) reconcileConfig(ctx context.Context) (map[string]string, error) {
 		hashes[key] = config.Hash([]byte(file))
 	}
 	return hashes, nil
+}
+
+// noteLeftOut tells what of the configuration the server will leave out.
+func (p *pass) noteLeftOut(c *config.Config) {
+	if c.SSH != nil {
+		_, authorities := check.Authorities(c.SSH.TrustedUserCAKeys)
+		_, algorithms := check.Algorithms(c.SSH.Algorithms)
+		for _, l := range append(authorities, algorithms...) {
+			field := strings.Replace(l.Field, "ssh.", "spec.protocols.sftp.", 1)
+			p.note(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "%s is left out: it %s. Correct or remove it.", field, conditions.Cut(l.Reason)))
+		}
+		if len(p.hostKeys.Files) > 0 && !p.hostKeys.Fit(c.SSH.Algorithms.HostKeys) {
+			p.note(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "No SSH host key is of the kinds in spec.protocols.sftp.algorithms.hostKeys, so no client can connect by SFTP: add one of these kinds, or a key."))
+		}
+	}
+	if p.server.LeavesOutBan() {
+		p.note(conditions.Stalled(v1alpha1.ReasonAddressesHidden, "spec.sessions.ban is left out: the exposure shows the server the address of a node in place of a client's, so wrong guesses of anybody would ban everybody. Set the externalTrafficPolicy under expose to Local, or proxyProtocolFrom, or set ban.duration to Never."))
+	}
 }
 
 // olderConfigs are the configurations of pods that listen on other ports than

@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
@@ -34,6 +36,9 @@ func (p *pass) readHostKeys(ctx context.Context) (resources.HostKeys, error) {
 	if err != nil {
 		return resources.HostKeys{}, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the SSH host keys cannot be used: %v.", name, err)
 	}
+	if len(keys.LeftOut) > 0 {
+		p.note(conditions.Stalled(v1alpha1.ReasonSecretInvalid, "Of the Secret %q with the SSH host keys, %s: correct or remove that. The other keys are in use.", name, strings.Join(keys.LeftOut, "; ")))
+	}
 	return keys, nil
 }
 
@@ -52,8 +57,11 @@ func (p *pass) makeHostKeys(ctx context.Context) (resources.HostKeys, error) {
 		return there, err
 	}
 	keys, err := resources.ReadHostKeys(entries)
-	if err != nil {
-		return resources.HostKeys{}, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the SSH host keys cannot be used: %v; delete that entry to have it made anew.", name, err)
+	if err == nil && len(keys.LeftOut) > 0 {
+		err = errors.New(strings.Join(keys.LeftOut, "; "))
 	}
-	return keys, nil
+	if err != nil {
+		err = conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the SSH host keys cannot be used: %v; delete that entry to have it made anew.", name, err)
+	}
+	return keys, err
 }

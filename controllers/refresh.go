@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,6 +81,11 @@ func (p *pass) refreshPods(ctx context.Context) error {
 	}
 	group.Wait()
 	p.mem().pods = next
+	for i := range p.pods {
+		if pod := &p.pods[i]; !terminating(pod) {
+			errs = append(errs, notInForce(pod, next[pod.UID].loaded))
+		}
+	}
 	for _, m := range next {
 		switch {
 		case m.asked && m.err == nil && m.attempts == 0:
@@ -89,6 +96,16 @@ func (p *pass) refreshPods(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// notInForce tells of a protocol by which nobody can log in to a pod.
+func notInForce(pod *corev1.Pod, loaded config.Loaded) error {
+	for _, l := range loaded.Listeners {
+		if l.Error != "" {
+			return conditions.Stalled(v1alpha1.ReasonConfigurationRefused, "Nobody can log in to the pod %q by %s: %s.", pod.Name, l.Name, conditions.Cut(l.Error))
+		}
+	}
+	return nil
 }
 
 // refreshPod asks a pod what it has loaded, unless it is known to have all,
@@ -129,7 +146,8 @@ func (p *pass) hasAll(pod *corev1.Pod, loaded config.Loaded) bool {
 	want, known := p.wanted.config[configKey(&pod.Spec)]
 	return (!known || loaded.Config == want) &&
 		(p.wanted.users == "" || loaded.Users == p.wanted.users) &&
-		(p.tls.leaf == nil || !mountsTLS(pod, p.server.TLSSecret()) || loaded.TLS == p.tls.fingerprint())
+		(p.tls.leaf == nil || !mounts(pod, config.VolumeTLS, p.server.TLSSecret()) || loaded.TLS == p.tls.fingerprint()) &&
+		(len(p.hostKeys.Files) == 0 || !mounts(pod, config.VolumeSSH, p.server.HostKeysSecret()) || slices.Equal(loaded.HostKeys, p.hostKeys.Fingerprints()))
 }
 
 // wants identifies what a pod should load.
@@ -139,12 +157,13 @@ func (p *pass) wants(pod *corev1.Pod) string {
 
 // othersWanted identifies what a pod should load besides the users.
 func (p *pass) othersWanted(pod *corev1.Pod) string {
-	return p.wanted.config[configKey(&pod.Spec)] + p.tls.fingerprint()
+	return p.wanted.config[configKey(&pod.Spec)] + p.tls.fingerprint() + strings.Join(p.hostKeys.Fingerprints(), " ")
 }
 
-func mountsTLS(pod *corev1.Pod, secret string) bool {
+// mounts says whether a volume of the pod is that Secret.
+func mounts(pod *corev1.Pod, volume, secret string) bool {
 	for _, v := range pod.Spec.Volumes {
-		if v.Name == config.VolumeTLS && v.Secret != nil {
+		if v.Name == volume && v.Secret != nil {
 			return v.Secret.SecretName == secret
 		}
 	}
@@ -174,6 +193,11 @@ func (p *pass) loadedBy(u *userState) []conditions.Pod {
 		}
 		m := p.mem().pods[pod.UID]
 		c := conditions.Pod{Name: pod.Name, Refuses: m.loaded.Error}
+		for _, l := range m.loaded.LeftOut {
+			if l.User == u.user.LoginName() {
+				c.LeavesOut = l.Field + " " + l.Reason
+			}
+		}
 		if m.err != nil {
 			c.Silent = fmt.Sprintf("the operator must be able to reach its port %d: %v", config.PortHTTP, m.err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 )
 
 // writeStatus says in the status of the server and of its users what was found
@@ -185,11 +186,28 @@ func (p *pass) writeUserStatus(ctx context.Context, u *userState) error {
 		Server: p.server.Name, Generation: before.Generation,
 		Problems: u.problems, Known: u.entry != "",
 		Wanted: spec.Protocols, Served: served(p.server.Spec.ServedProtocols()),
+		NeedsKey: u.entry != "" && (u.account.RequireAll || u.account.PasswordHash == ""), ByAddress: p.hiddenFrom(u),
 		Suspended: spec.State == v1alpha1.UserSuspended,
 		Expired:   spec.ExpiresAt != nil && !p.Clock.Now().Before(spec.ExpiresAt.Time),
 		Pods:      p.loadedBy(u),
 	}.Write(&status.Conditions)
 	return p.patchStatus(ctx, before, after, before.Status.Conditions, status.Conditions, equality.Semantic.DeepEqual(before.Status, *status))
+}
+
+// hiddenFrom names what of an account goes by the addresses of clients, if the
+// exposure hides these and shows none that is let in.
+func (p *pass) hiddenFrom(u *userState) []string {
+	if !p.volume.known || !p.server.HidesAddresses() {
+		return nil
+	}
+	for _, node := range p.nodes {
+		for _, a := range node.Status.Addresses {
+			if check.Overlap(u.account.AllowedSources, []string{a.Address}) {
+				return nil
+			}
+		}
+	}
+	return u.byAddress
 }
 
 // reportOrphans tells the users of a server that does not exist.

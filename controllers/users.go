@@ -17,6 +17,7 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -39,6 +40,9 @@ type userState struct {
 	unstored bool
 	// unread is true if the password's source could not be read.
 	unread bool
+
+	// byAddress names what of the account goes by the addresses of clients.
+	byAddress []string
 
 	errs     []error
 	problems []*conditions.Problem
@@ -110,6 +114,13 @@ func (p *pass) resolve(ctx context.Context, u *userState, last resources.LastGoo
 		hash = last.PasswordHash(u.user.UID, u.origin.Password)
 	}
 	account := resources.Account(u.user, hash, p.keys(ctx, u, last))
+	if sources := u.user.Spec.AllowedSources; len(sources) > 0 {
+		u.byAddress = append(u.byAddress, "spec.allowedSources")
+		_, bad := check.Sources(sources)
+		for _, i := range bad {
+			u.fail(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "Entry %d of spec.allowedSources is neither an address nor a network, such as 192.0.2.7 or 10.0.0.0/8: correct or remove it.", i+1))
+		}
+	}
 	if len(u.errs) > 0 && !enough(account) {
 		return
 	}
@@ -215,12 +226,12 @@ func (p *pass) password(ctx context.Context, u *userState) (string, error) {
 		return "", err
 	}
 	hash, err := p.hash(u.user.UID, content, func() (string, error) {
-		return resources.HashChosen(content, u.user.UID)
+		return resources.HashChosen(content, u.user.UID, p.server.HashMemory())
 	})
 	if err != nil {
 		return "", conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The entry %q of the Secret %q cannot be the password: %v.", ref.Key, ref.Name, err)
 	}
-	if plain := resources.ChosenPassword(content); !resources.IsHash(plain) {
+	if plain := resources.ChosenPassword(content); !check.LooksLikeHash(plain) {
 		u.password = plain
 	}
 	return hash, nil
@@ -270,9 +281,13 @@ func (p *pass) keys(ctx context.Context, u *userState, last resources.LastGood) 
 func (p *pass) goodKeys(u *userState, where string, lines []string) []string {
 	var good []string
 	for i, line := range lines {
-		if err := resources.CheckKeyLine(line); err != nil {
-			u.fail(conditions.Stalled(v1alpha1.ReasonKeyInvalid, "Key %d of %s is not a public key as in an authorized_keys file: correct it.", i+1, where))
+		key, err := check.ParseKey(line)
+		if err != nil {
+			u.fail(conditions.Stalled(v1alpha1.ReasonKeyInvalid, "Key %d of %s %v: correct or remove it.", i+1, where, err))
 			continue
+		}
+		if len(key.From) > 0 {
+			u.byAddress = append(u.byAddress, fmt.Sprintf(`the option "from" of key %d of %s`, i+1, where))
 		}
 		good = append(good, line)
 	}

@@ -180,7 +180,13 @@ func TestAChosenPassword(t *testing.T) {
 	update(t, secret, func() { secret.Data["password"] = []byte("second") })
 	account(t, c.ns, "bob", hasPassword("second"))
 
-	const hash = "$6$salt$abcdef"
+	for text, want := range map[string]string{"$1$salt$5PFvHdEfvkVbSw.gqrAkv0": "unknown kind of hash", "$6$salt$abcdef": "cut short"} {
+		update(t, secret, func() { secret.Data["password"] = []byte(text) })
+		isStalled(t, u, v1alpha1.ReasonSecretInvalid, `The entry "password" of the Secret "bobs" cannot be the password`, want)
+		account(t, c.ns, "bob", hasPassword("second")) // and not the text of the hash
+	}
+
+	const hash = "$6$rounds=5000$decoydecoydecoyd$bXyXBGvBrVeCNsShKVJVjCLLRBRyMVNAqMpnWAwB3HJYAfOHVN0vDcnkQyzJhE4yRj9fiAzbqhcmvjbUCPhXS0"
 	update(t, secret, func() { secret.Data["password"] = []byte(hash) })
 	account(t, c.ns, "bob", func(u config.User) error {
 		if u.PasswordHash != hash {
@@ -207,7 +213,7 @@ func TestAuthorizedKeys(t *testing.T) {
 
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: c.ns, Name: "keys"}, Data: map[string]string{"authorized_keys": "# mine\n\n" + publicKey + "\nnonsense\n"}}
 	create(t, cm)
-	isStalled(t, u, v1alpha1.ReasonKeyInvalid, `Key 2 of entry "authorized_keys" of the ConfigMap "keys" is not a public key`)
+	isStalled(t, u, v1alpha1.ReasonKeyInvalid, `Key 2 of entry "authorized_keys" of the ConfigMap "keys" is no public key: correct or remove it.`)
 
 	update(t, cm, func() { cm.Data["authorized_keys"] = "# mine\n" + publicKey + "2\n" })
 	ready(t, u, v1alpha1.ReasonLoaded)
@@ -220,6 +226,48 @@ func TestAuthorizedKeys(t *testing.T) {
 	if got := get(t, c.ns, "carol-credentials", &corev1.Secret{}); len(got.Data["password"]) > 0 || len(got.Data["uri"]) == 0 {
 		t.Error("the credentials of a user with keys alone have a password, or no uri")
 	}
+}
+
+// Keys are copied from servers that know more options, and without options they
+// would do more than whoever wrote the line has meant.
+func TestAKeyWhoseOptionsCannotBeKeptIsNamedAndTheOthersGoOn(t *testing.T) {
+	t.Parallel()
+	c, _ := serving(t)
+	u := user(c.ns, "judy", "files")
+	u.Spec.AuthorizedKeys = []string{publicKey, `from="*.example.com" ` + publicKey, `command="rrsync" ` + publicKey}
+	create(t, u)
+	isStalled(t, u, v1alpha1.ReasonKeyInvalid,
+		`Key 2 of authorizedKeys has the option "from" with something that is neither an address nor a network: correct or remove it.`,
+		`Key 3 of authorizedKeys has the option "command", which cannot be kept`)
+	account(t, c.ns, "judy", func(u config.User) error {
+		if len(u.AuthorizedKeys) != 1 {
+			return fmt.Errorf("the account has %d keys", len(u.AuthorizedKeys))
+		}
+		return nil
+	})
+}
+
+// What is said to be able to log in can.
+func TestWhoCanNeverLogInIsToldSo(t *testing.T) {
+	t.Parallel()
+	c, fs := serving(t)
+	near := user(c.ns, "near", "files")
+	near.Spec.AllowedSources = []string{"10.0.0.0/8"}
+	create(t, near)
+	ready(t, near, v1alpha1.ReasonLoaded)
+	key := user(c.ns, "key", "files")
+	key.Spec.AuthorizedKeys = []string{publicKey}
+	create(t, key)
+	ready(t, key, v1alpha1.ReasonLoaded)
+
+	update(t, fs, func() {
+		fs.Spec.Expose.LoadBalancer = &v1alpha1.LoadBalancer{ExternalTrafficPolicy: v1alpha1.TrafficCluster}
+		fs.Spec.Sessions.Ban = &v1alpha1.Ban{}
+		fs.Spec.Protocols.SFTP = nil
+	})
+	isStalled(t, near, v1alpha1.ReasonAddressesHidden, "refused by spec.allowedSources", "externalTrafficPolicy under expose to Local")
+	isStalled(t, key, v1alpha1.ReasonProtocolNotServed, "which only SFTP can ask for")
+	isStalled(t, fs, v1alpha1.ReasonAddressesHidden, "spec.sessions.ban is left out")
 }
 
 func TestTheOlderUserKeepsTheName(t *testing.T) {

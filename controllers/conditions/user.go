@@ -2,6 +2,7 @@ package conditions
 
 import (
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -19,6 +20,11 @@ type User struct {
 	Known bool
 	// Wanted and Served are protocols; no Wanted: all.
 	Wanted, Served []v1alpha1.ProtocolName
+	// NeedsKey is true if nothing but SFTP can ask for what the login needs.
+	NeedsKey bool
+	// ByAddress names what of the account goes by the addresses of clients, where
+	// the exposure hides these.
+	ByAddress []string
 	// Suspended and Expired say that the spec refuses the user.
 	Suspended, Expired bool
 	// Pods are those that serve.
@@ -32,6 +38,8 @@ type Pod struct {
 	Silent string
 	// Refuses says why the pod refuses a file.
 	Refuses string
+	// LeavesOut says what of the account cannot be used there.
+	LeavesOut string
 	// Has is true if the account is in force there.
 	Has bool
 }
@@ -54,10 +62,13 @@ var userIsReady = chain[User, decided]{
 	theAccountCannotBeMade,
 	theAccountIsBeingMade,
 	noProtocolIsServed,
+	aKeyIsNeededAndSFTPNotServed,
+	addressesAreHiddenByWhichTheUserIsLetIn,
 	noPodServes,
 	aPodDoesNotSay,
 	aPodRefusesTheFile,
 	aPodHasNotLoaded,
+	aPodLeavesSomethingOut,
 	theUserIsSuspended,
 	theUserHasExpired,
 	somethingIsNotAsDescribed,
@@ -80,6 +91,15 @@ func noProtocolIsServed(u User) (decided, bool) {
 	return because(none, Stalled(v1alpha1.ReasonProtocolNotServed, "The FileServer %q serves none of the user's protocols: add one of %v to spec.protocols, or serve it.", u.Server, u.Served))
 }
 
+func aKeyIsNeededAndSFTPNotServed(u User) (decided, bool) {
+	sftp := slices.Contains(u.Served, v1alpha1.ProtocolSFTP) && (len(u.Wanted) == 0 || slices.Contains(u.Wanted, v1alpha1.ProtocolSFTP))
+	return because(u.NeedsKey && !sftp, Stalled(v1alpha1.ReasonProtocolNotServed, "The user logs in with a key, which only SFTP can ask for, and the FileServer %q serves %v: serve sftp, or give the user a password and set authentication to Any.", u.Server, u.Served))
+}
+
+func addressesAreHiddenByWhichTheUserIsLetIn(u User) (decided, bool) {
+	return because(len(u.ByAddress) > 0, Stalled(v1alpha1.ReasonAddressesHidden, "The exposure of the FileServer %q shows it the address of a node in place of a client's, so clients from outside of the cluster are refused by %s: set the externalTrafficPolicy under expose to Local, or proxyProtocolFrom, or remove that.", u.Server, strings.Join(u.ByAddress, " and ")))
+}
+
 func noPodServes(u User) (decided, bool) {
 	return because(len(u.Pods) == 0, Waiting(v1alpha1.ReasonServerNotReady, "No pod of the FileServer %q serves yet.", u.Server))
 }
@@ -97,6 +117,11 @@ func aPodRefusesTheFile(u User) (decided, bool) {
 func aPodHasNotLoaded(u User) (decided, bool) {
 	p, found := first(u.Pods, func(p Pod) bool { return !p.Has })
 	return because(found, Waiting(v1alpha1.ReasonLoading, "The pod %q has not loaded the user yet.", p.Name))
+}
+
+func aPodLeavesSomethingOut(u User) (decided, bool) {
+	p, found := first(u.Pods, func(p Pod) bool { return p.LeavesOut != "" })
+	return because(found && len(u.Problems) == 0, Stalled(v1alpha1.ReasonConfigurationRefused, "The pod %q leaves something of the user out: %s.", p.Name, Cut(p.LeavesOut)))
 }
 
 func theUserIsSuspended(u User) (decided, bool) {

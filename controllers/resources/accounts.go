@@ -7,11 +7,13 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
 // Account is a user as the server knows it.
 func Account(u *v1alpha1.FileServerUser, passwordHash string, keys []string) config.User {
+	sources, _ := check.Sources(u.Spec.AllowedSources)
 	account := config.User{
 		Name:           u.LoginName(),
 		PasswordHash:   passwordHash,
@@ -19,7 +21,7 @@ func Account(u *v1alpha1.FileServerUser, passwordHash string, keys []string) con
 		RequireAll:     u.Spec.Authentication == v1alpha1.AuthenticateAll,
 		Home:           u.Spec.Home,
 		Access:         config.Access(u.Spec.Access),
-		AllowedSources: prefixes(u.Spec.AllowedSources),
+		AllowedSources: sources,
 		Suspended:      u.Spec.State == v1alpha1.UserSuspended,
 	}
 	if account.Home == "" {

@@ -129,25 +129,32 @@ func (s Server) sessions() config.Sessions {
 	}
 	ban := in.Ban
 	if ban == nil {
-		if s.HidesAddresses() {
-			return out
-		}
 		ban = &v1alpha1.Ban{}
 	}
-	if ban.Duration == v1alpha1.Never {
-		return out
-	}
-	failures := int32(defaultFailures)
-	if ban.Failures != nil {
-		failures = *ban.Failures
-	}
-	out.Ban = config.Ban{
-		Failures: int(failures),
-		Window:   config.Duration(ban.Window.Or(defaultBan)),
-		Duration: config.Duration(ban.Duration.Or(defaultBan)),
-		Exempt:   prefixes(ban.Exempt),
+	if wantsBans(ban) && !s.HidesAddresses() {
+		failures := int32(defaultFailures)
+		if ban.Failures != nil {
+			failures = *ban.Failures
+		}
+		out.Ban = config.Ban{
+			Failures: int(failures),
+			Window:   config.Duration(ban.Window.Or(defaultBan)),
+			Duration: config.Duration(ban.Duration.Or(defaultBan)),
+			Exempt:   prefixes(ban.Exempt),
+		}
 	}
 	return out
+}
+
+func wantsBans(ban *v1alpha1.Ban) bool {
+	return ban.Duration != v1alpha1.Never && (ban.Failures == nil || *ban.Failures > 0)
+}
+
+// LeavesOutBan says whether the spec wants bans, and the exposure hides the
+// addresses of clients: a ban would be one of all who come by the same node.
+func (s Server) LeavesOutBan() bool {
+	ban := s.Spec.Sessions.Ban
+	return ban != nil && wantsBans(ban) && s.HidesAddresses()
 }
 
 func bandwidth(in *v1alpha1.Bandwidth) config.Bandwidth {

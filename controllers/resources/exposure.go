@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -249,7 +250,8 @@ func (s Server) protocolPorts() []protocolPort {
 func (s Server) tell() []config.TellRule {
 	var rules []config.TellRule
 	for _, r := range s.Spec.Passive.AddressRules {
-		rules = append(rules, config.TellRule{Clients: prefixes(r.Clients), Addresses: []string{r.Address}})
+		clients, _ := check.Sources(r.Clients)
+		rules = append(rules, config.TellRule{Clients: clients, Addresses: []string{r.Address}})
 	}
 	if s.Spec.Passive.Address == "" {
 		rules = append(rules, s.Exposure.ToldFirst...)
@@ -278,14 +280,13 @@ func (s Server) tellPorts() map[int]int {
 	return ports
 }
 
-// prefixes reads networks, and addresses as networks of one.
+// prefixes reads networks, and addresses as networks of one. It leaves out what is
+// neither, so it is not for lists in which nothing means everything.
 func prefixes(texts []string) []netip.Prefix {
 	var list []netip.Prefix
 	for _, t := range texts {
-		if p, err := netip.ParsePrefix(t); err == nil {
-			list = append(list, p.Masked())
-		} else if a, err := netip.ParseAddr(t); err == nil {
-			list = append(list, netip.PrefixFrom(a, a.BitLen()))
+		if p, err := check.ParseNetwork(t); err == nil {
+			list = append(list, p)
 		}
 	}
 	return list

@@ -19,6 +19,7 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -95,29 +96,57 @@ func (s Server) HostKeysSecretWith(keys map[string][]byte) *corev1ac.SecretApply
 
 // HostKeys are the keys of a server, as clients know them.
 type HostKeys struct {
-	Files  []string                    // entries of the Secret, in the order in which they are offered
-	Public []string                    // "type base64"
-	Status []v1alpha1.SSHHostKeyStatus // fingerprints
+	Files   []string                    // entries of the Secret, in the order in which they are offered
+	Public  []string                    // "type base64"
+	Status  []v1alpha1.SSHHostKeyStatus // fingerprints
+	LeftOut []string                    // what is said of entries that cannot be used
+
+	signers []ssh.Signer
 }
 
-// ReadHostKeys reads the keys in a Secret's entries. Errors name the entry and
-// say nothing of its content.
+// Fingerprints are those of the keys.
+func (k HostKeys) Fingerprints() []string {
+	all := make([]string, len(k.Status))
+	for i, key := range k.Status {
+		all[i] = key.Fingerprint
+	}
+	return all
+}
+
+// Fit reports whether one of the keys can be used with one of the algorithms, if
+// there are any of these that are known.
+func (k HostKeys) Fit(algorithms []string) bool {
+	return check.HostKeysFit(k.signers, known(algorithms))
+}
+
+func known(algorithms []string) []string {
+	usable, _ := check.Algorithms(config.SSHAlgorithms{HostKeys: algorithms})
+	return usable.HostKeys
+}
+
+// ReadHostKeys reads the keys in a Secret's entries. An entry that cannot be used is
+// left out alone; it is an error if there is no other. What is said names the entry
+// and tells nothing of its content.
 func ReadHostKeys(entries map[string][]byte) (HostKeys, error) {
 	var keys HostKeys
 	for _, file := range hostKeyOrder(entries) {
-		signer, err := ssh.ParsePrivateKey(entries[file])
+		signer, err := check.ParseHostKey(entries[file])
 		if err != nil {
-			return HostKeys{}, fmt.Errorf("%q is not a private key without passphrase in OpenSSH's or PEM format", file)
+			keys.LeftOut = append(keys.LeftOut, fmt.Sprintf("%q %v", file, err))
+			continue
 		}
 		public := signer.PublicKey()
-		keys.Files = append(keys.Files, file)
+		keys.Files, keys.signers = append(keys.Files, file), append(keys.signers, signer)
 		keys.Public = append(keys.Public, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(public))))
 		keys.Status = append(keys.Status, v1alpha1.SSHHostKeyStatus{Type: public.Type(), Fingerprint: ssh.FingerprintSHA256(public)})
 	}
-	if len(keys.Files) == 0 {
-		return HostKeys{}, errors.New("it has no entry with a private key")
+	switch {
+	case len(keys.Files) > 0:
+		return keys, nil
+	case len(keys.LeftOut) > 0:
+		return HostKeys{}, errors.New(strings.Join(keys.LeftOut, "; "))
 	}
-	return keys, nil
+	return HostKeys{}, errors.New("it has no entry with a private key")
 }
 
 // hostKeyOrder has the entries with our names first, in our order.
@@ -134,10 +163,4 @@ func hostKeyOrder(entries map[string][]byte) []string {
 		}
 	}
 	return files
-}
-
-// CheckKeyLine says whether an authorized key can be read.
-func CheckKeyLine(line string) error {
-	_, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
-	return err
 }

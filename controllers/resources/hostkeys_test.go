@@ -80,9 +80,13 @@ func TestReadHostKeysOfOthers(t *testing.T) {
 	if d := cmp.Diff([]string{"ssh_host_ed25519_key", "id_rsa"}, keys.Files); d != "" {
 		t.Errorf("files (-want +got):\n%s", d)
 	}
+	keys, err = resources.ReadHostKeys(map[string][]byte{"known_hosts": []byte("secret"), "ssh_host_ed25519_key": ours["ssh_host_ed25519_key"]})
+	if err != nil || !cmp.Equal(keys.Files, []string{"ssh_host_ed25519_key"}) || !cmp.Equal(keys.LeftOut, []string{`"known_hosts" is no private key in OpenSSH's or PEM format`}) {
+		t.Errorf("of a good and a bad entry: %+v, %v", keys, err)
+	}
 	for want, entries := range map[string]map[string][]byte{
-		"it has no entry with a private key":                                     {"x.pub": nil},
-		`"k" is not a private key without passphrase in OpenSSH's or PEM format`: {"k": []byte("secret")},
+		"it has no entry with a private key":               {"x.pub": nil},
+		`"k" is no private key in OpenSSH's or PEM format`: {"k": []byte("secret")},
 	} {
 		if _, err := resources.ReadHostKeys(entries); err == nil || err.Error() != want {
 			t.Errorf("got: %v\nwant: %s", err, want)

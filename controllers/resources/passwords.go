@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"regexp"
 	"strings"
 
 	"github.com/go-crypt/crypt/algorithm/shacrypt"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 )
 
 // Letters and digits that people do not mistake for each other.
@@ -45,17 +46,23 @@ func HashGenerated(password string, user types.UID) (string, error) {
 	return hash(password, user, roundsGenerated)
 }
 
-var crypted = regexp.MustCompile(`^\$(2[aby]|5|6|7|y|argon2id?|argon2d|scrypt|pbkdf2(-[a-z0-9]+)?)\$\S+$`)
-
-// HashChosen hashes a password that somebody chose. What is a hash in crypt(3)
-// format already stays as it is. A line break at the end, as editors leave
-// behind, does not count.
-func HashChosen(password []byte, user types.UID) (string, error) {
+// HashChosen hashes a password that somebody chose. What is a hash already stays as
+// it is, if the server knows its kind and can afford it; memory is how many bytes
+// all hashes together may use. A line break at the end, as editors leave behind,
+// does not count.
+func HashChosen(password []byte, user types.UID, memory int64) (string, error) {
 	p := ChosenPassword(password)
 	switch {
 	case p == "":
 		return "", errors.New("it is empty")
-	case IsHash(p):
+	case check.LooksLikeHash(p):
+		h, err := check.ParseHash(p)
+		if err == nil {
+			err = h.Fits(memory)
+		}
+		if err != nil {
+			return "", fmt.Errorf("it %w", err)
+		}
 		return p, nil
 	}
 	return hash(p, user, roundsChosen)
@@ -63,9 +70,6 @@ func HashChosen(password []byte, user types.UID) (string, error) {
 
 // ChosenPassword is the password in an entry of a Secret.
 func ChosenPassword(entry []byte) string { return strings.TrimRight(string(entry), "\r\n") }
-
-// IsHash tells a hash in crypt(3) format from a password.
-func IsHash(p string) bool { return crypted.MatchString(p) }
 
 // hash is the same for the same user and password, so that rendering users
 // needs no state: the salt comes from the user's UID, which nobody else has.

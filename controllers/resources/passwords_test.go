@@ -29,7 +29,7 @@ func TestGeneratedPasswords(t *testing.T) {
 func TestHashesMatchAndAreStable(t *testing.T) {
 	for name, hash := range map[string]func() (string, error){
 		"a generated password": func() (string, error) { return resources.HashGenerated("secret", "uid") },
-		"a chosen password":    func() (string, error) { return resources.HashChosen([]byte("secret\n"), "uid") },
+		"a chosen password":    func() (string, error) { return resources.HashChosen([]byte("secret\n"), "uid", enough) },
 	} {
 		a, err := hash()
 		if err != nil {
@@ -48,24 +48,47 @@ func TestHashesMatchAndAreStable(t *testing.T) {
 	}
 }
 
+const enough = 128 << 20
+
 func TestWhatIsAHashStaysAsItIs(t *testing.T) {
 	for _, h := range []string{
 		"$2b$10$abcdefghijklmnopqrstuuJ7cHGJxS5sTfKPqzAjfwDz6fUzI9vNy",
-		"$6$salt$hash", "$5$rounds=5000$salt$hash", "$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA", "$pbkdf2-sha256$1$a$b",
+		"$6$rounds=5000$decoydecoydecoyd$bXyXBGvBrVeCNsShKVJVjCLLRBRyMVNAqMpnWAwB3HJYAfOHVN0vDcnkQyzJhE4yRj9fiAzbqhcmvjbUCPhXS0",
+		"$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHRzYWx0$a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5",
 	} {
-		if got, err := resources.HashChosen([]byte(h+"\n"), "uid"); err != nil || got != h {
+		if got, err := resources.HashChosen([]byte(h+"\n"), "uid", enough); err != nil || got != h {
 			t.Errorf("%s became %s (%v)", h, got, err)
 		}
 	}
-	for _, p := range []string{"$ecret", "$6 dollars", "$2b"} {
-		if resources.IsHash(p) {
-			t.Errorf("%q is taken for a hash", p)
+	for _, p := range []string{"$ecret", "$6 dollars", "$2b", "a$b$c", "{curly}", "user:password"} {
+		if got, err := resources.HashChosen([]byte(p), "uid", enough); err != nil || got == p {
+			t.Errorf("%q is taken for a hash: %s, %v", p, got, err)
+		}
+	}
+}
+
+// Whoever has seen such a hash would know the password.
+func TestAHashThatCannotBeUsedIsNeverThePassword(t *testing.T) {
+	for text, want := range map[string]string{
+		"$1$salt$5PFvHdEfvkVbSw.gqrAkv0":                    "unknown kind of hash",
+		"$apr1$salt$Xxd1irWT9ycqoYxGFn4cb.":                 "unknown kind of hash",
+		"$7$C6..../....SodiumChloride$kBGj":                 "unknown kind of hash",
+		"$sha1$40000$jtNX3nZ2$hBNaIXkt4wBI2o5rsi8KejSjNqIq": "unknown kind of hash",
+		"$6$salt$abcdef":                                    "cut short",
+		"$2b$10$cut":                                        "unknown kind of hash",
+		"alice:$apr1$salt$Xxd1irWT9ycqoYxGFn4cb.":           "unknown kind of hash",
+		"{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=":                "unknown kind of hash",
+		"$argon2id$v=19$m=1048576,t=3,p=4$c2FsdHNhbHRzYWx0$a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5": "needs 1024 MiB of memory",
+	} {
+		got, err := resources.HashChosen([]byte(text), "uid", enough)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "salt") {
+			t.Errorf("%s became %q, and the error is %v, want %q", text, got, err, want)
 		}
 	}
 }
 
 func TestAnEmptyPasswordIsNone(t *testing.T) {
-	if _, err := resources.HashChosen([]byte("\n"), "uid"); err == nil {
+	if _, err := resources.HashChosen([]byte("\n"), "uid", enough); err == nil {
 		t.Error("an empty password got a hash")
 	}
 }

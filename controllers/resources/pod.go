@@ -13,6 +13,7 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -153,6 +154,15 @@ func probe(path string, period, failures int32) *corev1ac.ProbeApplyConfiguratio
 		WithPeriodSeconds(period).
 		WithTimeoutSeconds(5).
 		WithFailureThreshold(failures)
+}
+
+// HashMemory is how many bytes the hashes of passwords may use at once in a pod.
+func (s Server) HashMemory() int64 {
+	limit := s.resources().Limits
+	if limit == nil {
+		return check.HashMemory(0)
+	}
+	return check.HashMemory(limit.Memory().Value())
 }
 
 func (s Server) resources() *corev1ac.ResourceRequirementsApplyConfiguration {

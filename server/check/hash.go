@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/go-crypt/crypt"
 	"github.com/go-crypt/crypt/algorithm"
@@ -59,11 +60,29 @@ func ParseHash(text string) (h Hash, err error) {
 	if err != nil {
 		return Hash{}, ErrUnknownHash
 	}
+	if cutShort(text) {
+		return Hash{}, errors.New("is a hash that is cut short, which no password has")
+	}
 	c, err := costOf(digest.Encode())
 	if err != nil {
 		return Hash{}, err
 	}
 	return Hash{Memory: c.memory, seconds: c.seconds, digest: digest}, nil
+}
+
+// cutShort tells a hash that has not the length of its kind: the library takes any.
+func cutShort(text string) bool {
+	kind, rest, _ := strings.Cut(strings.TrimPrefix(text, "$"), "$")
+	last := rest[strings.LastIndexByte(rest, '$')+1:]
+	switch kind {
+	case "6":
+		return len(last) != 86
+	case "5":
+		return len(last) != 43
+	case "2a", "2b", "2x", "2y":
+		return len(last) != 53
+	}
+	return false
 }
 
 // Fits says why a hash takes too much where all together may use memory bytes.

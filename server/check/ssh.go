@@ -45,9 +45,6 @@ func ParseHostKey(file []byte) (key ssh.Signer, err error) {
 		}
 		return nil, errors.New("is no private key in OpenSSH's or PEM format")
 	}
-	if !slices.Contains(ssh.SupportedAlgorithms().HostKeys, HostKeyAlgorithms(key)[0]) {
-		return nil, fmt.Errorf("is a key of the kind %s, which no client takes any more", key.PublicKey().Type())
-	}
 	// Go signs with no shorter RSA key, which would only show when a client comes.
 	const shortest = 1024
 	if public, ok := key.PublicKey().(ssh.CryptoPublicKey); ok {
@@ -113,7 +110,7 @@ func Algorithm(kind AlgorithmKind, name string) error {
 		return strings.HasPrefix(name, "diffie-hellman-group-exchange-") || strings.Contains(name, "-cert-v0")
 	})
 	if !slices.Contains(known, name) {
-		return fmt.Errorf("%s %.80q is not known; there are %s", kind, name, strings.Join(known, ", "))
+		return fmt.Errorf("is %.80q, and no %s of that name is known; there are %s", name, kind, strings.Join(known, ", "))
 	}
 	return nil
 }

@@ -1,0 +1,161 @@
+package passive
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// A Wait is one connection that is awaited.
+type Wait struct {
+	waiter
+	port *port
+	// advertised is the port that the client connects to.
+	advertised uint16
+	several    bool          // see Request.Several
+	came       chan net.Conn // one connection, or several
+	expired    chan struct{} // closed when nothing came in time
+	since      time.Time     // when it was granted
+	deadline   time.Time     // for what has to come; guarded by pool.mu
+	over       bool          // it is not in port.waits any more; guarded by pool.mu
+}
+
+// candidates is how many of several connections are kept at a time.
+const candidates = 8
+
+func newWait(p *port, r *Request) *Wait {
+	w := &Wait{
+		port: p, waiter: r.waiter(), several: r.Several, advertised: p.pool.opts.advertised(p.num),
+		expired: make(chan struct{}), since: time.Now(), deadline: after(r.Timeout),
+	}
+	if w.several {
+		w.came = make(chan net.Conn, candidates)
+	} else {
+		w.came = make(chan net.Conn, 1)
+	}
+	return w
+}
+
+// after returns when a time is over, which begins now; not within a century if it
+// is zero or less.
+func after(d time.Duration) time.Time {
+	if d <= 0 {
+		d = 100 * 365 * 24 * time.Hour
+	}
+	return time.Now().Add(d)
+}
+
+// Port returns the port that the client has to connect to.
+func (w *Wait) Port() uint16 { return w.advertised }
+
+// Several is as it was requested.
+func (w *Wait) Several() bool { return w.several }
+
+// Next returns the next connection that comes. The time begins anew with each
+// call: a client may well have taken some of it between PASV and the transfer.
+// Its error is ErrExpired, or the cause for which ctx ended.
+func (w *Wait) Next(ctx context.Context, timeout time.Duration) (net.Conn, error) {
+	if !w.begin(timeout) {
+		return nil, ErrExpired
+	}
+	select {
+	case conn := <-w.came:
+		return conn, nil
+	case <-w.expired:
+		select {
+		case conn := <-w.came:
+			return conn, nil
+		default:
+			return nil, ErrExpired
+		}
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// begin begins the time within which the connection has to come. A sweep of the
+// pool ends it: a timer for each wait would wake a thread for each file. It returns
+// false if nothing will come, because what was awaited has been taken.
+func (w *Wait) begin(timeout time.Duration) bool {
+	w.port.pool.mu.Lock()
+	defer w.port.pool.mu.Unlock()
+	w.deadline = after(timeout)
+	return !w.over || len(w.came) > 0
+}
+
+// Arrived says that the right one of several connections has come: the port is
+// not needed any more.
+func (w *Wait) Arrived() {
+	pool := w.port.pool
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	if !w.over {
+		pool.stats.Arrived++
+		w.release()
+	}
+}
+
+// Close gives the port back and closes connections that were not taken.
+func (w *Wait) Close() {
+	pool := w.port.pool
+	pool.mu.Lock()
+	w.release()
+	pool.mu.Unlock()
+	for {
+		select {
+		case conn := <-w.came:
+			conn.Close()
+		default:
+			return
+		}
+	}
+}
+
+// deliver hands a connection over. With pool.mu held.
+func (w *Wait) deliver(conn net.Conn) {
+	select {
+	case w.came <- conn:
+		if !w.several {
+			w.port.pool.stats.Arrived++
+			w.release()
+		}
+	default:
+		// The newest pushes out the oldest: those that are here for nothing come
+		// early and stay.
+		select {
+		case oldest := <-w.came:
+			oldest.Close()
+		default:
+		}
+		w.port.pool.stats.Strays++
+		select {
+		case w.came <- conn:
+		default:
+			conn.Close()
+		}
+	}
+}
+
+// expire ends a wait whose time is over. With pool.mu held.
+func (w *Wait) expire() {
+	close(w.expired)
+	w.port.pool.stats.Expired++
+	w.release()
+}
+
+// release stops waiting, and gives the place to who waits for one. With pool.mu
+// held.
+func (w *Wait) release() {
+	if w.over {
+		return
+	}
+	w.over = true
+	p, pool := w.port, w.port.pool
+	delete(p.waits, w.from)
+	decrement(pool.awaited, w.from)
+	decrement(pool.byUser, w.waiter)
+	if len(p.waits) == 0 {
+		pool.spare++
+	}
+	pool.share(p.num)
+}

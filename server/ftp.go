@@ -11,35 +11,44 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
 )
 
 // ftpService is the FTP engine with what it takes from the configuration.
 type ftpService struct {
-	engine  *ftp.Server
-	pool    *ftp.PassivePool
-	ports   config.PortRange // this pod's slice
-	teller  *teller
-	current func() *files
+	engine     *ftp.Server
+	pool       *passive.Pool
+	ports      config.PortRange // this pod's slice
+	advertiser *advertiser
+	current    func() *files
 
+	log        *slog.Logger
 	headerWait time.Duration // of the PROXY protocol
 }
 
 func newFTPService(f *files, opts Options, current func() *files, backend *ftpBackend, a *audit, log *slog.Logger) *ftpService {
-	s := &ftpService{teller: newTeller(opts.NodeAddress), ports: opts.PassivePorts, current: current, headerWait: opts.headerWait}
+	s := &ftpService{advertiser: newAdvertiser(opts.NodeAddress), ports: opts.PassivePorts, current: current, headerWait: opts.headerWait}
 	if s.ports == (config.PortRange{}) && !opts.anyPassivePort {
 		s.ports = f.config.Passive.Ports
 	}
-	s.teller.set(f.config.Passive.Tell)
-	s.pool = ftp.NewPassivePool(s.passiveOptions(f.config))
-	s.engine = &ftp.Server{
+	s.log = log
+	s.pool = passive.NewPool(s.passiveOptions(f.config))
+	hooks := ftpHooks(a, backend.visits)
+	connect := hooks.Connect
+	hooks.Connect = func(c *ftp.Conn) error {
+		s.advertiser.visit()
+		return connect(c)
+	}
+	s.engine = ftp.New(ftp.Options{
 		Backend:   backend,
 		TLSConfig: s.tlsConfig,
 		Passive:   s.pool,
-		Hooks:     ftpHooks(a, backend.visits),
+		Advertise: s.advertise,
+		Hooks:     hooks,
 		Logger:    log,
 		Greeting:  "Ready",
-	}
+	})
 	s.reload(f.config)
 	return s
 }
@@ -62,25 +71,30 @@ func (s *ftpService) reload(c *config.Config) {
 	s.engine.SetBinaryASCII(c.ASCII == config.ASCIIKeep)
 	s.engine.SetNoActive(c.ActiveMode == config.ActiveRefused)
 	if c.Passive != nil {
-		s.teller.set(c.Passive.Tell)
+		s.advertiser.set(c.Passive)
 		s.pool.Update(s.passiveOptions(c))
+		s.engine.SetPeerCheck(ftpPeerChecks[c.Passive.PeerCheck])
 	}
 }
 
-func (s *ftpService) passiveOptions(c *config.Config) ftp.PassiveOptions {
-	told := make(map[uint16]uint16, len(c.Passive.TellPorts))
-	for listen, tell := range c.Passive.TellPorts {
-		told[uint16(listen)] = uint16(tell)
+// advertise returns the address for PASV, as soon as ports may be advertised.
+func (s *ftpService) advertise(ctx context.Context, c *ftp.Conn, extended bool) (netip.Addr, error) {
+	if err := s.advertiser.wait(ctx); err != nil || extended {
+		return netip.Addr{}, err
 	}
-	opts := ftp.PassiveOptions{
-		First:    uint16(s.ports.First),
-		Last:     uint16(s.ports.Last),
-		ToldPort: told,
-		Peer:     ftpPeerChecks[c.Passive.PeerCheck],
-		Settle:   time.Duration(c.Passive.Settle),
-		Address: func(ctx context.Context, conn *ftp.Conn) (netip.Addr, error) {
-			return s.teller.tell(ctx, conn.RemoteAddr().Addr(), conn.LocalAddr().Addr())
-		},
+	return s.advertiser.address(ctx, c.RemoteAddr().Addr(), c.LocalAddr().Addr())
+}
+
+func (s *ftpService) passiveOptions(c *config.Config) passive.Options {
+	advertised := make(map[uint16]uint16, len(c.Passive.TellPorts))
+	for listen, port := range c.Passive.TellPorts {
+		advertised[uint16(listen)] = uint16(port)
+	}
+	opts := passive.Options{
+		First:      uint16(s.ports.First),
+		Last:       uint16(s.ports.Last),
+		Advertised: advertised,
+		Logger:     s.log,
 	}
 	if len(c.ProxyProtocolFrom) > 0 {
 		opts.WrapListener = proxyDataListener(c.ProxyProtocolFrom, s.headerWait)

@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // metrics are what Prometheus sees. No label holds a user or a path: their
@@ -54,20 +54,20 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // registerPassive publishes a snapshot of the pool at each scrape.
-func registerPassive(reg prometheus.Registerer, stats func() ftp.PassiveStats) {
+func registerPassive(reg prometheus.Registerer, stats func() passive.Stats) {
 	for _, m := range []struct {
 		name, help string
 		counter    bool
-		value      func(ftp.PassiveStats) float64
+		value      func(passive.Stats) float64
 	}{
-		{"passive_ports", "Passive ports of this pod.", false, func(s ftp.PassiveStats) float64 { return float64(s.Ports) }},
-		{"passive_ports_open", "Passive ports that are listened on.", false, func(s ftp.PassiveStats) float64 { return float64(s.Open) }},
-		{"passive_awaited", "Data connections that are awaited.", false, func(s ftp.PassiveStats) float64 { return float64(s.Awaited) }},
-		{"passive_queued", "Clients that wait for a passive port.", false, func(s ftp.PassiveStats) float64 { return float64(s.Queued) }},
-		{"passive_granted_total", "Passive ports given to clients.", true, func(s ftp.PassiveStats) float64 { return float64(s.Granted) }},
-		{"passive_strays_total", "Connections to passive ports that nobody awaited.", true, func(s ftp.PassiveStats) float64 { return float64(s.Strays) }},
-		{"passive_expired_total", "Data connections that never came.", true, func(s ftp.PassiveStats) float64 { return float64(s.Expired) }},
-		{"passive_exhausted_total", "Clients refused because no passive port became free.", true, func(s ftp.PassiveStats) float64 { return float64(s.Exhausted) }},
+		{"passive_ports", "Passive ports of this pod.", false, func(s passive.Stats) float64 { return float64(s.Ports) }},
+		{"passive_ports_open", "Passive ports that are listened on.", false, func(s passive.Stats) float64 { return float64(s.Open) }},
+		{"passive_awaited", "Data connections that are awaited.", false, func(s passive.Stats) float64 { return float64(s.Awaited) }},
+		{"passive_queued", "Clients that wait for a passive port.", false, func(s passive.Stats) float64 { return float64(s.Queued) }},
+		{"passive_granted_total", "Passive ports given to clients.", true, func(s passive.Stats) float64 { return float64(s.Granted) }},
+		{"passive_strays_total", "Connections to passive ports that nobody awaited.", true, func(s passive.Stats) float64 { return float64(s.Strays) }},
+		{"passive_expired_total", "Data connections that never came.", true, func(s passive.Stats) float64 { return float64(s.Expired) }},
+		{"passive_exhausted_total", "Clients refused because no passive port became free.", true, func(s passive.Stats) float64 { return float64(s.Exhausted) }},
 	} {
 		value := func() float64 { return m.value(stats()) }
 		if m.counter {

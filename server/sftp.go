@@ -19,13 +19,13 @@ type sftpService struct {
 
 func newSFTPService(f *files, current func() *files, backend *sftpBackend, a *audit, log *slog.Logger) *sftpService {
 	s := &sftpService{current: current}
-	s.engine = &sftp.Server{
+	s.engine = sftp.New(sftp.Options{
 		Backend: backend,
 		Config:  s.connConfig,
 		Limits:  sftpLimits(f.config.Sessions),
 		Hooks:   sftpHooks(a, backend.visits),
 		Logger:  log,
-	}
+	})
 	return s
 }
 

@@ -63,7 +63,7 @@ var (
 // never sent, except that of an *Error.
 //
 // FEAT and HELP promise what a session implements. It may also implement Chmodder, ModTimeSetter, CreateTimeSetter,
-// Symlinker, LinkStater, Uploader, SpaceReporter, FactReporter, StartDirectory, LimitedSession
+// Symlinker, LinkStater, Uploader, SpaceReporter, FactReporter, LimitedSession
 // and EndingSession.
 type Session interface {
 	// Stat describes a file or directory, following symbolic links.
@@ -163,12 +163,6 @@ type SpaceReporter interface {
 // session has none, it is Perm of the mode. Without any letter, the fact is left out.
 type FactReporter interface {
 	Perm(name string, info fs.FileInfo) string
-}
-
-// StartDirectory names the directory in which a session starts, in place of
-// the top. It must exist.
-type StartDirectory interface {
-	StartDirectory() string
 }
 
 // LimitedSession changes limits for one session. Limits is called with the

@@ -22,7 +22,7 @@ func (c *Conn) capabilities() capabilities {
 	if c.state.session != nil {
 		return capabilitiesOf(c.state.session)
 	}
-	if b, ok := c.server.Backend.(SampleBackend); ok {
+	if b, ok := c.server.opts.Backend.(SampleBackend); ok {
 		return capabilitiesOf(b.SampleSession())
 	}
 	return capabilities{}

@@ -48,7 +48,7 @@ func TestFEATAndHELPPromiseWhatTheSessionImplements(t *testing.T) {
 		"one that is known beforehand":  {sampleBackend{born}, "MFCT;MFF Create;", "MFCT;MFF Create;", ""},
 		"one that can do nearly all of": {nil, "AVBL;MFF Modify;UNIX.mode;;MFMT", "AVBL;MFF Modify;UNIX.mode;;MFMT", "CHMOD;SYMLINK;UTIME"},
 	} {
-		ts := serve(t, plain, func(s *ftp.Server) {
+		ts := serve(t, plain, func(s *ftp.Options) {
 			if tc.backend != nil {
 				s.Backend = tc.backend
 			}
@@ -86,7 +86,7 @@ func TestWhatHELPListsIsImplemented(t *testing.T) {
 	}
 	for name, backend := range map[string]ftp.Backend{"bare": bareBackend{}, "born": bornBackend{memfs.NewFS()}} {
 		for _, policy := range []ftp.TLSPolicy{ftp.TLSOptional, ftp.TLSDisabled} {
-			ts := serve(t, ftp.ListenerOptions{TLS: policy}, func(s *ftp.Server) { s.Backend = backend })
+			ts := serve(t, ftp.ListenerOptions{TLS: policy}, func(s *ftp.Options) { s.Backend = backend })
 			listed := strings.Fields(strings.Join(ts.login().block("HELP"), " "))
 			for verb, arg := range args {
 				got := ts.login().command(verb+" "+arg, "...")

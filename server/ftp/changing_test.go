@@ -53,7 +53,7 @@ func TestADownloadThatTurnsOutLargeIsFinishedAsAnyOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec := &recorder{}
-	ts := serve(t, plain, func(s *ftp.Server) {
+	ts := serve(t, plain, func(s *ftp.Options) {
 		rec.hook(s)
 		s.Backend = growingBackend{diskBackend{dir}}
 	})
@@ -75,7 +75,7 @@ func TestADownloadThatTurnsOutLargeIsFinishedAsAnyOther(t *testing.T) {
 func TestAnUploadThatTurnsOutSlowIsFinishedAsAnyOther(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = diskBackend{dir} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = diskBackend{dir} })
 	c := ts.login()
 	large := bytes.Repeat([]byte("large"), 100_000)
 	for _, test := range []struct {
@@ -103,7 +103,7 @@ func TestAnUploadThatTurnsOutSlowIsFinishedAsAnyOther(t *testing.T) {
 func TestAnUploadThatTricklesInLeavesTheControlConnectionFree(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = diskBackend{dir} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = diskBackend{dir} })
 	c := ts.login()
 	conn := c.data(c.epsv())
 	c.command("STOR f", "150 ...")

@@ -54,7 +54,7 @@ func (c *Conn) cmdComb(arg string) error {
 		}
 		known = append(known, info)
 	}
-	pace := &pacer{&job{verb: "COMB", path: target, size: -1}, c.limiters(Upload, c.limits())}
+	pace := &pacer{&job{verb: "COMB", path: target, size: -1}, c.limits().limiter(Upload)}
 	return c.startWork(pace.job, func(j *job) (*Error, error) {
 		if err := c.combine(pace, session, target, parts); err != nil {
 			return nil, err

@@ -1,10 +1,13 @@
 package ftp
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // RFC 959 section 4.1.2 and RFC 2428: where data connections are made.
@@ -60,25 +63,20 @@ func (c *Conn) cmdPasv(string) error {
 	if c.state.epsvAll {
 		return errEpsvAll
 	}
-	options := c.server.passive().options()
-	addr := c.local.Addr()
-	if options.Address != nil {
-		var err error
-		if addr, err = options.Address(c.ctx, c); err != nil {
-			c.server.logger().Warn("no address for passive mode", "session", c.id, "error", err)
-			return &Error{425, "No passive address is known, try again later"}
-		}
+	addr, err := c.advertise(false)
+	if err != nil {
+		return err
 	}
-	if addr = addr.Unmap(); !addr.Is4() {
+	if !addr.Is4() {
 		return &Error{425, "PASV is for IPv4: use EPSV"}
 	}
-	w, err := c.awaitData()
+	port, err := c.awaitData()
 	if err != nil {
 		return err
 	}
 	h := addr.As4()
 	return c.reply(227, fmt.Sprintf("Entering Passive Mode (%d,%d,%d,%d,%d,%d)",
-		h[0], h[1], h[2], h[3], w.told>>8, w.told&0xff))
+		h[0], h[1], h[2], h[3], port>>8, port&0xff))
 }
 
 func (c *Conn) cmdEpsv(arg string) error {
@@ -87,7 +85,7 @@ func (c *Conn) cmdEpsv(arg string) error {
 		// The client connects to the address it knows, so its family is that
 		// of the control connection, or the other one on a host that listens
 		// on both.
-		if listen := c.server.passive().options().ListenAddr; arg != "" && listen.IsValid() && !listen.IsUnspecified() {
+		if listen := c.server.opts.Passive.ListenAddr(); arg != "" && listen.IsValid() {
 			if family := familyOf(listen); arg != family {
 				return &Error{522, "Network protocol not supported, use (" + family + ")"}
 			}
@@ -98,11 +96,14 @@ func (c *Conn) cmdEpsv(arg string) error {
 	default:
 		return errProtocol
 	}
-	w, err := c.awaitData()
+	if _, err := c.advertise(true); err != nil {
+		return err
+	}
+	port, err := c.awaitData()
 	if err != nil {
 		return err
 	}
-	return c.reply(229, fmt.Sprintf("Entering Extended Passive Mode (|||%d|)", w.told))
+	return c.reply(229, fmt.Sprintf("Entering Extended Passive Mode (|||%d|)", port))
 }
 
 var errProtocol = &Error{522, "Network protocol not supported, use (1,2)"}
@@ -114,36 +115,47 @@ func familyOf(addr netip.Addr) string {
 	return "2"
 }
 
-// awaitData reserves a passive port.
-func (c *Conn) awaitData() (*passiveWait, error) {
+// advertise returns the address for PASV, when a port may be advertised.
+func (c *Conn) advertise(extended bool) (netip.Addr, error) {
 	// The port of an earlier PASV may be the very one that is needed now.
 	c.dropData()
-	pool, limits := c.server.passive(), c.limits()
-	options := pool.options()
-	if err := c.server.settle(c.ctx, options.Settle); err != nil {
-		return nil, err
+	hook := c.server.opts.Advertise
+	if hook == nil {
+		return c.local.Addr(), nil
 	}
-	from, first := c.remote.Addr(), true
-	switch peer := options.Peer; {
-	case peer == PeerAny:
-		from = netip.Addr{}
-	case peer == PeerTLSSession && c.state.protected:
-		from, first = netip.Addr{}, false
+	addr, err := hook(c.ctx, c, extended)
+	switch {
+	case c.ctx.Err() != nil:
+		return addr, errLost
+	case err != nil:
+		c.server.logger().Warn("no passive port can be advertised", "session", c.id, "error", err)
+		return addr, &Error{425, "No passive address is known, try again later"}
+	}
+	return addr.Unmap(), nil
+}
+
+// awaitData reserves a passive port, and returns the one to advertise.
+func (c *Conn) awaitData() (port uint16, err error) {
+	limits := c.limits()
+	r := passive.Request{From: c.remote.Addr(), User: c.User(), Timeout: limits.DataTimeout, WhileQueued: c.whilePresent}
+	switch check := c.server.currentPeerCheck(); {
+	case check == PeerAny:
+		r.From = netip.Addr{}
+	case check == PeerTLSSession && c.state.protected:
+		r.From, r.Several = netip.Addr{}, true
 	}
 	if shown, _ := c.resumes.wanted(); shown && c.state.protected {
-		first = false // whose it is will be seen
+		r.Several = true // whose it is will be seen
 	}
-	request := &portRequest{from: from, user: c.User(), first: first, timeout: limits.DataTimeout, queued: c.whilePresent}
-	w, err := pool.await(c.ctx, request, limits.PortWait)
+	w, err := c.server.opts.Passive.Await(c.ctx, r, orForever(limits.PortWait))
 	if err != nil {
-		if _, known := replyTo(err); !known {
+		if !errors.Is(err, passive.ErrExhausted) {
 			c.server.logger().Error("no passive port", "session", c.id, "error", err)
-			err = errPortWait
 		}
-		return nil, err
+		return 0, errPortWait
 	}
-	c.setData(w)
-	return w, nil
+	c.setData(passiveSource{w})
+	return w.Port(), nil
 }
 
 // parsePort parses the argument of PORT: six decimal bytes.

@@ -191,7 +191,7 @@ func (c *Conn) startWork(j *job, f func(*job) (*Error, error)) error {
 	start := time.Now()
 	c.startJob(j, func(j *job) *Error {
 		reply, err := f(j)
-		if hook := c.server.Hooks.Work; hook != nil {
+		if hook := c.server.opts.Hooks.Work; hook != nil {
 			record := WorkRecord{Verb: j.verb, Path: j.path, Duration: time.Since(start), Err: err}
 			c.guard("hook Work", func() { hook(c, record) })
 		}

@@ -1,7 +1,6 @@
 package ftp
 
 import (
-	"errors"
 	"net/netip"
 	"strings"
 )
@@ -28,20 +27,10 @@ func (c *Conn) cmdHost(arg string) error {
 	if state := c.TLS(); state != nil && state.ServerName != "" && !strings.EqualFold(state.ServerName, host) {
 		return &Error{504, "TLS was started for another host"}
 	}
-	text := c.greeting()
-	if c.server.HostGreeting != nil {
-		if text, err = c.server.HostGreeting(c.ctx, c, host); err != nil {
-			if e := (*Error)(nil); errors.As(err, &e) {
-				return err
-			}
-			return &Error{504, "Unknown host"}
-		}
-	}
-	c.state.hostText = text
 	c.mu.Lock()
 	c.host = host
 	c.mu.Unlock()
-	return c.reply(220, text)
+	return c.reply(220, c.greeting())
 }
 
 // parseHost checks a host name or address in brackets. A zone of an address could be

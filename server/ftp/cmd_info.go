@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
 )
 
 // RFC 959 section 4.1.3, RFC 2389: information.
@@ -44,7 +46,7 @@ func (c *Conn) cmdFeat(string) error {
 			features = append(features, feature)
 		}
 	}
-	if c.server.Deflate {
+	if c.server.opts.Deflate {
 		features = append(features, "MODE Z")
 	}
 	slices.Sort(features)
@@ -70,7 +72,7 @@ func (c *Conn) cmdOpts(arg string) error {
 // optsMode sets the level of compression: OPTS MODE Z LEVEL 9.
 func (c *Conn) optsMode(arg string) error {
 	var level int
-	if n, err := fmt.Sscanf(strings.ToUpper(arg), "Z LEVEL %d", &level); n != 1 || err != nil || level < 0 || level > 9 || !c.server.Deflate {
+	if n, err := fmt.Sscanf(strings.ToUpper(arg), "Z LEVEL %d", &level); n != 1 || err != nil || level < 0 || level > 9 || !c.server.opts.Deflate {
 		return &Error{501, "No such option"}
 	}
 	c.state.zipLevel = level
@@ -189,7 +191,6 @@ func (c *Conn) statName(arg string) error {
 	if w.dir != "" {
 		code = 212
 	}
-	c.state.code = code
 	// All of it is one reply, for which a client has no longer than for another.
 	ctx, cancel := context.WithTimeout(c.ctx, orForever(c.limits().WriteTimeout))
 	defer cancel()
@@ -198,7 +199,7 @@ func (c *Conn) statName(arg string) error {
 	l := newLister(controlWriter{c})
 	defer l.free()
 	l.buf.b = fmt.Appendf(l.buf.b, "%d-Status of ", code)
-	l.buf.b = append(appendName(l.buf.b, w.path), ":\r\n"...)
+	l.buf.b = append(lsformat.AppendName(l.buf.b, w.path), ":\r\n"...)
 	if err := c.writeListing(ctx, c.state.session, w, l); err != nil {
 		// Too late for another code: the reply has begun.
 		if _, known := replyTo(err); !known {

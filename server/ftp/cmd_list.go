@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
 )
 
 // RFC 959 section 4.1.3: listings.
@@ -24,7 +26,7 @@ func (c *Conn) cmdList(arg string) error {
 // 4.1.2.7).
 func (c *Conn) cmdNlst(arg string) error {
 	return c.list("NLST", arg, func(b []byte, name string, _ fs.FileInfo, _ time.Time) []byte {
-		return append(appendName(b, name), '\r', '\n')
+		return append(lsformat.AppendName(b, name), '\r', '\n')
 	})
 }
 

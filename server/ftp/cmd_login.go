@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
@@ -22,7 +23,7 @@ var _ = register(map[string]*command{
 func (c *Conn) cmdUser(user string) error {
 	c.logout()
 	c.state.user = user
-	backend, ok := c.server.Backend.(CertificateBackend)
+	backend, ok := c.server.opts.Backend.(CertificateBackend)
 	if state := c.TLS(); ok && state != nil && len(state.PeerCertificates) > 0 {
 		session, err := backend.LoginCertificate(c.ctx, c, user)
 		if !errors.Is(err, ErrPasswordNeeded) {
@@ -38,7 +39,7 @@ func (c *Conn) cmdPass(password string) error {
 	}
 	ctx, cancel := c.whilePresent()
 	defer cancel()
-	session, err := c.server.Backend.Login(ctx, c, c.state.user, password)
+	session, err := c.server.opts.Backend.Login(ctx, c, c.state.user, password)
 	return c.loggedIn(session, err, "password", 230)
 }
 
@@ -73,7 +74,7 @@ func (c *Conn) loggedIn(session Session, err error, method string, code int) err
 	if err == nil {
 		err = c.begin(session, user)
 	}
-	if hook := c.server.Hooks.Login; hook != nil {
+	if hook := c.server.opts.Hooks.Login; hook != nil {
 		record := LoginRecord{User: user, Method: method, Err: err, Again: c.state.logins > 0}
 		c.guard("hook Login", func() { hook(c, record) })
 	}
@@ -84,7 +85,7 @@ func (c *Conn) loggedIn(session Session, err error, method string, code int) err
 	c.state.failed++
 	limit := c.limits().MaxLoginAttempts
 	if reply, known := replyTo(err); limit > 0 && c.state.failed >= limit && known {
-		return c.close(&Error{421, reply.Text + "; too many attempts"}, "limit")
+		return &conns.Ending{Reason: "limit", Text: reply.Text + "; too many attempts"}
 	}
 	return err
 }
@@ -93,30 +94,19 @@ func (c *Conn) loggedIn(session Session, err error, method string, code int) err
 func (c *Conn) begin(session Session, user string) error {
 	began := false
 	defer func() {
-		if !began { // there are too many, or Limits panics
-			c.mu.Lock()
-			c.limited = nil
-			c.mu.Unlock()
+		if !began { // Limits panics
+			c.own.Change(nil)
 			session.Close()
 		}
 	}()
-	limited, _ := session.(LimitedSession)
-	c.mu.Lock()
-	c.limited = limited
-	c.mu.Unlock()
-	c.inForce.Store(nil)
-	if !c.server.addUser(user, c.limits().MaxSessionsPerUser) {
-		return c.close(&Error{421, "Too many sessions of this user"}, "limit")
+	if limited, ok := session.(LimitedSession); ok {
+		c.own.Change(limited.Limits)
+		c.limits()
 	}
 	began = true
 	c.state.session, c.state.dir = session, "/"
 	c.loginSince.Store(0)
 	c.endWith(session)
-	if start, ok := session.(StartDirectory); ok {
-		if dir, err := resolvePath("/", start.StartDirectory()); err == nil {
-			c.state.dir = dir
-		}
-	}
 	c.mu.Lock()
 	c.user = user
 	c.mu.Unlock()
@@ -147,9 +137,9 @@ func (c *Conn) logout() {
 	c.state.beforeLogin = 0
 	c.mu.Lock()
 	user := c.user
-	c.user, c.limited = "", nil
+	c.user = ""
 	c.mu.Unlock()
-	c.server.removeUser(user)
+	c.own.Change(nil)
 	if c.ctx.Err() == nil {
 		c.loggedOut(user)
 	}
@@ -159,7 +149,7 @@ func (c *Conn) logout() {
 func (c *Conn) loggedOut(user string) {
 	r := c.sessionRecord(user)
 	r.Reason = "logout"
-	if hook := c.server.Hooks.Logout; hook != nil {
+	if hook := c.server.opts.Hooks.Logout; hook != nil {
 		c.guard("hook Logout", func() { hook(c, r) })
 	}
 	c.since, c.state.commands = time.Now(), 1 // the command that has logged out
@@ -184,7 +174,6 @@ func (c *Conn) cmdRein(string) error {
 
 // cmdQuit lets a running transfer finish. The goodbye is sent by the loop.
 func (c *Conn) cmdQuit(string) error {
-	c.state.code = stopQuit.reply.Code
 	c.stop(whenQuit)
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
 )
 
 // RFC 3659 section 7: listings for programs.
@@ -44,7 +46,7 @@ func (c *Conn) cmdMlst(arg string) error {
 		return err
 	}
 	line := appendFacts(nil, c.state.facts, c.state.session, name, info)
-	line = appendName(append(line, ' '), name)
+	line = lsformat.AppendName(append(line, ' '), name)
 	return c.reply(250, "Listing\n"+string(line)+"\nEnd")
 }
 
@@ -69,7 +71,7 @@ func (c *Conn) cmdMlsd(arg string) error {
 		path: name, dir: name,
 		format: func(b []byte, entry string, info fs.FileInfo, _ time.Time) []byte {
 			b = appendFacts(b, chosen, session, dir+entry, info)
-			b = appendName(append(b, ' '), entry)
+			b = lsformat.AppendName(append(b, ' '), entry)
 			return append(b, '\r', '\n')
 		},
 	})
@@ -98,7 +100,7 @@ func appendFacts(b []byte, chosen facts, session Session, name string, info fs.F
 			b = info.ModTime().UTC().AppendFormat(b, timeFormat)
 		case factPerm:
 			if r, ok := session.(FactReporter); ok {
-				b = append(b, word(r.Perm(name, info))...)
+				b = append(b, lsformat.Word(r.Perm(name, info))...)
 			} else {
 				b = append(b, Perm(mode)...)
 			}
@@ -106,14 +108,14 @@ func appendFacts(b []byte, chosen facts, session Session, name string, info fs.F
 			b = appendUnique(b, info)
 		case factMode:
 			b = append(b, '0')
-			b = strconv.AppendUint(b, uint64(unixMode(mode)), 8)
+			b = strconv.AppendUint(b, uint64(lsformat.UnixMode(mode)), 8)
 		case factOwner, factGroup:
 			if o, ok := info.(Owned); ok {
 				owner := o.Owner()
 				if fact == factGroup {
 					owner = o.Group()
 				}
-				b = append(b, word(owner)...)
+				b = append(b, lsformat.Word(owner)...)
 			}
 		}
 		if len(b) == value {
@@ -163,17 +165,6 @@ func Perm(mode fs.FileMode) string {
 		return "dfr"
 	}
 	return "df"
-}
-
-// unixMode returns the twelve bits that chmod knows.
-func unixMode(mode fs.FileMode) uint32 {
-	bits := uint32(mode.Perm())
-	for bit, m := range map[uint32]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
-		if mode&m != 0 {
-			bits |= bit
-		}
-	}
-	return bits
 }
 
 // factList returns the facts for FEAT, those chosen marked with a star.

@@ -32,7 +32,7 @@ func (c *Conn) cmdMode(arg string) error {
 		c.state.deflate = false
 		return c.reply(200, "Mode is stream")
 	case "Z":
-		if c.server.Deflate {
+		if c.server.opts.Deflate {
 			c.state.deflate = true
 			return c.reply(200, "Mode is deflate")
 		}
@@ -65,18 +65,11 @@ func (c *Conn) cmdRest(arg string) error {
 
 // translating reports whether files are translated between lines of the
 // network and of Unix.
-func (c *Conn) translating() bool { return !c.state.binary && !c.server.binaryASCII() }
+func (c *Conn) translating() bool { return !c.state.binary && !c.server.asIs.Load() }
 
 // SetBinaryASCII replaces BinaryASCII while the server runs. It counts for what
 // clients do from then on, not for transfers that run already.
-func (s *Server) SetBinaryASCII(asIs bool) { s.asIs.Store(&asIs) }
-
-func (s *Server) binaryASCII() bool {
-	if asIs := s.asIs.Load(); asIs != nil {
-		return *asIs
-	}
-	return s.BinaryASCII
-}
+func (s *Server) SetBinaryASCII(asIs bool) { s.asIs.Store(asIs) }
 
 // cmdAllo has nothing to do. Its proper reply would be 202, on which there are
 // cameras that send it again for ever.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
 )
 
 // RFC 3659 sections 3 and 4, and draft-somers-ftp-mfxx: sizes and times.
@@ -211,11 +213,5 @@ func parseMode(s string) (fs.FileMode, error) {
 	if err != nil {
 		return 0, errSyntax
 	}
-	mode := fs.FileMode(n & 0o777)
-	for bit, m := range map[uint64]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
-		if n&bit != 0 {
-			mode |= m
-		}
-	}
-	return mode, nil
+	return lsformat.FromUnixMode(uint32(n)), nil
 }

@@ -12,7 +12,7 @@ import (
 func TestCOMBOfAFileWithItselfIsRefusedUnderAnyName(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = diskBackend{dir} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = diskBackend{dir} })
 	for _, name := range []string{"whole", "part"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
@@ -42,7 +42,7 @@ func TestCOMBOfAFileWithItselfIsRefusedUnderAnyName(t *testing.T) {
 
 func TestCOMBCopiesAtTheRateOfUploadsAndCanBeAborted(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.UploadRate = 100 << 10 })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Limits.UploadRate = 100 << 10 })
 	ts.write("/part", string(make([]byte, 20<<10)))
 	ts.write("/endless", string(make([]byte, 100<<20)))
 	c := ts.login()

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
 // A command is one verb.
@@ -41,11 +43,9 @@ func parseCommand(line string) (verb, arg string) {
 
 // handle runs one command line and answers it.
 func (c *Conn) handle(line string) {
-	start := time.Now()
 	verb, arg := parseCommand(line)
 	cmd := commands[verb]
 	c.noteCommand(verb, cmd)
-	c.state.code = 0
 	if verb != "RNTO" && verb != "NOOP" {
 		c.state.renameFrom = "" // RFC 959 section 4.1.3: RNTO comes at once
 	}
@@ -54,20 +54,13 @@ func (c *Conn) handle(line string) {
 		c.fail(verb, err)
 	}
 	c.active.Store(time.Now().UnixNano())
-	if hook := c.server.Hooks.Command; hook != nil {
-		if cmd == nil {
-			verb = "?"
-		}
-		record := CommandRecord{Verb: verb, Code: c.state.code, Duration: time.Since(start)}
-		c.guard("hook Command", func() { hook(c, record) })
-	}
 }
 
 func (c *Conn) run(verb string, cmd *command, arg string) error {
 	if c.state.session == nil {
 		c.state.beforeLogin++
 		if limit := c.limits().MaxCommandsBeforeLogin; limit > 0 && c.state.beforeLogin > limit {
-			return c.close(&Error{421, "Too many commands without logging in"}, "limit")
+			return &conns.Ending{Reason: "limit", Text: "Too many commands without logging in"}
 		}
 	}
 	if cmd == nil {
@@ -103,7 +96,7 @@ func (c *Conn) unknown(verb string) error {
 func (c *Conn) garbage(e *Error) error {
 	const tolerated = 10
 	if c.state.garbage++; c.state.garbage > tolerated {
-		return c.close(&Error{421, "Too much that is no command"}, "garbage")
+		return &conns.Ending{Reason: "garbage", Text: "Too much that is no command"}
 	}
 	return e
 }
@@ -117,8 +110,8 @@ func (c *Conn) fail(verb string, err error) {
 	c.reply(reply.Code, reply.Text)
 	if reply.Code == 421 {
 		reason := "error"
-		if ce, ok := errors.AsType[*closeError](err); ok {
-			reason = ce.reason
+		if ending, ok := errors.AsType[*conns.Ending](err); ok {
+			reason = ending.Reason
 		}
 		c.state.end(reason)
 	}
@@ -137,19 +130,6 @@ func (c *Conn) unforeseen(what, verb string, err error) {
 		args = append(args, "note", "further errors of this session are not logged")
 	}
 	c.server.logger().Error(what, args...)
-}
-
-// closeError is a reply after which the connection is closed.
-type closeError struct {
-	reply  *Error
-	reason string
-}
-
-func (e *closeError) Error() string { return e.reply.Error() }
-func (e *closeError) Unwrap() error { return e.reply }
-
-func (c *Conn) close(reply *Error, reason string) error {
-	return &closeError{reply, reason}
 }
 
 func (c *Conn) noteCommand(verb string, cmd *command) {

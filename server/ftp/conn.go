@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
 // A Conn is a control connection. Backends and hooks receive it to learn about
@@ -38,7 +40,7 @@ type Conn struct {
 	waits   atomic.Int32        // what for: see forCommand
 	noticed chan struct{}       // it waits for something else now
 	uploads atomic.Int32        // whose end has come
-	inForce atomic.Pointer[sessionLimits]
+	own     conns.Own[Limits]
 
 	unforeseens atomic.Int32 // how many errors nobody foresaw
 
@@ -62,7 +64,6 @@ type shared struct {
 	downloaded int64
 	uploaded   int64
 	endText    string // for the client, if EndSessions was called
-	limited    LimitedSession
 }
 
 // ID is unique among the connections of a server.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
@@ -48,10 +49,10 @@ func (c *Conn) dataReady() error {
 func (c *Conn) openData(j *job, src dataSource, protected bool) (*move.Conn, error) {
 	defer src.close()
 	timeout := orForever(c.limits().DataTimeout)
-	pool := c.server.passive().options()
-	w, passive := src.(*passiveWait)
+	check := c.server.currentPeerCheck()
+	w, passive := src.(passiveSource)
 	shown, must := c.resumes.wanted()
-	must = protected && (must || passive && pool.Peer == PeerTLSSession)
+	must = protected && (must || passive && check == PeerTLSSession)
 	if passive && protected && (must || shown) {
 		return c.openResumed(j, w, must, timeout)
 	}
@@ -60,19 +61,20 @@ func (c *Conn) openData(j *job, src dataSource, protected bool) (*move.Conn, err
 		if err != nil {
 			return nil, err
 		}
-		// Accepted from anybody, and then the client chose PROT C.
-		if passive && pool.Peer != PeerAny && addrPort(conn.RemoteAddr()).Addr() != c.remote.Addr() {
+		// The port may have been opened for any address, because TLS was to tell
+		// whose connection it is. Without TLS, the address has to.
+		if passive && check != PeerAny && conns.AddrPort(conn.RemoteAddr()).Addr() != c.remote.Addr() {
 			conn.Close()
 			continue
 		}
 		if passive {
-			w.arrived() // the port is not needed any more
+			w.Arrived() // the port is not needed any more
 		}
 		if err := j.attach(conn); err != nil {
 			return nil, err
 		}
 		if !protected {
-			return move.New(c.wrapData(conn), &c.server.buffers), nil
+			return move.New(conn, &c.server.buffers), nil
 		}
 		ctx, cancel := context.WithTimeout(j.ctx, timeout)
 		defer cancel()
@@ -104,7 +106,7 @@ func (c *Conn) ownsLineage(l lineage) bool {
 	if l == own {
 		return true
 	}
-	for _, other := range c.server.snapshot() {
+	for _, other := range c.server.conns.All() {
 		other.mu.Lock()
 		match := other.lineage == l && other.user == user
 		other.mu.Unlock()
@@ -125,7 +127,7 @@ func (c *Conn) dataTickets(j *job) *tickets {
 // dataTLS does the TLS handshake of a data connection, as the server even when
 // the connection is active (RFC 4217 section 7).
 func (c *Conn) dataTLS(ctx context.Context, conn net.Conn, t *tickets) (*move.Conn, error) {
-	d, err := move.NewTLS(ctx, c.wrapData(conn), &c.server.buffers, func(conn net.Conn, secrets io.Writer) *tls.Conn {
+	d, err := move.NewTLS(ctx, conn, &c.server.buffers, func(conn net.Conn, secrets io.Writer) *tls.Conn {
 		return c.tlsServer(conn, t, secrets)
 	})
 	if err != nil {
@@ -133,13 +135,6 @@ func (c *Conn) dataTLS(ctx context.Context, conn net.Conn, t *tickets) (*move.Co
 		return nil, &Error{522, "TLS negotiation failed on the data connection"}
 	}
 	return d, nil
-}
-
-func (c *Conn) wrapData(conn net.Conn) net.Conn {
-	if wrap := c.server.WrapData; wrap != nil {
-		return wrap(c, conn)
-	}
-	return conn
 }
 
 // linger waits for a client to close its end of a data connection with TLS. One that closes

@@ -6,11 +6,11 @@
 //
 // # A server
 //
-//	srv := &ftp.Server{
+//	srv := ftp.New(ftp.Options{
 //		Backend:   backend, // for one in memory, see the memfs package
 //		TLSConfig: ftp.StaticTLS(&tls.Config{Certificates: certs}),
-//		Passive:   ftp.NewPassivePool(ftp.PassiveOptions{First: 50000, Last: 50009}),
-//	}
+//		Passive:   passive.NewPool(passive.Options{First: 50000, Last: 50009}),
+//	})
 //	explicit, err := net.Listen("tcp", ":21")
 //	...
 //	implicit, err := net.Listen("tcp", ":990")
@@ -29,7 +29,7 @@
 // replies (see [Error]), and what it does not know becomes a generic reply and
 // a log line, never text of the operating system on the wire.
 //
-// Passive ports come from a [PassivePool], which holds a port only while a
+// Passive ports come from a [passive.Pool], which holds a port only while a
 // data connection is awaited and lets clients of different addresses await on
 // the same one. Where neither TLS nor a wrapper stands between, downloads are
 // sendfile(2) and uploads splice(2): a [File] may simply be an *os.File.

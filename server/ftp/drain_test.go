@@ -173,7 +173,7 @@ func TestShutdownLetsWhatWasBegunFinish(t *testing.T) {
 
 func TestShutdownDoesNotWaitForAClientThatForgotItsDataConnection(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.DataTimeout = 100 * time.Millisecond })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Limits.DataTimeout = 100 * time.Millisecond })
 	c := ts.login()
 	c.epsv()
 	done := make(chan error, 1)
@@ -228,7 +228,7 @@ func TestShutdownIsToldEvenToAClientThatIsAboutToAsk(t *testing.T) {
 	for name, opts := range map[string]ftp.ListenerOptions{"plain": plain, "TLS": {Implicit: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ts := serve(t, opts, func(s *ftp.Server) { s.GiveMore(patience) })
+			ts := serve(t, opts, func(s *ftp.Options) { s.GiveMore(patience) })
 			conn, err := net.Dial("tcp", ts.addr)
 			if err != nil {
 				t.Fatal(err)

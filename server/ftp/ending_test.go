@@ -32,7 +32,7 @@ func (b endingBackend) Login(ctx context.Context, c *ftp.Conn, user, password st
 func TestASessionThatEndsTakesItsConnectionAlong(t *testing.T) {
 	t.Parallel()
 	backend := endingBackend{done: make(chan struct{})}
-	ts := serve(t, plain, func(s *ftp.Server) {
+	ts := serve(t, plain, func(s *ftp.Options) {
 		backend.Backend = s.Backend
 		s.Backend = backend
 	})
@@ -53,7 +53,7 @@ func TestASessionThatEndsTakesItsConnectionAlong(t *testing.T) {
 func TestLoginsOfOneConnectionLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	backend := endingBackend{done: make(chan struct{})}
-	ts := serve(t, plain, func(s *ftp.Server) {
+	ts := serve(t, plain, func(s *ftp.Options) {
 		backend.Backend = s.Backend
 		s.Backend = backend
 	})

@@ -9,7 +9,9 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // An Error is a reply: a three-digit code and a text, which may have several
@@ -43,7 +45,6 @@ var (
 	errTransferring = &Error{503, "A transfer is in progress: only ABOR, STAT, NOOP and QUIT are possible"}
 	errNotEnded     = &Error{450, "The transfer that was aborted still waits for the file system, try again later"}
 	errInternal     = &Error{451, "Requested action aborted: internal error"}
-	errBroken       = &Error{421, "Internal error, closing the connection"}
 	errStalled      = &Error{426, "Data connection stalled; transfer aborted"}
 	errAborted      = &Error{426, "Transfer aborted"}
 	errLost         = &Error{426, "Control connection lost; transfer aborted"}
@@ -56,10 +57,13 @@ var (
 // error that nobody foresaw, which the caller logs; its text stays off the
 // wire, because it may hold a path of the host.
 func replyTo(err error) (reply *Error, known bool) {
+	var ending *conns.Ending
 	var data *move.ConnError // of the data connection, and not of the file
 	switch {
 	case errors.As(err, &reply):
 		return reply, true
+	case errors.As(err, &ending):
+		return &Error{421, ending.Text}, true
 	case errors.Is(err, ErrLoginFailed):
 		return errLoginFailed, true
 	case errors.As(err, &data):
@@ -131,6 +135,8 @@ var errorReplies = []struct {
 	is    error
 	reply *Error
 }{
+	{passive.ErrExhausted, errPortWait},
+	{passive.ErrExpired, errNoConnection},
 	{ErrQuota, &Error{552, "Quota exceeded"}},
 	{syscall.EDQUOT, &Error{552, "Quota exceeded"}},
 	{syscall.EFBIG, &Error{552, "File too large"}},

@@ -58,7 +58,7 @@ func TestANameThatLeadsOutIs550AndLogsNoError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = rootBackend{root} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = rootBackend{root} })
 	c := ts.login()
 	for _, name := range []string{"out", "up", "up/etc", "loop", "out/f"} {
 		for _, verb := range []string{"CWD", "SIZE", "MDTM", "MLST", "STAT", "RETR", "STOR", "APPE", "LIST", "NLST", "MLSD", "HASH", "RMD", "DSIZ"} {
@@ -101,7 +101,7 @@ func TestErrorsThatAnyClientCanHaveAre550AndLogNoError(t *testing.T) {
 		&fs.PathError{Op: "open", Path: "x", Err: syscall.EPERM},
 		&fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist},
 	} {
-		ts := serve(t, plain, func(s *ftp.Server) { s.Backend = failingBackend{err} })
+		ts := serve(t, plain, func(s *ftp.Options) { s.Backend = failingBackend{err} })
 		if got := ts.login().command("SIZE f", "..."); !strings.HasPrefix(got, "550 ") {
 			t.Errorf("%v: %q", err, got)
 		}
@@ -121,7 +121,7 @@ func TestErrorsOfTheServerAre451AndLogged(t *testing.T) {
 		&fs.PathError{Op: "read", Path: "x", Err: io.ErrUnexpectedEOF},
 		&net.OpError{Op: "read", Err: errors.New("what")},
 	} {
-		ts := serve(t, plain, func(s *ftp.Server) { s.Backend = failingBackend{err} })
+		ts := serve(t, plain, func(s *ftp.Options) { s.Backend = failingBackend{err} })
 		ts.login().command("SIZE f", "451 ...")
 		if log := ts.log.String(); strings.Count(log, "level=ERROR") != 1 {
 			t.Errorf("%v: logged: %s", err, log)
@@ -131,7 +131,7 @@ func TestErrorsOfTheServerAre451AndLogged(t *testing.T) {
 
 func TestOneSessionDoesNotFillTheLog(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = brokenBackend{} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = brokenBackend{} })
 	c := ts.login()
 	for range 100 {
 		c.command("SIZE f", "451 ...")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // A server with files in memory, on an explicit listener without TLS. A client
@@ -17,16 +18,16 @@ func Example() {
 	backend := memfs.New()
 	backend.AddUser("alice", "secret")
 
-	srv := &ftp.Server{
+	srv := ftp.New(ftp.Options{
 		Backend:  backend,
-		Passive:  ftp.NewPassivePool(ftp.PassiveOptions{First: 50000, Last: 50009}),
+		Passive:  passive.NewPool(passive.Options{First: 50000, Last: 50009}),
 		Greeting: "Welcome",
 		Hooks: ftp.Hooks{
 			Login: func(c *ftp.Conn, r ftp.LoginRecord) {
 				fmt.Printf("%s logs in by %s: %v\n", r.User, r.Method, r.Err == nil)
 			},
 		},
-	}
+	})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)

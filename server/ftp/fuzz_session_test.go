@@ -10,6 +10,7 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // FuzzSession lets a client say anything, after a login or before it. Each
@@ -31,14 +32,14 @@ func FuzzSession(f *testing.F) {
 			t.Fatal(err)
 		}
 		const short = 20 * time.Millisecond
-		srv := &ftp.Server{
+		srv := ftp.New(ftp.Options{
 			Backend: backend, TLSConfig: ftp.StaticTLS(serverTLS()), Deflate: true,
-			Passive: ftp.NewPassivePool(ftp.PassiveOptions{Address: loopback}),
+			Passive: passive.NewPool(passive.Options{}), Advertise: loopback,
 			Limits: ftp.Limits{
 				LoginTimeout: time.Second, IdleTimeout: time.Second,
 				DataTimeout: short, StallTimeout: short, WriteTimeout: time.Second, PortWait: short,
 			},
-		}
+		})
 		ln := newPipeListener()
 		go srv.Serve(ln, plain)
 		conn := ln.connect()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
 )
 
 // FuzzCommandLine reads lines from arbitrary input, as if it came in pieces.
@@ -177,7 +179,7 @@ func FuzzListing(f *testing.F) {
 		if fields := strings.Fields(line); len(fields) < 8 || len(fields[0]) != 10 {
 			t.Fatalf("%q", line)
 		}
-		line = string(append(appendName(append(appendFacts(nil, allFacts, nil, "/"+name, e), ' '), name), "\r\n"...))
+		line = string(append(lsformat.AppendName(append(appendFacts(nil, allFacts, nil, "/"+name, e), ' '), name), "\r\n"...))
 		checkLine(t, line)
 		facts, _, ok := strings.Cut(line, "; ")
 		if !ok {

@@ -1,9 +1,6 @@
 package ftp
 
-import (
-	"log/slog"
-	"runtime/debug"
-)
+import "github.com/fileserver-dev/fileserver-operator/server/conns"
 
 // A panic ends the session in which it happens, and nothing else. It may come out of
 // a backend, a file, a hook or the engine itself, on the control goroutine or on one
@@ -17,18 +14,5 @@ func (c *Conn) guard(doing string, f func()) (ok bool) {
 			c.stop(whenBroken)
 		}
 	}()
-	return guard(c.server.logger().With("session", c.id, "user", c.User()), doing, f)
-}
-
-// guard runs f and reports whether f came to its end. A panic is logged.
-func guard(log *slog.Logger, doing string, f func()) (ok bool) {
-	defer func() {
-		if ok {
-			return
-		}
-		// f has panicked: nothing here calls runtime.Goexit.
-		log.Error("panic", "doing", doing, "panic", recover(), "stack", string(debug.Stack()))
-	}()
-	f()
-	return true
+	return conns.Guard(c.server.logger().With("session", c.id, "user", c.User()), doing, f)
 }

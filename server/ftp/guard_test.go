@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // faultyBackend panics where it is told to.
@@ -75,11 +76,6 @@ func (s faultySession) Limits(l ftp.Limits) ftp.Limits {
 func (s faultySession) Done() <-chan struct{} {
 	panicAt(s.where, "Done")
 	return nil
-}
-
-func (s faultySession) StartDirectory() string {
-	panicAt(s.where, "StartDirectory")
-	return "/"
 }
 
 func (s faultySession) Remove(ctx context.Context, name string) error {
@@ -156,8 +152,6 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 				h.Connect = func(*ftp.Conn) error { panicAt(where, "Connect"); return nil }
 			case "Login":
 				h.Login = func(*ftp.Conn, ftp.LoginRecord) { panicAt(where, "Login") }
-			case "Command":
-				h.Command = func(*ftp.Conn, ftp.CommandRecord) { panicAt(where, "Command") }
 			case "TransferStart":
 				h.TransferStart = func(*ftp.Conn, ftp.TransferRecord) { panicAt(where, "TransferStart") }
 			case "TransferEnd":
@@ -171,14 +165,12 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 		where string
 		hooks func(*ftp.Hooks)
 		tls   func(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error)
-		wrap  func(*ftp.Conn, net.Conn) net.Conn
 		early bool // there is no login
 		do    func(*client)
 	}{
 		"in a login":           {where: "Login", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
 		"in limits":            {where: "Limits", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
 		"in asking for an end": {where: "Done", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
-		"in a start directory": {where: "StartDirectory", early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
 		"in removing":          {where: "Remove", do: func(c *client) { c.send("DELE f") }},
 		"in seeking":           {where: "Seek", do: func(c *client) { c.command("REST 1", "350 ..."); retr(c) }},
 		"in truncating": {where: "Truncate", do: func(c *client) {
@@ -199,11 +191,9 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 		"in ending a session": {where: "session's Close", do: func(c *client) { c.send("QUIT") }},
 		"in Connect":          {hooks: hook("Connect"), early: true, do: func(*client) {}},
 		"in Login":            {hooks: hook("Login"), early: true, do: func(c *client) { c.sendRaw("USER alice\r\nPASS secret\r\n") }},
-		"in Command":          {hooks: hook("Command"), early: true, do: func(c *client) { c.send("NOOP") }},
 		"in TransferStart":    {hooks: hook("TransferStart"), do: retr},
 		"in TransferEnd":      {hooks: hook("TransferEnd"), do: retr},
 		"in Disconnect":       {hooks: hook("Disconnect"), do: func(c *client) { c.send("QUIT") }},
-		"in WrapData":         {wrap: func(*ftp.Conn, net.Conn) net.Conn { panic("a fault in WrapData") }, do: retr},
 		"in TLSConfig": {
 			tls:   func(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error) { panic("a fault in TLSConfig") },
 			early: true, do: func(c *client) {
@@ -217,9 +207,9 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 			t.Parallel()
 			var sessions atomic.Int32
 			own := ownAddress()
-			pool := ftp.NewPassivePool(ftp.PassiveOptions{First: 40000, Last: 40000, ListenAddr: own})
-			ts := serveOn(t, own.String()+":0", plain, func(s *ftp.Server) {
-				s.Passive, s.Limits.MaxSessionsPerUser = pool, 1
+			pool := passive.NewPool(passive.Options{First: 40000, Last: 40000, ListenAddr: own})
+			ts := serveOn(t, own.String()+":0", plain, func(s *ftp.Options) {
+				s.Passive = pool
 				if test.where != "" {
 					s.Backend = faultyBackend{s.Backend, test.where, &sessions}
 				}
@@ -229,7 +219,6 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 				if test.tls != nil {
 					s.TLSConfig = test.tls
 				}
-				s.WrapData = test.wrap
 			})
 			ts.write("/f", "data")
 			c := ts.dial("")
@@ -254,16 +243,17 @@ func TestAPanicEndsItsSessionAlone(t *testing.T) {
 			if test.early {
 				return
 			}
-			ts.login() // who has one session only
+			ts.login()
 		})
 	}
 }
 
 func TestAPanicInAPassivePortClosesItsConnection(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) {
-		s.Passive = ftp.NewPassivePool(ftp.PassiveOptions{
-			Address: loopback, WrapListener: func(ln net.Listener) net.Listener { return faultyListener{ln} },
+	ts := serve(t, plain, func(s *ftp.Options) {
+		s.Passive = passive.NewPool(passive.Options{
+			WrapListener: func(ln net.Listener) net.Listener { return faultyListener{ln} },
+			Logger:       s.Logger,
 		})
 	})
 	ts.write("/f", "data")

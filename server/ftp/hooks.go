@@ -1,9 +1,10 @@
 package ftp
 
 import (
-	"context"
 	"crypto/tls"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
 // Hooks are told what happens. Any may be nil. They are called on the
@@ -16,9 +17,6 @@ type Hooks struct {
 	Connect func(c *Conn) error
 	// Login is called after each attempt.
 	Login func(c *Conn, r LoginRecord)
-	// Command is called after each command has been answered, or, for one
-	// that transfers, started. It is meant for metrics.
-	Command func(c *Conn, r CommandRecord)
 	// TransferStart and TransferEnd enclose each use of a data connection,
 	// listings included. The client has the final reply when TransferEnd is
 	// called.
@@ -41,13 +39,6 @@ type LoginRecord struct {
 	Method string // "password" or "certificate"
 	Err    error  // nil if it succeeded
 	Again  bool   // somebody has logged in on this connection before
-}
-
-// A CommandRecord is one command.
-type CommandRecord struct {
-	Verb     string // in upper case; "?" if it is unknown
-	Code     int    // of the reply
-	Duration time.Duration
 }
 
 // A WorkRecord is work on a file that is no transfer.
@@ -77,21 +68,14 @@ type SessionRecord struct {
 }
 
 // Direction is where data flows.
-type Direction int
+type Direction = conns.Direction
 
 const (
 	// Download is from the server to the client, listings included.
-	Download Direction = iota
+	Download = conns.Download
 	// Upload is from the client to the server.
-	Upload
+	Upload = conns.Upload
 )
-
-func (d Direction) String() string {
-	if d == Upload {
-		return "upload"
-	}
-	return "download"
-}
 
 // A TransferRecord describes a transfer. When it starts, Bytes, Duration,
 // Code, Err and the TLS fields are zero.
@@ -118,12 +102,4 @@ func (r TransferRecord) TLS() (version, cipher string) {
 		return "", ""
 	}
 	return tls.VersionName(r.TLSVersion), tls.CipherSuiteName(r.CipherSuite)
-}
-
-// A RateLimiter delays transfers. *rate.Limiter of golang.org/x/time/rate is one.
-type RateLimiter interface {
-	// WaitN blocks until n bytes may pass; n is at most Burst.
-	WaitN(ctx context.Context, n int) error
-	// Burst is how many bytes may pass at once.
-	Burst() int
 }

@@ -65,7 +65,7 @@ func TestNoCallThatADiskDoesNotReturnFromKeepsAConnection(t *testing.T) {
 			t.Run(command+" and "+how, func(t *testing.T) {
 				t.Parallel()
 				d := &disk{released: make(chan struct{})}
-				ts := serve(t, plain, func(s *ftp.Server) { s.Backend = hungBackend{s.Backend, d} })
+				ts := serve(t, plain, func(s *ftp.Options) { s.Backend = hungBackend{s.Backend, d} })
 				ts.write("/f", "data")
 				c := ts.login()
 				c.data(c.epsv())

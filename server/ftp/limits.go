@@ -1,19 +1,15 @@
 package ftp
 
-import "time"
+import (
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
+)
 
 // Limits bound what clients can use. A zero field means its default; a
-// negative one means no limit.
+// negative one means no limit. How many sessions there may be is up to
+// Hooks.Connect and to the backend, who can refuse them.
 type Limits struct {
-	// MaxSessions bounds the control connections of the server, and
-	// MaxSessionsPerAddress those from one client address. A connection
-	// beyond is answered 421 and closed. Default: no limit.
-	MaxSessions           int
-	MaxSessionsPerAddress int
-	// MaxSessionsPerUser bounds the sessions logged in as one user; a login
-	// beyond is answered 421 and the connection closed. Default: no limit.
-	MaxSessionsPerUser int
-
 	// LoginTimeout is how long a client may take from connecting to being
 	// logged in. Default: 60 s.
 	LoginTimeout time.Duration
@@ -51,67 +47,23 @@ type Limits struct {
 // withDefaults returns l with every zero field replaced by its default and
 // every negative one by zero, which means no limit from here on.
 func (l Limits) withDefaults() Limits {
-	set(&l.MaxSessions, 0)
-	set(&l.MaxSessionsPerAddress, 0)
-	set(&l.MaxSessionsPerUser, 0)
-	set(&l.LoginTimeout, time.Minute)
-	set(&l.IdleTimeout, 5*time.Minute)
-	set(&l.DataTimeout, 30*time.Second)
-	set(&l.StallTimeout, 2*time.Minute)
-	set(&l.WriteTimeout, 30*time.Second)
-	set(&l.PortWait, 10*time.Second)
-	set(&l.MaxLineLength, 4096)
-	set(&l.MaxLoginAttempts, 5)
-	set(&l.MaxCommandsBeforeLogin, 50)
-	set(&l.DownloadRate, 0)
-	set(&l.UploadRate, 0)
+	conns.Default(&l.LoginTimeout, time.Minute)
+	conns.Default(&l.IdleTimeout, 5*time.Minute)
+	conns.Default(&l.DataTimeout, 30*time.Second)
+	conns.Default(&l.StallTimeout, 2*time.Minute)
+	conns.Default(&l.WriteTimeout, 30*time.Second)
+	conns.Default(&l.PortWait, 10*time.Second)
+	conns.Default(&l.MaxLineLength, 4096)
+	conns.Default(&l.MaxLoginAttempts, 5)
+	conns.Default(&l.MaxCommandsBeforeLogin, 50)
+	conns.Default(&l.DownloadRate, 0)
+	conns.Default(&l.UploadRate, 0)
 	return l
-}
-
-func set[T int | int64 | time.Duration](v *T, byDefault T) {
-	switch {
-	case *v == 0:
-		*v = byDefault
-	case *v < 0:
-		*v = 0
-	}
 }
 
 // SetLimits replaces the limits. New ones hold for sessions that exist too:
 // timeouts from their next command or transfer on, numbers for new sessions.
-func (s *Server) SetLimits(l Limits) { s.limits.Store(newServerLimits(l)) }
-
-// serverLimits are limits as they were given and as they are applied.
-type serverLimits struct{ given, applied Limits }
-
-func newServerLimits(l Limits) *serverLimits { return &serverLimits{l, l.withDefaults()} }
-
-func (s *Server) currentLimits() *serverLimits {
-	if s.limits.Load() == nil {
-		s.limits.CompareAndSwap(nil, newServerLimits(s.Limits))
-	}
-	return s.limits.Load()
-}
-
-// sessionLimits are the limits of a session, and what they were made from.
-type sessionLimits struct {
-	of      *serverLimits
-	applied Limits
-}
+func (s *Server) SetLimits(l Limits) { s.limits.Set(l) }
 
 // limits returns the limits in force, changed by the session if it wants to.
-func (c *Conn) limits() *Limits {
-	base := c.server.currentLimits()
-	c.mu.Lock()
-	session := c.limited
-	c.mu.Unlock()
-	if session == nil {
-		return &base.applied
-	}
-	l := c.inForce.Load()
-	if l == nil || l.of != base {
-		l = &sessionLimits{base, session.Limits(base.given).withDefaults()}
-		c.inForce.Store(l)
-	}
-	return &l.applied
-}
+func (c *Conn) limits() *Limits { return c.own.Of(c.server.limits) }

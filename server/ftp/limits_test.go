@@ -16,7 +16,7 @@ import (
 func TestTheIdleTimerSleepsDuringTransfers(t *testing.T) {
 	t.Parallel()
 	const idle = 2 * time.Second // a busy machine may keep a client from going on for some time
-	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.IdleTimeout = idle })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Limits.IdleTimeout = idle })
 	c := ts.login()
 	conn := c.data(c.epsv())
 	c.command("STOR f", "150 ...")
@@ -38,7 +38,7 @@ func TestTheIdleTimerSleepsDuringTransfers(t *testing.T) {
 
 func TestALoginThatTakesTooLongIsEnded(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.LoginTimeout = 100 * time.Millisecond })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Limits.LoginTimeout = 100 * time.Millisecond })
 	silent := ts.connect()
 	silent.expect("421 Login took too long, closing the connection")
 	silent.expectClosed()
@@ -129,39 +129,10 @@ func TestTenThousandPipelinedCommandsAreAnsweredInOrderAndBounded(t *testing.T) 
 	}
 }
 
-func TestTooManySessionsAreRefusedWith421(t *testing.T) {
-	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) {
-		s.Limits = ftp.Limits{MaxSessions: 5, MaxSessionsPerAddress: 3, MaxSessionsPerUser: 2}
-	})
-	a, b := ts.login(), ts.login()
-	c := ts.connect()
-	full := ts.dial("")
-	full.expect("421 Too many sessions from your address")
-	full.expectClosed()
-
-	c.command("USER alice", "331 ...")
-	c.command("PASS secret", "421 Too many sessions of this user")
-	c.expectClosed()
-	a.command("REIN", "220 ...")
-	d := ts.dial("127.0.0.2")
-	d.expect("220 ...")
-	d.login()
-
-	eventually(t, "the refused have gone", func() bool { return len(ts.Sessions()) == 3 })
-	ts.dial("127.0.0.2").expect("220 ...")
-	ts.dial("127.0.0.2").expect("220 ...")
-	ts.dial("127.0.0.3").expect("421 Too many sessions, try again later")
-
-	ts.SetLimits(ftp.Limits{}) // at run time
-	ts.dial("127.0.0.3").expect("220 ...")
-	b.command("NOOP", "200 ...")
-}
-
 func TestTooManyFailedLoginsEndTheConnection(t *testing.T) {
 	t.Parallel()
 	rec := &recorder{}
-	ts := serve(t, plain, func(s *ftp.Server) { rec.hook(s); s.Limits.MaxLoginAttempts = 3 })
+	ts := serve(t, plain, func(s *ftp.Options) { rec.hook(s); s.Limits.MaxLoginAttempts = 3 })
 	c := ts.connect()
 	for i, user := range []string{"alice", "nobody", "alice"} {
 		c.command("USER "+user, "331 Password required")
@@ -208,7 +179,7 @@ func TestAProbeThatConnectsAndLeavesIsNothing(t *testing.T) {
 
 func TestRatesAreLimited(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.DownloadRate, s.Limits.UploadRate = 1_000_000, 500_000 })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Limits.DownloadRate, s.Limits.UploadRate = 1_000_000, 500_000 })
 	data := bytes.Repeat([]byte("x"), 200_000)
 	c := ts.login()
 	start := time.Now()
@@ -223,39 +194,13 @@ func TestRatesAreLimited(t *testing.T) {
 	}
 }
 
-// countingLimiter never delays.
-type countingLimiter struct{ n, largest int }
-
-func (l *countingLimiter) Burst() int { return 1000 }
-func (l *countingLimiter) WaitN(_ context.Context, n int) error {
-	l.n += n
-	l.largest = max(l.largest, n)
-	return nil
-}
-
-func TestALimiterFromOutsideSeesEveryByte(t *testing.T) {
-	t.Parallel()
-	limiters := map[ftp.Direction]*countingLimiter{ftp.Upload: {}, ftp.Download: {}}
-	ts := serve(t, plain, func(s *ftp.Server) {
-		s.Throttle = func(_ *ftp.Conn, d ftp.Direction) ftp.RateLimiter { return limiters[d] }
-	})
-	c := ts.login()
-	c.put("STOR f", make([]byte, 12_345))
-	c.get("RETR f")
-	for d, l := range limiters {
-		if l.n != 12_345 || l.largest > 1000 {
-			t.Errorf("%v: %+v", d, l)
-		}
-	}
-}
-
 // limitedBackend gives each session a limit of its own.
 type limitedBackend struct{ ftp.Backend }
 
 type limitedSession struct{ ftp.Session }
 
 func (limitedSession) Limits(l ftp.Limits) ftp.Limits {
-	l.MaxSessionsPerUser = 1
+	l.MaxLineLength = 100
 	return l
 }
 
@@ -269,16 +214,20 @@ func (b limitedBackend) Login(ctx context.Context, c *ftp.Conn, user, password s
 
 func TestASessionMayChangeItsLimits(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = limitedBackend{s.Backend} })
-	ts.login()
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = limitedBackend{s.Backend} })
 	c := ts.connect()
-	c.command("USER alice", "331 ...")
-	c.command("PASS secret", "421 Too many sessions of this user")
+	c.command("NOOP "+strings.Repeat("x", 200), "200 ...")
+	c.login()
+	c.command("NOOP "+strings.Repeat("x", 200), "500 ...")
+	ts.SetLimits(ftp.Limits{MaxCommandsBeforeLogin: 1}) // of which the session makes its own again
+	c.command("NOOP "+strings.Repeat("x", 200), "500 ...")
+	c.command("REIN", "220 ...")
+	c.command("NOOP "+strings.Repeat("x", 200), "200 ...")
 }
 
 func TestAConnectionMayBeRefusedBeforeItIsGreeted(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) {
+	ts := serve(t, plain, func(s *ftp.Options) {
 		s.Hooks.Connect = func(c *ftp.Conn) error {
 			switch c.RemoteAddr().Addr().String() {
 			case "127.0.0.2":

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
 )
 
 // A lister puts lines of a listing together and writes them in large pieces,
@@ -182,7 +184,7 @@ func (g *listing) list(f folder) error {
 	return g.below(f.dir, line, wanted, func(name string) error {
 		sub := f
 		sub.dir, sub.shown, sub.depth = path.Join(f.dir, name), f.shown+"/"+name, f.depth+1
-		heading := append(appendName(append(g.lister.buf.b, "\r\n"...), sub.shown), ":\r\n"...)
+		heading := append(lsformat.AppendName(append(g.lister.buf.b, "\r\n"...), sub.shown), ":\r\n"...)
 		if err := g.lister.line(heading); err != nil {
 			return err
 		}

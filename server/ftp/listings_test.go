@@ -221,7 +221,7 @@ func TestMFMTAndMDTMAndMLSDTogetherKeepTimes(t *testing.T) {
 
 func TestMFCTAndMFFSetTheTimeOfCreationWhereThereIsOne(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = bornBackend{memfs.NewFS()} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = bornBackend{memfs.NewFS()} })
 	c := ts.login()
 	c.put("STOR f", []byte("data"))
 	c.talk(`
@@ -236,7 +236,7 @@ func TestMFCTAndMFFSetTheTimeOfCreationWhereThereIsOne(t *testing.T) {
 
 func TestLinksAreShownWithTheirTargets(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) {})
+	ts := serve(t, plain, func(s *ftp.Options) {})
 	ts.write("/f", "data")
 	c := ts.login()
 	c.command("SITE SYMLINK f link", "200 ...")

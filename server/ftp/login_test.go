@@ -24,7 +24,7 @@ func (b waitingBackend) Login(ctx context.Context, _ *ftp.Conn, _, _ string) (ft
 func TestALoginThatWaitsLearnsThatItsClientHasLeft(t *testing.T) {
 	t.Parallel()
 	backend := waitingBackend{waits: make(chan struct{}), gone: make(chan struct{})}
-	ts := serve(t, plain, func(s *ftp.Server) {
+	ts := serve(t, plain, func(s *ftp.Options) {
 		backend.Backend = s.Backend
 		s.Backend = backend
 	})

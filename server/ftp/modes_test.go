@@ -39,7 +39,7 @@ func TestASCIITransfersTranslateLines(t *testing.T) {
 
 func TestTranslationCanBeTurnedOffAndThenRESTAndSIZEWorkInASCII(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.BinaryASCII = true })
+	ts := serve(t, plain, func(s *ftp.Options) { s.BinaryASCII = true })
 	ts.write("/f", "one\ntwo\n")
 	c := ts.login()
 	c.command("TYPE A", "200 ...")
@@ -53,7 +53,7 @@ func TestTranslationCanBeTurnedOffAndThenRESTAndSIZEWorkInASCII(t *testing.T) {
 func TestMODEZCompresses(t *testing.T) {
 	t.Parallel()
 	tests := []string{"", "x", strings.Repeat("compress me, ", 100_000)}
-	ts := serve(t, plain, func(s *ftp.Server) { s.Deflate = true })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Deflate = true })
 	c := ts.login()
 	c.command("MODE Z", "200 ...")
 	c.command("OPTS MODE Z LEVEL 9", "200 ...")

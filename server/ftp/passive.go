@@ -3,44 +3,10 @@ package ftp
 import (
 	"context"
 	"net"
-	"net/netip"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
-
-// PassiveOptions are the properties of a PassivePool.
-type PassiveOptions struct {
-	// First and Last are the range of ports, both included. If both are zero
-	// the system chooses a free port each time.
-	First, Last uint16
-
-	// ListenAddr is the local address to listen on. The zero value is all of
-	// them, IPv4 and IPv6.
-	ListenAddr netip.Addr
-
-	// Address returns the address that a PASV reply tells the client on c,
-	// which has to be an IPv4 address; IPv6 clients use EPSV, which tells
-	// only a port. When nil, it is the local address of the control
-	// connection. An error is logged and answered 425.
-	Address func(ctx context.Context, c *Conn) (netip.Addr, error)
-
-	// ToldPort maps ports listened on to the ports that clients are told,
-	// where they differ. A port that is not in it is told as it is.
-	ToldPort map[uint16]uint16
-
-	// Peer says who may connect.
-	Peer PeerCheck
-
-	// Settle is for where data connections may come by another way than the
-	// control connection did, and the ways learn of a new server one after the
-	// other. No port is told until so much time has passed since the server's
-	// first control connection, which shows that the first way knows of it.
-	Settle time.Duration
-
-	// WrapListener may wrap the listener of a port, for example to read PROXY
-	// protocol headers. RemoteAddr of the connections that a wrapped listener
-	// accepts may block. When nil, connections are *net.TCPConn.
-	WrapListener func(net.Listener) net.Listener
-}
 
 // A PeerCheck says how the server knows that a passive data connection comes
 // from the client that asked for it.
@@ -63,15 +29,18 @@ const (
 	PeerAny
 )
 
-// PassiveStats is a snapshot of a pool, with counters since its creation.
-type PassiveStats struct {
-	Ports     int // in the range; 0 if the system chooses
-	Open      int // listened on now
-	Awaited   int // data connections awaited now
-	Queued    int // commands waiting for a free port now
-	Granted   uint64
-	Arrived   uint64 // data connections handed to their session
-	Strays    uint64 // connections closed because nobody awaited them
-	Expired   uint64 // data connections that never came
-	Exhausted uint64 // commands answered 425 because no port became free
+// SetPeerCheck replaces Options.PeerCheck while the server runs. It counts for
+// commands that come from then on.
+func (s *Server) SetPeerCheck(check PeerCheck) { s.peerCheck.Store(int32(check)) }
+
+func (s *Server) currentPeerCheck() PeerCheck { return PeerCheck(s.peerCheck.Load()) }
+
+// passiveSource is a connection that is awaited.
+type passiveSource struct{ *passive.Wait }
+
+func (s passiveSource) next(ctx context.Context, timeout time.Duration) (net.Conn, error) {
+	return s.Next(ctx, timeout)
 }
+
+func (passiveSource) passive() bool { return true }
+func (s passiveSource) close()      { s.Close() }

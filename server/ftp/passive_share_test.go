@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 func TestClientsOfDifferentAddressesShareAPort(t *testing.T) {
 	t.Parallel()
-	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40000}, nil)
+	ts, pool := servePool(t, plain, passive.Options{First: 40000, Last: 40000}, nil)
 	const n = 20
 	clients := make([]*client, n)
 	addrs := make([]string, n)
@@ -97,9 +98,7 @@ func TestTwoHundredTransfersFromOneAddressOverTenPortsAllComplete(t *testing.T) 
 
 func TestTwoHundredTransfersCompleteWhereAddressesAreHidden(t *testing.T) {
 	t.Parallel()
-	opts := tenPorts()
-	opts.Peer = ftp.PeerAny
-	ts, pool := servePool(t, plain, opts, nil)
+	ts, pool := servePool(t, plain, tenPorts(), func(s *ftp.Options) { s.PeerCheck = ftp.PeerAny })
 	transferAll(t, ts, 200, func(int) string { return "" })
 	if s := pool.Stats(); s.Exhausted != 0 || s.Awaited != 0 || s.Granted != 200 {
 		t.Errorf("%+v", s)

@@ -2,24 +2,27 @@ package ftp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // servePool starts a server whose passive ports are on an address of its own,
 // as is its control connection.
-func servePool(t *testing.T, listener ftp.ListenerOptions, opts ftp.PassiveOptions, change func(*ftp.Server)) (*testServer, *ftp.PassivePool) {
+func servePool(t *testing.T, listener ftp.ListenerOptions, opts passive.Options, change func(*ftp.Options)) (*testServer, *passive.Pool) {
 	t.Helper()
 	opts.ListenAddr = ownAddress()
-	pool := ftp.NewPassivePool(opts)
-	ts := serveOn(t, netip.AddrPortFrom(opts.ListenAddr, 0).String(), listener, func(s *ftp.Server) {
+	pool := passive.NewPool(opts)
+	ts := serveOn(t, netip.AddrPortFrom(opts.ListenAddr, 0).String(), listener, func(s *ftp.Options) {
 		s.Passive = pool
 		if change != nil {
 			change(s)
@@ -28,7 +31,7 @@ func servePool(t *testing.T, listener ftp.ListenerOptions, opts ftp.PassiveOptio
 	return ts, pool
 }
 
-func tenPorts() ftp.PassiveOptions { return ftp.PassiveOptions{First: 40000, Last: 40009} }
+func tenPorts() passive.Options { return passive.Options{First: 40000, Last: 40009} }
 
 func TestANewPASVDropsThePreviousOne(t *testing.T) {
 	t.Parallel()
@@ -119,7 +122,7 @@ func expectNobodyAt(t *testing.T, c *client, addr string) {
 
 func TestAPortThatIsNotNeededIsClosedAfterAMoment(t *testing.T) {
 	t.Parallel()
-	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40099}, nil)
+	ts, pool := servePool(t, plain, passive.Options{First: 40000, Last: 40099}, nil)
 	ts.write("/f", "data")
 	c := ts.login()
 	for range 5 {
@@ -243,7 +246,7 @@ func TestAConnectionIsOnlyForTheCommandThatItWasMadeFor(t *testing.T) {
 
 func TestARangeOfOnePortWorks(t *testing.T) {
 	t.Parallel()
-	ts, _ := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40000}, nil)
+	ts, _ := servePool(t, plain, passive.Options{First: 40000, Last: 40000}, nil)
 	ts.write("/f", "data")
 	for range 3 {
 		c := ts.login()
@@ -257,8 +260,8 @@ func TestARangeOfOnePortWorks(t *testing.T) {
 
 func TestExhaustionIs425AndNeverAPortOutsideTheRange(t *testing.T) {
 	t.Parallel()
-	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40001},
-		func(s *ftp.Server) { s.Limits.PortWait = 20 * time.Millisecond })
+	ts, pool := servePool(t, plain, passive.Options{First: 40000, Last: 40001},
+		func(s *ftp.Options) { s.Limits.PortWait = 20 * time.Millisecond })
 	a, b, c := ts.login(), ts.login(), ts.login()
 	for _, holder := range []*client{a, b} {
 		if _, port, _ := net.SplitHostPort(holder.epsv()); port != "40000" && port != "40001" {
@@ -276,8 +279,8 @@ func TestExhaustionIs425AndNeverAPortOutsideTheRange(t *testing.T) {
 
 func TestAPortThatSomethingElseHasIsSkipped(t *testing.T) {
 	t.Parallel()
-	opts := ftp.PassiveOptions{First: 40000, Last: 40001}
-	ts, _ := servePool(t, plain, opts, func(s *ftp.Server) { s.Limits.PortWait = 20 * time.Millisecond })
+	opts := passive.Options{First: 40000, Last: 40001}
+	ts, _ := servePool(t, plain, opts, func(s *ftp.Options) { s.Limits.PortWait = 20 * time.Millisecond })
 	host, _, _ := net.SplitHostPort(ts.addr)
 	taken, err := net.Listen("tcp", net.JoinHostPort(host, "40000"))
 	if err != nil {
@@ -295,7 +298,7 @@ func TestAPortThatSomethingElseHasIsSkipped(t *testing.T) {
 
 func TestAWideRangeOpensNoPortBeforeItIsNeeded(t *testing.T) {
 	t.Parallel()
-	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 20000, Last: 36000}, nil)
+	ts, pool := servePool(t, plain, passive.Options{First: 20000, Last: 36000}, nil)
 	ts.write("/f", "data")
 	if s := pool.Stats(); s.Ports != 16001 || s.Open != 0 {
 		t.Errorf("%+v", s)
@@ -308,19 +311,23 @@ func TestAWideRangeOpensNoPortBeforeItIsNeeded(t *testing.T) {
 	c.get("RETR f")
 }
 
-func TestPortsAndAddressesAreToldAsMapped(t *testing.T) {
+func TestPortsAndAddressesAreAdvertisedAsMapped(t *testing.T) {
 	t.Parallel()
-	opts := ftp.PassiveOptions{
-		First: 40000, Last: 40000,
-		ToldPort: map[uint16]uint16{40000: 30123},
-		Address: func(_ context.Context, c *ftp.Conn) (netip.Addr, error) {
-			if c.RemoteAddr().Addr() == netip.MustParseAddr("127.0.0.9") {
+	opts := passive.Options{First: 40000, Last: 40000, Advertised: map[uint16]uint16{40000: 30123}}
+	var unknown atomic.Bool
+	ts, pool := servePool(t, plain, opts, func(s *ftp.Options) {
+		s.Advertise = func(_ context.Context, c *ftp.Conn, extended bool) (netip.Addr, error) {
+			switch {
+			case extended:
+				return netip.Addr{}, nil
+			case unknown.Load():
+				return netip.Addr{}, errors.New("no such host: balancer.internal")
+			case c.RemoteAddr().Addr() == netip.MustParseAddr("127.0.0.9"):
 				return netip.MustParseAddr("10.1.2.3"), nil
 			}
 			return netip.MustParseAddr("198.51.100.7"), nil
-		},
-	}
-	ts, pool := servePool(t, plain, opts, nil)
+		}
+	})
 	c := ts.login()
 	c.command("PASV", "227 Entering Passive Mode (198,51,100,7,117,171)")
 	c.command("EPSV", "229 Entering Extended Passive Mode (|||30123|)")
@@ -328,14 +335,12 @@ func TestPortsAndAddressesAreToldAsMapped(t *testing.T) {
 	inside.expect("220 ...")
 	inside.login().command("PASV", "227 Entering Passive Mode (10,1,2,3,117,171)")
 
-	// New rules hold for the next command.
-	opts.ToldPort = map[uint16]uint16{40000: 31000}
+	// New options hold for the next command.
+	opts.Advertised = map[uint16]uint16{40000: 31000}
 	host, _, _ := net.SplitHostPort(ts.addr)
 	opts.ListenAddr = netip.MustParseAddr(host)
-	opts.Address = func(context.Context, *ftp.Conn) (netip.Addr, error) {
-		return netip.Addr{}, fmt.Errorf("no such host: balancer.internal")
-	}
 	pool.Update(opts)
+	unknown.Store(true)
 	c.command("EPSV", "229 Entering Extended Passive Mode (|||31000|)")
 	c.command("PASV", "425 No passive address is known, try again later")
 	if !strings.Contains(ts.log.String(), "balancer.internal") {
@@ -381,37 +386,9 @@ func portArgument(ip net.IP, port int) string {
 	return fmt.Sprintf("%d,%d,%d,%d,%d,%d", ip[0], ip[1], ip[2], ip[3], port>>8, port&0xff)
 }
 
-func TestNoPortIsToldBeforeAllWaysKnowOfTheServer(t *testing.T) {
-	t.Parallel()
-	const settle = 300 * time.Millisecond
-	opts := tenPorts()
-	opts.Settle = settle
-	ts, _ := servePool(t, plain, opts, nil)
-	start := time.Now()
-	first, second := ts.login(), ts.login()
-	first.epsv()
-	if waited := time.Since(start); waited < settle {
-		t.Errorf("EPSV was answered after %s, want %s", waited, settle)
-	}
-	second.pasv()
-}
-
-func TestAServerThatWasAloneForLongTellsPortsAtOnce(t *testing.T) {
-	t.Parallel()
-	opts := tenPorts()
-	opts.Settle = time.Hour
-	ts, pool := servePool(t, plain, opts, nil)
-	start := time.Now()
-	eventually(t, "some time has passed", func() bool { return time.Since(start) > 50*time.Millisecond })
-	c := ts.login()
-	opts.Settle, opts.ListenAddr = time.Since(start)/30, netip.MustParseAddrPort(ts.addr).Addr()
-	pool.Update(opts)
-	c.epsv()
-}
-
 func TestWhoHasLeftWaitsForNoPort(t *testing.T) {
 	t.Parallel()
-	ts, pool := servePool(t, plain, ftp.PassiveOptions{First: 40000, Last: 40000}, func(s *ftp.Server) {
+	ts, pool := servePool(t, plain, passive.Options{First: 40000, Last: 40000}, func(s *ftp.Options) {
 		s.Limits.PortWait = time.Hour
 	})
 	holder, leaver := ts.login(), ts.login()

@@ -125,7 +125,7 @@ func (s closedSession) List(ctx context.Context, name string) iter.Seq2[fs.FileI
 func TestAListingOfAllBelowGoesOnBehindAFolderThatMayNotBeRead(t *testing.T) {
 	t.Parallel()
 	tree := memfs.NewFS()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = closedBackend{tree} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = closedBackend{tree} })
 	c := ts.login()
 	for _, dir := range []string{"closed", "new\nline", "open"} {
 		if err := tree.Session().Mkdir(t.Context(), "/"+dir); err != nil {

@@ -10,9 +10,7 @@ import (
 
 func TestWhereSoConfiguredADataConnectionMayComeFromAnyAddress(t *testing.T) {
 	t.Parallel()
-	opts := tenPorts()
-	opts.Peer = ftp.PeerAny
-	ts, pool := servePool(t, ftp.ListenerOptions{TLS: ftp.TLSOptional}, opts, nil)
+	ts, pool := servePool(t, ftp.ListenerOptions{TLS: ftp.TLSOptional}, tenPorts(), func(s *ftp.Options) { s.PeerCheck = ftp.PeerAny })
 	ts.write("/f", "data")
 	c := ts.connect().login()
 	conn, err := dialFrom("127.0.0.7", c.epsv())

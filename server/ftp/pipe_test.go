@@ -9,7 +9,7 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 )
 
-func loopback(context.Context, *ftp.Conn) (netip.Addr, error) {
+func loopback(context.Context, *ftp.Conn, bool) (netip.Addr, error) {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
 }
 

@@ -100,7 +100,7 @@ func TestAnUploadIsAbortedIfItsControlConnectionHasEnded(t *testing.T) {
 		for _, protected := range []bool{false, true} {
 			dir, cause := t.TempDir(), make(chan error, 1)
 			rec := &recorder{}
-			ts := serve(t, plain, func(s *ftp.Server) {
+			ts := serve(t, plain, func(s *ftp.Options) {
 				rec.hook(s)
 				s.Backend = closingBackend{diskBackend{dir}, cause}
 			})

@@ -16,7 +16,7 @@ type recorder struct {
 	logins    []ftp.LoginRecord
 }
 
-func (r *recorder) hook(s *ftp.Server) {
+func (r *recorder) hook(s *ftp.Options) {
 	s.Hooks.TransferEnd = func(_ *ftp.Conn, t ftp.TransferRecord) {
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -207,7 +207,7 @@ func TestEveryVerbExistsThatTheFactsList(t *testing.T) {
 
 func TestUnknownErrorsAreGenericOnTheWireAndLogged(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Backend = brokenBackend{} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = brokenBackend{} })
 	c := ts.login()
 	c.command("CWD /x", "451 Requested action aborted: local error in processing")
 	if !strings.Contains(ts.log.String(), "/host/path") {

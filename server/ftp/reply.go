@@ -61,7 +61,7 @@ func (c *Conn) writeBy() time.Time {
 		limit(at)
 	}
 	if c.parting.Load() {
-		limit(now.Add(partingTime + c.server.parting))
+		limit(now.Add(partingTime + c.server.opts.parting))
 	}
 	return by
 }
@@ -71,7 +71,6 @@ const partingTime = time.Second
 
 // reply sends the reply of the control goroutine to a command.
 func (c *Conn) reply(code int, text string) error {
-	c.state.code = code
 	return c.send(code, text)
 }
 

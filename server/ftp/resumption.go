@@ -60,6 +60,9 @@ type candidate struct {
 	proven bool // it has a ticket of the client's session
 }
 
+// candidates is how many connections are looked at at a time.
+const candidates = 8
+
 // A race is between the candidates for a data connection, each of which is handled by a
 // goroutine of its own. Nobody but the client has a ticket of its session, which comes
 // with the first thing that it says: whoever has not shown one makes room.
@@ -80,10 +83,10 @@ type race struct {
 // openResumed takes the first connection that resumes the control connection's
 // TLS session. Others are closed and the wait goes on, except that where a client need
 // not resume, the only one that comes is taken.
-func (c *Conn) openResumed(j *job, w *passiveWait, must bool, timeout time.Duration) (*move.Conn, error) {
+func (c *Conn) openResumed(j *job, w passiveSource, must bool, timeout time.Duration) (*move.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(j.ctx, timeout, errUnproven)
 	defer cancel()
-	r := &race{conn: c, job: j, ctx: ctx, found: make(chan *move.Conn), failed: make(chan error, 1), only: w.first, must: must}
+	r := &race{conn: c, job: j, ctx: ctx, found: make(chan *move.Conn), failed: make(chan error, 1), only: !w.Several(), must: must}
 	go func() {
 		for {
 			conn, err := w.next(ctx, orForever(0)) // ctx has the timeout
@@ -99,7 +102,7 @@ func (c *Conn) openResumed(j *job, w *passiveWait, must bool, timeout time.Durat
 	}()
 	select {
 	case d := <-r.found:
-		w.arrived()
+		w.Arrived()
 		return d, j.attach(d.Raw())
 	case err := <-r.failed:
 		return nil, err

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"os"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
 // state is what the control goroutine knows about the dialogue.
@@ -26,13 +27,11 @@ type state struct {
 	hash        *hashAlgorithm
 	data        dataSource // where the next data connection comes from
 	zipLevel    int
-	hostText    string // greeting of the virtual host
 	beforeLogin int
 	failed      int
 	logins      int
 	garbage     int
 	commands    int
-	code        int // of the last reply
 	reason      string
 	over        bool
 }
@@ -47,7 +46,7 @@ func (s *state) end(reason string) {
 // serveConn serves one control connection.
 func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 	defer nc.Close()
-	guard(s.logger(), "serving a connection", func() { s.serve(nc, opts) })
+	conns.Guard(s.logger(), "serving a connection", func() { s.serve(nc, opts) })
 }
 
 func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
@@ -55,10 +54,10 @@ func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 	keepUrgent(nc)
 	_, direct := nc.(*net.TCPConn)
 	c := &Conn{
-		server: s, listener: opts, raw: nc, nc: nc, direct: direct, started: time.Now(), since: time.Now(),
+		server: s, id: s.conns.NextID(), listener: opts, raw: nc, nc: nc, direct: direct, started: time.Now(), since: time.Now(),
 		noticed: make(chan struct{}, 1),
-		remote:  addrPort(nc.RemoteAddr()),
-		local:   addrPort(nc.LocalAddr()),
+		remote:  conns.AddrPort(nc.RemoteAddr()),
+		local:   conns.AddrPort(nc.LocalAddr()),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.state.facts, c.state.hash, c.state.zipLevel = allFacts, defaultHash, -1
@@ -66,22 +65,29 @@ func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 	c.loginSince.Store(c.started.UnixNano())
 	defer c.raw.Close()
 	defer c.cancel()
-	refusal := s.add(c)
-	if refusal == nil {
-		defer s.remove(c)
-		if hook := s.Hooks.Connect; hook != nil && !c.guard("hook Connect", func() { refusal = hook(c) }) {
+	if !s.conns.Add(c) {
+		c.refuse(&Error{421, stopDrain.Text})
+		return
+	}
+	defer s.conns.Remove(c)
+	if hook := s.opts.Hooks.Connect; hook != nil {
+		refusal := error(stopBroken)
+		c.guard("hook Connect", func() { refusal = hook(c) })
+		if refusal != nil {
+			c.refuse(refusal)
 			return
 		}
-	}
-	if refusal != nil {
-		if e := (*Error)(nil); errors.As(refusal, &e) && !opts.Implicit {
-			c.send(e.Code, e.Text)
-		}
-		return
 	}
 	defer c.finish()
 	if !c.guard("serving a session", c.dialogue) {
 		c.state.end("error")
+	}
+}
+
+// refuse tells the client of an *Error, before any TLS.
+func (c *Conn) refuse(err error) {
+	if e := (*Error)(nil); errors.As(err, &e) && !c.listener.Implicit {
+		c.send(e.Code, e.Text)
 	}
 }
 
@@ -101,14 +107,14 @@ func (c *Conn) dialogue() {
 		switch {
 		case err == nil:
 			if !c.guard("serving a command", func() { c.handle(string(line)) }) {
-				c.fail("", c.close(errBroken, "error"))
+				c.fail("", stopBroken)
 			}
 		case errors.Is(err, errLineTooLong):
 			c.state.commands++
 			c.fail("", c.garbage(&Error{500, "Command line too long"}))
 		case errors.Is(err, errFlood):
 			c.state.commands++
-			c.fail("", c.close(&Error{421, "Command line too long"}, "garbage"))
+			c.fail("", &conns.Ending{Reason: "garbage", Text: "Command line too long"})
 		default:
 			c.leave(err)
 		}
@@ -116,17 +122,14 @@ func (c *Conn) dialogue() {
 }
 
 func (c *Conn) greeting() string {
-	if c.state.hostText != "" {
-		return c.state.hostText
-	}
-	if c.server.Greeting != "" {
-		return c.server.Greeting
+	if c.server.opts.Greeting != "" {
+		return c.server.opts.Greeting
 	}
 	return "FTP server ready"
 }
 
 // next returns the next command line. While it waits, it ends the session when
-// that has been idle for too long or has to stop, with a *stopError that says
+// that has been idle for too long or has to stop, with a *conns.Ending that says
 // why; the idle timer rests during transfers.
 func (c *Conn) next() ([]byte, error) {
 	for {
@@ -183,17 +186,4 @@ func socketOf(nc net.Conn) net.Conn {
 		}
 		nc = wrapper.NetConn()
 	}
-}
-
-// addrPort returns a as a netip value, IPv4 unmapped and without a zone.
-func addrPort(a net.Addr) netip.AddrPort {
-	var ap netip.AddrPort
-	switch a := a.(type) {
-	case *net.TCPAddr:
-		ap = a.AddrPort()
-	case nil:
-	default:
-		ap, _ = netip.ParseAddrPort(a.String())
-	}
-	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }

@@ -3,26 +3,23 @@ package ftp
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // ErrServerClosed is returned by [Server.Serve] after [Server.Shutdown] or
 // [Server.Close].
-var ErrServerClosed = errors.New("ftp: server closed")
+var ErrServerClosed = conns.ErrServerClosed
 
-// A Server serves FTP on any number of listeners. Its fields are set before
-// the first call of Serve and not changed afterwards; what may change while it
-// runs has a method: [Server.SetLimits], [Server.SetBinaryASCII], [Server.SetNoActive], [Server.SetTLS], [PassivePool.Update],
-// and TLSConfig, which is asked for each handshake.
-type Server struct {
+// Options are what a server is made with.
+type Options struct {
 	// Backend checks logins and provides the files. Required.
 	Backend Backend
 
@@ -37,9 +34,20 @@ type Server struct {
 	TLSConfig func(c *Conn, hello *tls.ClientHelloInfo) (*tls.Config, error)
 
 	// Passive is where ports for passive data connections come from. When nil,
-	// the system chooses a port and clients are told the address on which
-	// they reached the control connection.
-	Passive *PassivePool
+	// the system chooses a port.
+	Passive *passive.Pool
+
+	// Advertise is called before a passive port is advertised to the client on c,
+	// and may wait until data connections can arrive there. For PASV it returns
+	// the address to advertise, which has to be an IPv4 address. For EPSV
+	// (extended) only a port is advertised, and the address that it returns is
+	// not used. An error is logged and answered 425. When nil, PASV advertises the
+	// local address of the control connection.
+	Advertise func(ctx context.Context, c *Conn, extended bool) (netip.Addr, error)
+
+	// PeerCheck says who may make a passive data connection, until SetPeerCheck
+	// says otherwise.
+	PeerCheck PeerCheck
 
 	// Limits are in force until SetLimits replaces them.
 	Limits Limits
@@ -55,25 +63,6 @@ type Server struct {
 	// Greeting is the text of the first reply. It may have several lines.
 	Greeting string
 
-	// HostGreeting answers HOST (RFC 7151): it returns the greeting of the
-	// virtual host, or an error if there is none of that name (an error other
-	// than *Error becomes 504). When nil, every name is accepted and nothing
-	// depends on it.
-	HostGreeting func(ctx context.Context, c *Conn, host string) (string, error)
-
-	// WrapData may return a connection to use in place of a data connection,
-	// before any TLS. Returning conn itself keeps sendfile and splice. For
-	// bandwidth limits use Limits or Throttle, which keep them as well. To
-	// wrap control connections, wrap the listener given to Serve; for passive
-	// listeners see PassiveOptions.WrapListener.
-	WrapData func(c *Conn, conn net.Conn) net.Conn
-
-	// Throttle returns a limiter in bytes for the transfers of a session in
-	// one direction, in addition to Limits; nil is no limit. It may be shared
-	// between sessions. It is called once for each transfer. A *rate.Limiter
-	// of golang.org/x/time/rate is a RateLimiter.
-	Throttle func(c *Conn, d Direction) RateLimiter
-
 	// BinaryASCII makes TYPE A transfer bytes unchanged, as TYPE I does, until
 	// SetBinaryASCII says otherwise. SIZE and REST then work in TYPE A as well.
 	BinaryASCII bool
@@ -82,27 +71,35 @@ type Server struct {
 	// memory for each transfer that uses it.
 	Deflate bool
 
-	limits   atomic.Pointer[serverLimits]
-	noActive atomic.Bool             // see SetNoActive
-	tlsRule  atomic.Pointer[TLSRule] // see SetTLS; nil: that of the listener
-	asIs     atomic.Pointer[bool]    // in place of BinaryASCII, if it was set since
-	tickets  ticketKeys
-	parting  time.Duration          // what tests give clients besides partingTime
-	turns    move.Turns             // of downloads
-	buffers  move.Buffers           // of transfers
-	hashing  atomic.Pointer[shares] // see hashShares
+	parting time.Duration // what tests give clients besides partingTime
+}
 
-	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
-	conns     map[*Conn]struct{}
-	byAddr    map[netip.Addr]int
-	byUser    map[string]int
-	stopping  bool          // Shutdown or Close was called
-	empty     chan struct{} // closed when stopping and the last Conn is gone
-	freePool  *PassivePool  // in place of Passive, if that is nil
-	nextID    uint64
-	started   time.Time // when the first listener was served
-	visited   time.Time // when the first control connection came
+// A Server serves FTP on any number of listeners. What may change while it runs
+// has a method: [Server.SetLimits], [Server.SetBinaryASCII], [Server.SetNoActive],
+// [Server.SetTLS], [Server.SetPeerCheck], [passive.Pool.Update]; and Options.TLSConfig is asked for each handshake.
+type Server struct {
+	opts      Options
+	conns     conns.Set[*Conn]
+	limits    *conns.Limits[Limits]
+	noActive  atomic.Bool             // see SetNoActive
+	tlsRule   atomic.Pointer[TLSRule] // see SetTLS; nil: that of the listener
+	asIs      atomic.Bool             // see SetBinaryASCII
+	peerCheck atomic.Int32            // see SetPeerCheck
+	tickets   ticketKeys
+	turns     move.Turns             // of downloads
+	buffers   move.Buffers           // of transfers
+	hashing   atomic.Pointer[shares] // see hashShares
+}
+
+// New returns a server that is ready to serve. It has a copy of the options.
+func New(opts Options) *Server {
+	if opts.Passive == nil {
+		opts.Passive = passive.NewPool(passive.Options{})
+	}
+	s := &Server{opts: opts, limits: conns.NewLimits(opts.Limits, Limits.withDefaults)}
+	s.SetPeerCheck(opts.PeerCheck)
+	s.asIs.Store(opts.BinaryASCII)
+	return s
 }
 
 // ListenerOptions are the properties of one listener.
@@ -135,7 +132,7 @@ const (
 	TLSDisabled
 )
 
-// StaticTLS returns a function for Server.TLSConfig that always returns config.
+// StaticTLS returns a function for Options.TLSConfig that always returns config.
 func StaticTLS(config *tls.Config) func(*Conn, *tls.ClientHelloInfo) (*tls.Config, error) {
 	return func(*Conn, *tls.ClientHelloInfo) (*tls.Config, error) { return config, nil }
 }
@@ -150,29 +147,5 @@ func StaticTLS(config *tls.Config) func(*Conn, *tls.ClientHelloInfo) (*tls.Confi
 // method NetConn() net.Conn that returns what it wraps: options of the socket,
 // such as those for keepalives and for urgent data, are set there.
 func (s *Server) Serve(ln net.Listener, opts ListenerOptions) error {
-	defer ln.Close()
-	if err := s.start(ln); err != nil {
-		return err
-	}
-	defer s.forget(ln)
-	var delay time.Duration
-	for {
-		nc, err := ln.Accept()
-		if err != nil {
-			if s.isStopping() {
-				return ErrServerClosed
-			}
-			// Out of file descriptors, most likely: accepting goes on when
-			// some are free again, as in net/http.
-			if ne, ok := err.(net.Error); ok && ne.Temporary() {
-				delay = min(max(2*delay, 5*time.Millisecond), time.Second)
-				s.logger().Warn("accepting a control connection failed, trying again", "error", err, "in", delay)
-				time.Sleep(delay)
-				continue
-			}
-			return err
-		}
-		delay = 0
-		go s.serveConn(nc, opts)
-	}
+	return s.conns.Serve(ln, s.logger(), func(nc net.Conn) { s.serveConn(nc, opts) })
 }

@@ -36,23 +36,24 @@ type testServer struct {
 }
 
 // serve starts a server, which change may change before.
-func serve(t *testing.T, opts ftp.ListenerOptions, change func(*ftp.Server)) *testServer {
+func serve(t *testing.T, opts ftp.ListenerOptions, change func(*ftp.Options)) *testServer {
 	t.Helper()
 	return serveOn(t, "127.0.0.1:0", opts, change)
 }
 
-func serveOn(t *testing.T, listen string, opts ftp.ListenerOptions, change func(*ftp.Server)) *testServer {
+func serveOn(t *testing.T, listen string, opts ftp.ListenerOptions, change func(*ftp.Options)) *testServer {
 	t.Helper()
 	backend := memfs.New()
 	ts := &testServer{t: t, fs: backend.AddUser("alice", "secret"), log: &logBuffer{}}
-	ts.Server = &ftp.Server{
+	options := ftp.Options{
 		Backend:   backend,
 		TLSConfig: ftp.StaticTLS(serverTLS()),
 		Logger:    slog.New(slog.NewTextHandler(ts.log, nil)),
 	}
 	if change != nil {
-		change(ts.Server)
+		change(&options)
 	}
+	ts.Server = ftp.New(options)
 	ts.addr = ts.listen(listen, opts)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

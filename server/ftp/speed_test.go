@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // watchedBackend counts the reads and writes of files that do not happen in the
@@ -58,15 +59,8 @@ func TestPlainTransfersOfFilesStayInTheKernel(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var calls atomic.Int64
-	ts := serve(t, plain, func(s *ftp.Server) {
+	ts := serve(t, plain, func(s *ftp.Options) {
 		s.Backend = watchedBackend{diskBackend{dir}, &calls}
-		s.WrapData = func(_ *ftp.Conn, conn net.Conn) net.Conn {
-			// Otherwise the runtime could use neither sendfile nor splice.
-			if _, ok := conn.(*net.TCPConn); !ok {
-				t.Errorf("the data connection is a %T", conn)
-			}
-			return conn
-		}
 		s.Limits.DownloadRate = 1 << 30 // rates do not cost the fast path
 	})
 	data := make([]byte, 9<<20+7)
@@ -143,7 +137,7 @@ func benchmark(b *testing.B, protected, download bool) {
 	if err := os.Truncate(filepath.Join(dir, "f"), int64(b.N)*mib); err != nil {
 		b.Fatal(err)
 	}
-	srv := &ftp.Server{Backend: diskBackend{dir}, TLSConfig: ftp.StaticTLS(serverTLS())}
+	srv := ftp.New(ftp.Options{Backend: diskBackend{dir}, TLSConfig: ftp.StaticTLS(serverTLS())})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -218,7 +212,7 @@ func BenchmarkSmallFile(b *testing.B) {
 	if err := os.WriteFile(filepath.Join(dir, "f"), make([]byte, 4096), 0o644); err != nil {
 		b.Fatal(err)
 	}
-	srv := &ftp.Server{Backend: diskBackend{dir}, Passive: ftp.NewPassivePool(ftp.PassiveOptions{First: 45000, Last: 45009})}
+	srv := ftp.New(ftp.Options{Backend: diskBackend{dir}, Passive: passive.NewPool(passive.Options{First: 45000, Last: 45009})})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

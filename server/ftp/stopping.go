@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
@@ -61,29 +62,22 @@ func (c *Conn) cutOff() {
 // be seen; the loop in next sets its own deadline before it looks.
 func (c *Conn) wake() { c.raw.SetReadDeadline(time.Unix(1, 0)) }
 
-// stopError says why a session ends without the client having asked.
-type stopError struct {
-	reply  *Error
-	reason string
-}
-
-func (e *stopError) Error() string { return e.reason }
-
+// Why a session ends without the client having asked, and the end of one that has.
 var (
-	stopIdle   = &stopError{&Error{421, "Idle for too long, closing the connection"}, "idle"}
-	stopLogin  = &stopError{&Error{421, "Login took too long, closing the connection"}, "login timeout"}
-	stopDrain  = &stopError{&Error{421, "Server is shutting down, closing the connection"}, "drain"}
-	stopBroken = &stopError{errBroken, "error"}
-	stopEnded  = &stopError{&Error{421, "Session ended by the server"}, "ended"}
-	stopQuit   = &stopError{&Error{221, "Goodbye"}, "quit"}
+	stopIdle   = &conns.Ending{Reason: "idle", Text: "Idle for too long, closing the connection"}
+	stopLogin  = &conns.Ending{Reason: "login timeout", Text: "Login took too long, closing the connection"}
+	stopDrain  = &conns.Ending{Reason: "drain", Text: "Server is shutting down, closing the connection"}
+	stopBroken = &conns.Ending{Reason: "error", Text: "Internal error, closing the connection"}
+	stopEnded  = &conns.Ending{Reason: "ended", Text: "Session ended by the server"}
+	stopQuit   = &conns.Ending{Reason: "quit", Text: "Goodbye"}
 )
 
 // deadline returns when the session is to be ended if no command comes, and
 // as what. A nil reason is a deadline that only makes the loop look again.
-func (c *Conn) deadline() (time.Time, *stopError) {
+func (c *Conn) deadline() (time.Time, *conns.Ending) {
 	limits := c.limits()
 	var at time.Time
-	var why *stopError
+	var why *conns.Ending
 	if limits.IdleTimeout > 0 {
 		at, why = time.Unix(0, c.active.Load()).Add(limits.IdleTimeout), stopIdle
 		if c.activeJob() != nil {
@@ -190,7 +184,7 @@ func (c *Conn) endWith(session Session) {
 
 // leave ends the dialogue because of err.
 func (c *Conn) leave(err error) {
-	var stop *stopError
+	var stop *conns.Ending
 	if errors.Is(err, io.EOF) && c.stopped.Load() == whenQuit {
 		// The client has said all, and waits for the end of the transfer. If it
 		// is gone, that shows when it is told.
@@ -201,7 +195,7 @@ func (c *Conn) leave(err error) {
 		c.state.end("lost")
 		return
 	}
-	c.state.end(stop.reason)
+	c.state.end(stop.Reason)
 	c.parting.Store(true)
 	c.mu.Lock()
 	text := c.endText
@@ -214,7 +208,11 @@ func (c *Conn) leave(err error) {
 			return
 		}
 	}
-	c.reply(stop.reply.Code, stop.reply.Text)
+	code := 421
+	if stop == stopQuit {
+		code = 221
+	}
+	c.reply(code, stop.Text)
 }
 
 // loginBy returns when the login grace ends.
@@ -226,7 +224,7 @@ func (c *Conn) loginBy() time.Time {
 // what the file system does not return from, keeps no connection open; the session
 // counts until it holds nothing any more.
 func (c *Conn) finish() {
-	cut := time.AfterFunc(endTime+c.server.parting, c.cutOff)
+	cut := time.AfterFunc(endTime+c.server.opts.parting, c.cutOff)
 	defer cut.Stop()
 	j := c.current.Load()
 	if j != nil {
@@ -242,13 +240,13 @@ func (c *Conn) finish() {
 	if t, ok := c.nc.(*tls.Conn); ok {
 		// Without close_notify GnuTLS reports an error. The client may not
 		// read any more, so this must not wait for it.
-		move.SendCloseNotify(t, c.raw, partingTime+c.server.parting)
+		move.SendCloseNotify(t, c.raw, partingTime+c.server.opts.parting)
 	}
 	switch c.state.reason {
-	case "limit", "garbage", stopDrain.reason:
+	case "limit", "garbage", stopDrain.Reason:
 		c.drain()
 	}
-	if hook := c.server.Hooks.Disconnect; hook != nil {
+	if hook := c.server.opts.Hooks.Disconnect; hook != nil {
 		c.guard("hook Disconnect", func() { hook(c, c.sessionRecord(user)) })
 	}
 }
@@ -261,7 +259,7 @@ func (c *Conn) drain() {
 		return
 	}
 	half.CloseWrite()
-	c.raw.SetReadDeadline(time.Now().Add(partingTime + c.server.parting))
+	c.raw.SetReadDeadline(time.Now().Add(partingTime + c.server.opts.parting))
 	io.CopyN(io.Discard, c.raw, 1<<20)
 }
 

@@ -63,11 +63,11 @@ func (f stuckFile) Read(p []byte) (int, error)  { f.wait(); return f.File.Read(p
 func (f stuckFile) Write(p []byte) (int, error) { f.wait(); return f.File.Write(p) }
 
 // serveStuck serves such files. Call release to have them go on.
-func serveStuck(t *testing.T, change func(*ftp.Server)) (ts *testServer, d *disk, release func()) {
+func serveStuck(t *testing.T, change func(*ftp.Options)) (ts *testServer, d *disk, release func()) {
 	t.Helper()
 	d = &disk{released: make(chan struct{})}
 	b := &stuckBackend{disk: d}
-	ts = serve(t, plain, func(s *ftp.Server) {
+	ts = serve(t, plain, func(s *ftp.Options) {
 		b.Backend, s.Backend = s.Backend, b
 		if change != nil {
 			change(s)
@@ -134,7 +134,7 @@ func (ts *testServer) transferring() int {
 
 func TestATransferThatADiskDoesNotReturnFromStalls(t *testing.T) {
 	t.Parallel()
-	ts, _, _ := serveStuck(t, func(s *ftp.Server) { s.Limits.StallTimeout = 50 * time.Millisecond })
+	ts, _, _ := serveStuck(t, func(s *ftp.Options) { s.Limits.StallTimeout = 50 * time.Millisecond })
 	c := ts.login()
 	c.data(c.epsv())
 	c.talk(`
@@ -202,7 +202,7 @@ func TestAClientThatReadsNothingIsEndedInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ts := serve(t, plain, func(s *ftp.Server) {
+			ts := serve(t, plain, func(s *ftp.Options) {
 				s.Limits = c.limits
 				s.Limits.WriteTimeout = time.Hour
 			})
@@ -226,7 +226,7 @@ func TestHalfAHandshakeIsEndedWithTheLogin(t *testing.T) {
 	for name, opts := range map[string]ftp.ListenerOptions{"implicit": {Implicit: true}, "explicit": plain} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ts := serve(t, opts, func(s *ftp.Server) { s.Limits.LoginTimeout = 300 * time.Millisecond })
+			ts := serve(t, opts, func(s *ftp.Options) { s.Limits.LoginTimeout = 300 * time.Millisecond })
 			c := ts.dial("")
 			if !opts.Implicit {
 				c.expect("220 ...")
@@ -241,7 +241,7 @@ func TestHalfAHandshakeIsEndedWithTheLogin(t *testing.T) {
 
 func TestAListingOnTheControlConnectionHasTheTimeOfAReply(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) {
+	ts := serve(t, plain, func(s *ftp.Options) {
 		s.Limits.WriteTimeout = 50 * time.Millisecond
 		s.Backend = endlessBackend{s.Backend}
 	})

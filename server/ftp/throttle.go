@@ -5,65 +5,57 @@ import (
 	"time"
 )
 
-// limiters returns what bounds the rate of a transfer.
-func (c *Conn) limiters(d Direction, limits *Limits) []RateLimiter {
-	var all []RateLimiter
-	rate := limits.DownloadRate
+// limiter returns what bounds the rate of a transfer, or nil.
+func (l *Limits) limiter(d Direction) *bucket {
+	rate := l.DownloadRate
 	if d == Upload {
-		rate = limits.UploadRate
+		rate = l.UploadRate
 	}
-	if rate > 0 {
-		all = append(all, &bucket{rate: rate})
+	if rate <= 0 {
+		return nil
 	}
-	if c.server.Throttle != nil {
-		if l := c.server.Throttle(c, d); l != nil {
-			all = append(all, l)
-		}
-	}
-	return all
+	return &bucket{rate: rate}
 }
 
 // A pacer has a job keep to a rate.
 type pacer struct {
-	job      *job
-	limiters []RateLimiter
+	job    *job
+	bucket *bucket // nil: as fast as it can
 }
 
 // allowance returns how much of n bytes may be moved at once.
 func (p *pacer) allowance(n int) int {
-	for _, l := range p.limiters {
-		n = min(n, max(l.Burst(), 1))
+	if p.bucket != nil {
+		n = min(n, p.bucket.burst())
 	}
 	return n
 }
 
 // wait pays for n bytes that were moved.
 func (p *pacer) wait(n int) error {
-	if n == 0 || len(p.limiters) == 0 {
+	if n == 0 || p.bucket == nil {
 		return nil
 	}
 	p.job.moving.Store(0) // it is up to neither the client nor the disk
 	defer p.job.moved()
-	for _, l := range p.limiters {
-		if err := l.WaitN(p.job.ctx, n); err != nil {
-			return p.job.err(err)
-		}
+	if err := p.bucket.wait(p.job.ctx, n); err != nil {
+		return p.job.err(err)
 	}
 	return nil
 }
 
-// bucket is the RateLimiter behind DownloadRate and UploadRate. Only one
-// transfer uses it at a time.
+// A bucket bounds the rate of one transfer.
 type bucket struct {
 	rate int64     // bytes per second
 	free time.Time // when what was moved so far is paid for
 }
 
-// Burst is a tenth of a second's worth, so that a slow transfer still moves
+// burst is how many bytes may be moved at once: a tenth of a second's worth, so that a slow transfer still moves
 // evenly, within what is reasonable for a system call.
-func (b *bucket) Burst() int { return int(min(max(b.rate/10, 512), chunkSize)) }
+func (b *bucket) burst() int { return int(min(max(b.rate/10, 512), chunkSize)) }
 
-func (b *bucket) WaitN(ctx context.Context, n int) error {
+// wait blocks until n bytes more are paid for.
+func (b *bucket) wait(ctx context.Context, n int) error {
 	now := time.Now()
 	if b.free.Before(now) {
 		b.free = now

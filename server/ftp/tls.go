@@ -149,10 +149,10 @@ func keyLog(w, has io.Writer) io.Writer {
 // written to secrets, if that is not nil.
 func (c *Conn) tlsServer(nc net.Conn, t *tickets, secrets io.Writer) *tls.Conn {
 	return tls.Server(nc, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if c.server.TLSConfig == nil {
+		if c.server.opts.TLSConfig == nil {
 			return nil, errors.New("ftp: Server.TLSConfig is not set")
 		}
-		config, err := c.server.TLSConfig(c, hello)
+		config, err := c.server.opts.TLSConfig(c, hello)
 		if err == nil && config != nil && config.GetConfigForClient != nil {
 			var chosen *tls.Config
 			if chosen, err = config.GetConfigForClient(hello); chosen != nil {

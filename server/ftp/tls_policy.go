@@ -20,7 +20,7 @@ type TLSRule struct {
 // TLS go on with TLSDisabled.
 func (s *Server) SetTLS(rule TLSRule) {
 	s.tlsRule.Store(&rule)
-	for _, c := range s.snapshot() {
+	for _, c := range s.conns.All() {
 		c.reviewTLS()
 	}
 }

@@ -112,7 +112,7 @@ func (b between) Login(ctx context.Context, c *ftp.Conn, user, password string) 
 func TestALoginThatIsUnderWayWhenTLSBecomesRequiredFails(t *testing.T) {
 	t.Parallel()
 	var ts *testServer
-	ts = serve(t, plain, func(s *ftp.Server) {
+	ts = serve(t, plain, func(s *ftp.Options) {
 		s.Backend = between{s.Backend, func() { ts.SetTLS(required()) }}
 	})
 	c := ts.connect()
@@ -148,7 +148,7 @@ func TestATransferThatIsBeginningWhenTLSBecomesRequiredFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var ts *testServer
-			ts = serve(t, plain, func(s *ftp.Server) {
+			ts = serve(t, plain, func(s *ftp.Options) {
 				s.Backend = openingBackend{s.Backend, func() { ts.SetTLS(required()) }}
 			})
 			ts.write("/f", "data")

@@ -231,9 +231,7 @@ func (frozenCache) Put(string, *tls.ClientSessionState) {}
 func TestWhereAddressesAreHiddenTheTLSSessionTellsWhoseAConnectionIs(t *testing.T) {
 	t.Parallel()
 	tlsVersions(t, func(t *testing.T, version uint16) {
-		opts := tenPorts()
-		opts.Peer = ftp.PeerTLSSession
-		ts, pool := servePool(t, ftp.ListenerOptions{}, opts, nil)
+		ts, pool := servePool(t, ftp.ListenerOptions{}, tenPorts(), func(s *ftp.Options) { s.PeerCheck = ftp.PeerTLSSession })
 		ts.write("/f", "data")
 		config := clientTLS(version)
 		c := ts.connect().startTLS(config).login().protectData(config)
@@ -294,9 +292,7 @@ func TestWhereAddressesAreHiddenTheTLSSessionTellsWhoseAConnectionIs(t *testing.
 
 func TestAClientThatDoesNotResumeIsToldSoWhereItHasTo(t *testing.T) {
 	t.Parallel()
-	opts := tenPorts()
-	opts.Peer = ftp.PeerTLSSession
-	ts, _ := servePool(t, ftp.ListenerOptions{}, opts, nil)
+	ts, _ := servePool(t, ftp.ListenerOptions{}, tenPorts(), func(s *ftp.Options) { s.PeerCheck = ftp.PeerTLSSession })
 	ts.write("/f", "data")
 	c := ts.connect().startTLS(clientTLS(0)).login().protectData(clientTLS(0))
 	conn := c.data(c.epsv())

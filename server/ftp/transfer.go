@@ -57,7 +57,7 @@ const (
 func (c *Conn) startTransfer(t *transfer) error {
 	t.job.data, t.job.plain = true, !c.state.protected
 	t.conn, t.limits = c, c.limits()
-	t.pace = pacer{&t.job, c.limiters(t.direction, t.limits)}
+	t.pace = pacer{&t.job, t.limits.limiter(t.direction)}
 	t.ascii, t.deflate, t.level = c.translating(), c.state.deflate, c.state.zipLevel
 	t.src, t.protected = c.state.data, c.state.protected
 	c.state.data = nil
@@ -65,7 +65,7 @@ func (c *Conn) startTransfer(t *transfer) error {
 		Verb: t.verb, Path: t.path, Direction: t.direction, Offset: t.offset,
 		Start: time.Now(), Passive: t.src.passive(),
 	}
-	if hook := c.server.Hooks.TransferStart; hook != nil {
+	if hook := c.server.opts.Hooks.TransferStart; hook != nil {
 		c.guard("hook TransferStart", func() { hook(c, t.record) })
 	}
 	// If this fails the client has gone, which the control goroutine notices
@@ -269,7 +269,7 @@ func (c *Conn) transferEnded(r TransferRecord) {
 		c.downloaded += r.Bytes
 	}
 	c.mu.Unlock()
-	if hook := c.server.Hooks.TransferEnd; hook != nil {
+	if hook := c.server.opts.Hooks.TransferEnd; hook != nil {
 		c.guard("hook TransferEnd", func() { hook(c, r) })
 	}
 }

@@ -312,7 +312,7 @@ func TestABORStopsALongHASH(t *testing.T) {
 
 func TestAStalledTransferIsEnded(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Server) { s.Limits.StallTimeout = 100 * time.Millisecond })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Limits.StallTimeout = 100 * time.Millisecond })
 	c := ts.login()
 	c.data(c.epsv())
 	c.command("STOR f", "150 ...")

@@ -75,9 +75,9 @@ func (s treeSession) List(_ context.Context, name string) iter.Seq2[fs.FileInfo,
 	}
 }
 
-func serveTree(t *testing.T, tree *tree, change func(*ftp.Server)) *testServer {
+func serveTree(t *testing.T, tree *tree, change func(*ftp.Options)) *testServer {
 	t.Helper()
-	return serve(t, plain, func(s *ftp.Server) {
+	return serve(t, plain, func(s *ftp.Options) {
 		s.Backend = wideBackend{s.Backend, tree}
 		if change != nil {
 			change(s)
@@ -138,7 +138,7 @@ func TestADeepTreeIsListedFolderByFolder(t *testing.T) {
 func TestAPatternThatMatchesNothingHasAnEnd(t *testing.T) {
 	t.Parallel()
 	tree := &tree{folders: 1 << 40, depth: 1 << 40}
-	c := serveTree(t, tree, func(s *ftp.Server) { s.Limits.StallTimeout = 100 * time.Millisecond }).login()
+	c := serveTree(t, tree, func(s *ftp.Options) { s.Limits.StallTimeout = 100 * time.Millisecond }).login()
 	c.data(c.epsv())
 	c.command("NLST nothing*", "150 ...")
 	c.expect("451 Nothing was found for too long")

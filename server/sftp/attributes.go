@@ -1,10 +1,11 @@
 package sftp
 
 import (
-	"fmt"
 	"io/fs"
 	"strconv"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
 )
 
 // Flags of attributes (draft-ietf-secsh-filexfer-02 section 5).
@@ -56,10 +57,10 @@ func (a attributes) mode(byDefault fs.FileMode) fs.FileMode {
 	if a.flags&attrPermissions == 0 {
 		return byDefault
 	}
-	return fromUnixMode(a.permissions)
+	return lsformat.FromUnixMode(a.permissions)
 }
 
-// Bits of the mode in Unix.
+// Bits of the mode in Unix that say what kind of file it is.
 const (
 	unixTypeDir     = 0o040000
 	unixTypeRegular = 0o100000
@@ -68,23 +69,11 @@ const (
 	unixTypeSocket  = 0o140000
 	unixTypeChar    = 0o020000
 	unixTypeBlock   = 0o060000
-	unixSetuid      = 0o4000
-	unixSetgid      = 0o2000
-	unixSticky      = 0o1000
 )
 
-func fromUnixMode(m uint32) fs.FileMode {
-	mode := fs.FileMode(m & 0o777)
-	for bit, f := range map[uint32]fs.FileMode{unixSetuid: fs.ModeSetuid, unixSetgid: fs.ModeSetgid, unixSticky: fs.ModeSticky} {
-		if m&bit != 0 {
-			mode |= f
-		}
-	}
-	return mode
-}
-
+// toUnixMode returns a mode with the kind of file.
 func toUnixMode(mode fs.FileMode) uint32 {
-	m := uint32(mode.Perm())
+	m := lsformat.UnixMode(mode)
 	switch mode.Type() {
 	case 0:
 		m |= unixTypeRegular
@@ -100,15 +89,6 @@ func toUnixMode(mode fs.FileMode) uint32 {
 		m |= unixTypeBlock
 	case fs.ModeDevice | fs.ModeCharDevice:
 		m |= unixTypeChar
-	}
-	if mode&fs.ModeSetuid != 0 {
-		m |= unixSetuid
-	}
-	if mode&fs.ModeSetgid != 0 {
-		m |= unixSetgid
-	}
-	if mode&fs.ModeSticky != 0 {
-		m |= unixSticky
 	}
 	return m
 }
@@ -145,9 +125,9 @@ type owner struct {
 	accessed time.Time
 }
 
-// longName is the line of a file in a listing, as ls -l has it: some clients
+// appendLongName appends the line of a file in a listing, as ls -l has it: some clients
 // show it, and some take it apart.
-func longName(info fs.FileInfo, names Names, now time.Time) string {
+func appendLongName(b []byte, info fs.FileInfo, names Names, now time.Time) []byte {
 	own, _ := ownerOf(info)
 	user, group := strconv.Itoa(int(own.uid)), strconv.Itoa(int(own.gid))
 	if names != nil {
@@ -158,43 +138,8 @@ func longName(info fs.FileInfo, names Names, now time.Time) string {
 			group = n
 		}
 	}
-	layout := "Jan _2 15:04"
-	if t := info.ModTime(); t.After(now) || now.Sub(t) > 182*24*time.Hour {
-		layout = "Jan _2  2006"
+	e := lsformat.Entry{
+		Mode: info.Mode(), Links: own.links, Owner: user, Group: group, Size: info.Size(), ModTime: info.ModTime(), Name: info.Name(),
 	}
-	return fmt.Sprintf("%s %4d %-8s %-8s %8d %s %s", lsMode(info.Mode()), max(own.links, 1), user, group,
-		info.Size(), info.ModTime().Format(layout), info.Name())
-}
-
-// lsMode is the mode as ls has it.
-func lsMode(mode fs.FileMode) string {
-	kinds := map[uint32]byte{
-		unixTypeDir: 'd', unixTypeRegular: '-', unixTypeSymlink: 'l', unixTypeFIFO: 'p',
-		unixTypeSocket: 's', unixTypeChar: 'c', unixTypeBlock: 'b',
-	}
-	m := toUnixMode(mode)
-	b := []byte("?rwxrwxrwx")
-	if k, ok := kinds[m&0o170000]; ok {
-		b[0] = k
-	}
-	for i := range 9 {
-		if m&(1<<(8-i)) == 0 {
-			b[1+i] = '-'
-		}
-	}
-	for _, special := range []struct {
-		bit   uint32
-		at    int
-		with  byte // beside x
-		alone byte
-	}{{unixSetuid, 3, 's', 'S'}, {unixSetgid, 6, 's', 'S'}, {unixSticky, 9, 't', 'T'}} {
-		if m&special.bit != 0 {
-			if b[special.at] == 'x' {
-				b[special.at] = special.with
-			} else {
-				b[special.at] = special.alone
-			}
-		}
-	}
-	return string(b)
+	return e.Append(b, now)
 }

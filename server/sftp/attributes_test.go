@@ -58,36 +58,27 @@ func (refusingFile) Chtimes(time.Time, time.Time) error { return syscall.EROFS }
 
 func TestWhatIsRefusedIsToldUnlessAnUploadWantsIt(t *testing.T) {
 	t.Parallel()
-	for mode, want := range map[sftp.SetStatMode]struct{ name, reading, writing uint32 }{
-		sftp.SetStatLenient: {statusDenied, statusDenied, statusOK},
-		sftp.SetStatIgnore:  {statusOK, statusOK, statusOK},
-		sftp.SetStatStrict:  {statusDenied, statusDenied, statusDenied},
+	f := serve(t, func(f *fixture) { f.options.Backend = refusing{f.backend} })
+	f.put("f", "12345")
+	r := f.raw()
+	reading, writing := r.open("/f", openRead), r.open("/f", openWrite)
+	for _, attrs := range [][]any{
+		{uint32(attrOwner), uint32(12345), uint32(34)},
+		{uint32(attrMode), uint32(0o600)},
+		{uint32(attrTimes), uint32(1), uint32(2)},
+		{uint32(attrMode | attrTimes), uint32(0o600), uint32(1), uint32(2)},
 	} {
-		f := serve(t, func(f *fixture) {
-			f.server.Backend = refusing{f.backend}
-			f.server.SetStat = mode
-		})
-		f.put("f", "12345")
-		r := f.raw()
-		reading, writing := r.open("/f", openRead), r.open("/f", openWrite)
-		for _, attrs := range [][]any{
-			{uint32(attrOwner), uint32(12345), uint32(34)},
-			{uint32(attrMode), uint32(0o600)},
-			{uint32(attrTimes), uint32(1), uint32(2)},
-			{uint32(attrMode | attrTimes), uint32(0o600), uint32(1), uint32(2)},
-		} {
-			r.want(want.name, fxpSetstat, append([]any{"/f"}, attrs...)...)
-			r.want(want.name, fxpExtended, append([]any{"lsetstat@openssh.com", "/f"}, attrs...)...)
-			r.want(want.reading, fxpFsetstat, append([]any{reading}, attrs...)...)
-			r.want(want.writing, fxpFsetstat, append([]any{writing}, attrs...)...)
-		}
-		r.want(statusOK, fxpSetstat, "/f", uint32(attrSize), uint64(3))
-		if got := f.content("f"); got != "123" {
-			t.Errorf("a size was not set: %q", got)
-		}
-		r.want(statusDenied, fxpFsetstat, reading, uint32(attrSize), uint64(1))
-		r.want(statusNoSuchFile, fxpSetstat, "/missing", uint32(attrSize), uint64(3))
+		r.want(statusDenied, fxpSetstat, append([]any{"/f"}, attrs...)...)
+		r.want(statusDenied, fxpExtended, append([]any{"lsetstat@openssh.com", "/f"}, attrs...)...)
+		r.want(statusDenied, fxpFsetstat, append([]any{reading}, attrs...)...)
+		r.want(statusOK, fxpFsetstat, append([]any{writing}, attrs...)...)
 	}
+	r.want(statusOK, fxpSetstat, "/f", uint32(attrSize), uint64(3))
+	if got := f.content("f"); got != "123" {
+		t.Errorf("a size was not set: %q", got)
+	}
+	r.want(statusDenied, fxpFsetstat, reading, uint32(attrSize), uint64(1))
+	r.want(statusNoSuchFile, fxpSetstat, "/missing", uint32(attrSize), uint64(3))
 }
 
 func TestOwnersThatStayAreNoneToRefuse(t *testing.T) {

@@ -75,7 +75,7 @@ func (a *authenticator) keyboardInteractive(meta ssh.ConnMetadata, ask ssh.Keybo
 }
 
 func (a *authenticator) checkPassword(meta ssh.ConnMetadata, method, password string) (*ssh.Permissions, error) {
-	account, err := a.c.server.Backend.Password(a.ctx, a.c, meta.User(), password)
+	account, err := a.c.server.opts.Backend.Password(a.ctx, a.c, meta.User(), password)
 	if err != nil {
 		return nil, a.failed(meta.User(), method, "", err)
 	}
@@ -105,13 +105,13 @@ func (a *authenticator) publicKey(meta ssh.ConnMetadata, key ssh.PublicKey) (*ss
 func (a *authenticator) accountOf(meta ssh.ConnMetadata, key ssh.PublicKey, permissions *ssh.Permissions) (Account, error) {
 	cert, ok := key.(*ssh.Certificate)
 	if !ok {
-		return a.c.server.Backend.PublicKey(a.ctx, a.c, meta.User(), key)
+		return a.c.server.opts.Backend.PublicKey(a.ctx, a.c, meta.User(), key)
 	}
 	if err := a.checkCertificate(meta.User(), cert); err != nil {
 		return nil, err
 	}
 	permissions.CriticalOptions = cert.CriticalOptions // source-address is checked by x/crypto
-	return a.c.server.Backend.Certificate(a.ctx, a.c, meta.User(), cert)
+	return a.c.server.opts.Backend.Certificate(a.ctx, a.c, meta.User(), cert)
 }
 
 // verifiedPublicKey is called when the client has signed with a key.
@@ -169,8 +169,8 @@ func (a *authenticator) report(r LoginRecord) {
 }
 
 func (a *authenticator) tell(r LoginRecord) {
-	if a.c.server.Hooks.Login != nil {
-		a.c.server.Hooks.Login(a.c, r)
+	if a.c.server.opts.Hooks.Login != nil {
+		a.c.server.opts.Hooks.Login(a.c, r)
 	}
 }
 

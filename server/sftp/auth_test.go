@@ -130,7 +130,7 @@ func TestNoSessionBeginsBeforeTheSignatureIsVerified(t *testing.T) {
 	var b *counting
 	f := serve(t, func(f *fixture) {
 		b = &counting{Backend: f.backend}
-		f.server.Backend = b
+		f.options.Backend = b
 	})
 	if _, err := f.dial(ssh.PublicKeys(liar{f.key})); err == nil {
 		t.Fatal("logged in without the private key")
@@ -262,7 +262,7 @@ func TestKeysInHardwareAreAcceptedIfTouched(t *testing.T) {
 
 func TestAttemptsAreLimited(t *testing.T) {
 	t.Parallel()
-	f := serve(t, func(f *fixture) { f.server.Limits.MaxLoginAttempts = 3 })
+	f := serve(t, func(f *fixture) { f.options.Limits.MaxLoginAttempts = 3 })
 	asked := 0
 	guess := ssh.RetryableAuthMethod(ssh.PasswordCallback(func() (string, error) {
 		asked++
@@ -300,7 +300,7 @@ func TestTheBannerIsShownAndSoIsARefusal(t *testing.T) {
 	t.Parallel()
 	f := serve(t, func(f *fixture) {
 		f.config.Banner = "Authorized use only.\nReally.\n"
-		f.server.Backend = full{f.backend}
+		f.options.Backend = full{f.backend}
 	})
 	var banners []string
 	_, err := f.dialConfig(&ssh.ClientConfig{

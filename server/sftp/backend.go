@@ -73,7 +73,7 @@ type SecondAccount interface {
 // numbers of Unix. The text of an error is never sent, except that of an
 // *Error.
 //
-// A session may also implement StartDirectory, LimitedSession, SpaceReporter,
+// A session may also implement LimitedSession, SpaceReporter,
 // FileSpaceReporter, Owners, LinkTimes, Tools, Uploader and Names.
 type Session interface {
 	// Stat describes what name leads to, following symbolic links.
@@ -191,12 +191,6 @@ type Space struct {
 type Names interface {
 	UserName(id uint32) string
 	GroupName(id uint32) string
-}
-
-// StartDirectory names the directory in which a session starts, in place of
-// the top. It must exist.
-type StartDirectory interface {
-	StartDirectory() string
 }
 
 // LimitedSession changes limits for one session. Limits is called with the

@@ -13,7 +13,7 @@ import (
 
 func TestHandlesAreLimitedAndTheGreedyAreEnded(t *testing.T) {
 	t.Parallel()
-	f := serve(t, func(f *fixture) { f.server.Limits.MaxHandles = 100 })
+	f := serve(t, func(f *fixture) { f.options.Limits.MaxHandles = 100 })
 	f.put("f", "x")
 	r := f.raw()
 	var last string

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
 // A channel is a session channel (RFC 4254 section 6): SFTP, or one command.
@@ -207,11 +209,11 @@ func (ch *channel) close(status int) {
 }
 
 // end closes the channel because the server ends the connection.
-func (ch *channel) end(e *ending) {
+func (ch *channel) end(e *conns.Ending) {
 	defer ch.conn.contain("ending a channel")
 	ch.cancel()
-	if e.text != "" {
-		ch.warn(e.text)
+	if e.Text != "" {
+		ch.warn(e.Text)
 	}
 	ch.close(255)
 }

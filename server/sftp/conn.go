@@ -3,7 +3,6 @@ package sftp
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -11,6 +10,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/time/rate"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
 // A Conn is one SSH connection. Its methods may be called from any goroutine.
@@ -31,8 +32,7 @@ type Conn struct {
 
 	exchanges *rate.Limiter // of keys
 	account   *account      // of the user; nil before login
-	inForce   atomic.Pointer[sessionLimits]
-	limited   atomic.Pointer[LimitedSession]
+	own       conns.Own[Limits]
 	stats     stats
 	rates     rates
 	hostKeys  []ssh.Signer
@@ -46,7 +46,7 @@ type Conn struct {
 	sshConn  *ssh.ServerConn
 	channels map[*channel]struct{}
 	drained  bool
-	ending   *ending // why the server ends it
+	ending   *conns.Ending // why the server ends it
 }
 
 // stats are what a SessionRecord counts.
@@ -107,18 +107,4 @@ func (c *Conn) info() SessionInfo {
 		Client: c.client, Channels: len(c.channels), Handles: int(c.activity.handles.Load()), Idle: c.activity.idle(),
 		Bytes: c.stats.downloaded.Load() + c.stats.uploaded.Load(), Transfers: c.activity.transfers(),
 	}
-}
-
-func addrPort(addr net.Addr) netip.AddrPort {
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		return plain(tcp.AddrPort())
-	}
-	ap, _ := netip.ParseAddrPort(addr.String())
-	return plain(ap)
-}
-
-// plain returns an address as prefixes have it: without a zone, and an IPv4
-// address as one, not as a part of IPv6.
-func plain(ap netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }

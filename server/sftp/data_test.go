@@ -289,7 +289,7 @@ func (dropBoxSession) Checksums() bool { return false }
 
 func TestWhoMayOnlyWriteMayAskForReadingToo(t *testing.T) {
 	t.Parallel()
-	f := serve(t, func(f *fixture) { f.server.Backend = dropBox{f.backend} })
+	f := serve(t, func(f *fixture) { f.options.Backend = dropBox{f.backend} })
 	f.put("there", "x")
 	r := f.raw()
 	h := r.open("/new", openRead|openWrite|openCreate|openTruncate)

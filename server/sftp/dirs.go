@@ -71,7 +71,10 @@ func (s *subsystem) readdir(r *request) error {
 			break
 		}
 		out.string(info.Name())
-		out.string(longName(info, names, now))
+		long := len(out.b)
+		out.uint32(0)
+		out.b = appendLongName(out.b, info, names, now)
+		patchUint32(out.b[long:], uint32(len(out.b)-long-4))
 		encodeAttributes(out, info)
 		count++
 	}

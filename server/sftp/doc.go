@@ -6,10 +6,10 @@
 //
 // # A server
 //
-//	srv := &sftp.Server{
+//	srv := sftp.New(sftp.Options{
 //		Backend: backend, // for one on a directory, see the rootfs package
 //		Config:  sftp.Static(&sftp.ConnConfig{HostKeys: signers}),
-//	}
+//	})
 //	ln, err := net.Listen("tcp", ":22")
 //	...
 //	go srv.Serve(ln, sftp.ListenerOptions{Name: "sftp"})

@@ -5,27 +5,22 @@ import (
 	"io"
 	"runtime/debug"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
-// An ending is why the server ends a connection.
-type ending struct {
-	reason string // for SessionRecord.Reason
-	text   string // for the client
-}
-
+// Why the server ends a connection.
 var (
-	endDrain       = &ending{"drain", "The server is shutting down, connect again"}
-	endClosed      = &ending{"drain", ""}
-	endIdle        = &ending{"idle", "Nothing was asked for too long"}
-	endStalled     = &ending{"stalled", "Replies were not read for too long"}
-	endLogin       = &ending{"login timeout", "Logging in took too long"}
-	endFull        = &ending{"limit", "Too many sessions, try again later"}
-	endAddressFull = &ending{"limit", "Too many sessions from your address"}
-	endEvicted     = &ending{"limit", ""}
-	endHandles     = &ending{"limit", "Too many open files"}
-	endUser        = &ending{"ended", "Your account may not be used any more"}
-	endFailed      = &ending{"error", "The server has failed, connect again"}
-	endNotSSH      = &ending{"protocol", "This is an SSH server for SFTP and scp"}
+	endDrain   = &conns.Ending{Reason: "drain", Text: "The server is shutting down, connect again"}
+	endClosed  = &conns.Ending{Reason: "drain"}
+	endIdle    = &conns.Ending{Reason: "idle", Text: "Nothing was asked for too long"}
+	endStalled = &conns.Ending{Reason: "stalled", Text: "Replies were not read for too long"}
+	endLogin   = &conns.Ending{Reason: "login timeout", Text: "Logging in took too long"}
+	endEvicted = &conns.Ending{Reason: "limit"}
+	endHandles = &conns.Ending{Reason: "limit", Text: "Too many open files"}
+	endUser    = &conns.Ending{Reason: "ended", Text: "Your account may not be used any more"}
+	endFailed  = &conns.Ending{Reason: "error", Text: "The server has failed, connect again"}
+	endNotSSH  = &conns.Ending{Reason: "protocol", Text: "This is an SSH server for SFTP and scp"}
 )
 
 // endGrace is how long a client may take to leave after it was told to.
@@ -37,7 +32,7 @@ const endGrace = 2 * time.Second
 //
 // A message of SSH for this exists (SSH_MSG_DISCONNECT), but x/crypto has no way to
 // send it once a user has logged in.
-func (c *Conn) end(e *ending) {
+func (c *Conn) end(e *conns.Ending) {
 	c.mu.Lock()
 	if c.ending != nil {
 		c.mu.Unlock()
@@ -63,10 +58,12 @@ func (c *Conn) end(e *ending) {
 }
 
 // abort ends the connection at once, cutting what runs. The client is not told.
-func (c *Conn) abort(e *ending) {
+func (c *Conn) abort(e *conns.Ending) {
 	c.end(e)
 	c.wire.Abort()
 }
+
+func (c *Conn) close() { c.abort(endClosed) }
 
 // Abort ends the connection at once and without a word, to make room for others;
 // SessionRecord.Reason is "limit". It waits neither for the client nor for what
@@ -89,7 +86,7 @@ func (c *Conn) contain(what string) {
 }
 
 // whyEnded returns the ending, or nil if the server did not end it.
-func (c *Conn) whyEnded() *ending {
+func (c *Conn) whyEnded() *conns.Ending {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ending
@@ -98,7 +95,6 @@ func (c *Conn) whyEnded() *ending {
 // reasons of SSH_MSG_DISCONNECT (RFC 4253 section 11.1)
 const (
 	msgDisconnect             = 1
-	disconnectTooMany         = 12
 	disconnectByApplication   = 11
 	disconnectProtocolVersion = 8
 )

@@ -150,7 +150,7 @@ func (f *fixture) blocked() {
 func TestAnIdleClientThatReadsNoAnswerIsIdle(t *testing.T) {
 	t.Parallel()
 	f := serve(t, func(f *fixture) {
-		f.server.Limits, f.buffer = sftp.Limits{StallTimeout: -1}, 16<<10
+		f.options.Limits, f.buffer = sftp.Limits{StallTimeout: -1}, 16<<10
 	})
 	d, client := f.deaf()
 	unread["channels that are refused"](f, client, d.stop)
@@ -164,7 +164,7 @@ func TestAnIdleClientThatReadsNoAnswerIsIdle(t *testing.T) {
 func TestAClientThatReadsSlowlyIsNotStalled(t *testing.T) {
 	t.Parallel()
 	f := serve(t, func(f *fixture) {
-		f.server.Limits, f.buffer = sftp.Limits{StallTimeout: 6 * time.Second}, 64<<10
+		f.options.Limits, f.buffer = sftp.Limits{StallTimeout: 6 * time.Second}, 64<<10
 	})
 	content := random(3 << 20)
 	f.put("f", content)
@@ -209,7 +209,7 @@ func TestAConnectionIsEvictedFromAnyGoroutine(t *testing.T) {
 	var first *sftp.Conn
 	var once sync.Once
 	f := serve(t, func(f *fixture) {
-		f.server.Hooks.Connect = func(c *sftp.Conn) error {
+		f.options.Hooks.Connect = func(c *sftp.Conn) error {
 			once.Do(func() { first = c })
 			if c != first {
 				first.Abort()

@@ -25,11 +25,11 @@ func (ch *channel) exec(command string) int {
 		return 1
 	}
 	name := path.Base(args[0].text)
-	if name == "scp" && !ch.conn.server.NoSCP {
+	if name == "scp" {
 		return ch.scp(args[1:])
 	}
 	if run := tools[name]; run != nil {
-		return run(&tool{ch, name, startDirectory(ch.session)}, args[1:])
+		return run(&tool{ch, name}, args[1:])
 	}
 	ch.warn("There is no command " + strings.ToValidUTF8(args[0].text, "?") + ". " + textFilesOnly)
 	return 127

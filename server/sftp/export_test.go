@@ -4,7 +4,7 @@ import "time"
 
 // Unsent returns for how long no client has taken anything of what is sent.
 func (s *Server) Unsent() time.Duration {
-	for _, c := range s.snapshot() {
+	for _, c := range s.conns.All() {
 		if d, ok := c.wire.stalled(); ok {
 			return d
 		}

@@ -61,11 +61,6 @@ type faultySession struct {
 	*faults
 }
 
-func (s faultySession) StartDirectory() string {
-	s.at("StartDirectory")
-	return "/"
-}
-
 func (s faultySession) Limits(l sftp.Limits) sftp.Limits {
 	s.at("Limits")
 	return l
@@ -186,7 +181,7 @@ func TestAPanicOfABackendCostsOneSessionOnly(t *testing.T) {
 		do    func(*ssh.Client) // nil if nobody gets as far
 	}{
 		{"PublicKey", nil}, {"Login", nil},
-		{"Done", nil}, {"Limits", nil}, {"session's Close", read}, {"StartDirectory", read},
+		{"Done", nil}, {"Limits", nil}, {"session's Close", read},
 		{"Stat", overSFTP(func(c *pkgsftp.Client) { c.Stat("f") })},
 		{"List", list}, {"the end of a list", list},
 		{"OpenFile", read}, {"ReadAt", read}, {"a file's Stat", read},
@@ -204,9 +199,9 @@ func TestAPanicOfABackendCostsOneSessionOnly(t *testing.T) {
 			t.Parallel()
 			broken := &faults{where: tc.where}
 			f := serve(t, func(f *fixture) {
-				f.server.Backend = faultyBackend{f.server.Backend, broken}
-				f.server.Limits = sftp.Limits{MaxUserFiles: 8, MaxFiles: 8}
-				f.server.Hooks = sftp.Hooks{
+				f.options.Backend = faultyBackend{f.options.Backend, broken}
+				f.options.Limits = sftp.Limits{MaxUserFiles: 8, MaxFiles: 8}
+				f.options.Hooks = sftp.Hooks{
 					Login:         func(*sftp.Conn, sftp.LoginRecord) { broken.at("hook Login") },
 					TransferStart: func(*sftp.Conn, sftp.TransferRecord) { broken.at("hook TransferStart") },
 					TransferEnd:   func(*sftp.Conn, sftp.TransferRecord) { broken.at("hook TransferEnd") },

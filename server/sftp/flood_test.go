@@ -10,7 +10,7 @@ import (
 
 func TestAClientThatFloodsAndGoesLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	f := serve(t, func(f *fixture) { f.server.Limits.StallTimeout, f.buffer = 20*time.Second, 16<<10 })
+	f := serve(t, func(f *fixture) { f.options.Limits.StallTimeout, f.buffer = 20*time.Second, 16<<10 })
 	ids := string(zeros[:100<<10])
 	var all sync.WaitGroup
 	var clients []*deafConn

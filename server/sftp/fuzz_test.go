@@ -114,7 +114,7 @@ func fuzzChannel(t *testing.T, input []byte) (*channel, *pipeChannel) {
 		t.Fatal(err)
 	}
 	pipe := &pipeChannel{Reader: bytes.NewReader(input)}
-	c := &Conn{server: &Server{Limits: Limits{MaxHandles: 100}}, log: noLogger, user: "alice", account: &account{hashes: make(chan struct{}, 1)}, wire: newWire(nil)}
+	c := &Conn{server: New(Options{Limits: Limits{MaxHandles: 100}}), log: noLogger, user: "alice", account: &account{hashes: make(chan struct{}, 1)}, wire: newWire(nil)}
 	ch := &channel{conn: c, session: fuzzSession{root}, ssh: pipe}
 	ch.input.init(pipe, &c.wire.inflow)
 	ch.ctx, ch.cancel = context.WithCancel(t.Context())

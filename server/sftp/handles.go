@@ -41,8 +41,8 @@ func (t *transfer) begin(c *Conn, r TransferRecord) bool {
 	r.Start = time.Now()
 	t.record = r
 	c.activity.files.Add(1)
-	if c.server.Hooks.TransferStart != nil {
-		c.server.Hooks.TransferStart(c, r)
+	if c.server.opts.Hooks.TransferStart != nil {
+		c.server.opts.Hooks.TransferStart(c, r)
 	}
 	return true
 }
@@ -70,8 +70,8 @@ func (t *transfer) end(c *Conn, err error) {
 	}
 	t.record.Duration = time.Since(t.record.Start)
 	c.activity.files.Add(-1)
-	if c.server.Hooks.TransferEnd != nil {
-		c.server.Hooks.TransferEnd(c, t.record)
+	if c.server.opts.Hooks.TransferEnd != nil {
+		c.server.opts.Hooks.TransferEnd(c, t.record)
 	}
 }
 

@@ -34,6 +34,7 @@ type fixture struct {
 	t       *testing.T
 	dir     string // what is served
 	addr    string
+	options sftp.Options
 	server  *sftp.Server
 	backend *rootfs.Backend
 	config  *sftp.ConnConfig
@@ -194,7 +195,7 @@ func serve(t *testing.T, change ...func(*fixture)) *fixture {
 	}
 	f.backend.SetUser("alice", &rootfs.User{Password: password, Keys: []ssh.PublicKey{f.key.PublicKey()}})
 	f.config = &sftp.ConnConfig{HostKeys: []ssh.Signer{f.hostKey}}
-	f.server = &sftp.Server{
+	f.options = sftp.Options{
 		Backend: f.backend,
 		Config:  func(*sftp.Conn) (*sftp.ConnConfig, error) { return f.config, nil },
 		Hooks:   f.events.hooks(),
@@ -203,6 +204,7 @@ func serve(t *testing.T, change ...func(*fixture)) *fixture {
 	for _, c := range change {
 		c(f)
 	}
+	f.server = sftp.New(f.options)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

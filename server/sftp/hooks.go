@@ -1,6 +1,10 @@
 package sftp
 
-import "time"
+import (
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
+)
 
 // Hooks are told what happens. Any may be nil. They are called on the
 // goroutine that does the work, so they should be quick. None ever receives a
@@ -51,8 +55,8 @@ type WorkRecord struct {
 }
 
 func (c *Conn) worked(verb, path string, err error) {
-	if c.server.Hooks.Work != nil {
-		c.server.Hooks.Work(c, WorkRecord{verb, path, err})
+	if c.server.opts.Hooks.Work != nil {
+		c.server.opts.Hooks.Work(c, WorkRecord{verb, path, err})
 	}
 }
 
@@ -78,21 +82,14 @@ type SessionRecord struct {
 }
 
 // Direction is where data flows.
-type Direction int
+type Direction = conns.Direction
 
 const (
 	// Download is from the server to the client.
-	Download Direction = iota
+	Download = conns.Download
 	// Upload is from the client to the server.
-	Upload
+	Upload = conns.Upload
 )
-
-func (d Direction) String() string {
-	if d == Upload {
-		return "upload"
-	}
-	return "download"
-}
 
 // A TransferRecord describes a transfer. When it starts, Bytes, Duration and
 // Err are zero.

@@ -125,7 +125,7 @@ func TestNoCallThatADiskDoesNotReturnFromKeepsAConnection(t *testing.T) {
 			t.Run(name+" and "+how, func(t *testing.T) {
 				t.Parallel()
 				d := &hungDisk{released: make(chan struct{})}
-				f := serve(t, func(f *fixture) { f.server.Backend = hungBackend{f.server.Backend, d} })
+				f := serve(t, func(f *fixture) { f.options.Backend = hungBackend{f.options.Backend, d} })
 				f.put("f", "content")
 				client := f.ssh()
 				gone := make(chan struct{})

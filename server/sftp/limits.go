@@ -1,16 +1,15 @@
 package sftp
 
-import "time"
+import (
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
+)
 
 // Limits bound what clients can use. A zero field means its default; a
-// negative one means no limit.
+// negative one means no limit. How many connections there may be is up to
+// Hooks.Connect and to the backend, who can refuse them.
 type Limits struct {
-	// MaxSessions bounds the connections of the server, and
-	// MaxSessionsPerAddress those from one client address. A connection
-	// beyond is told so and closed. Default: no limit.
-	MaxSessions           int
-	MaxSessionsPerAddress int
-
 	// LoginTimeout is how long a client may take from connecting to being
 	// logged in. Default: 60 s.
 	LoginTimeout time.Duration
@@ -50,72 +49,22 @@ type Limits struct {
 // withDefaults returns l with every zero field replaced by its default and
 // every negative one by zero, which means no limit from here on.
 func (l Limits) withDefaults() Limits {
-	set(&l.MaxSessions, 0)
-	set(&l.MaxSessionsPerAddress, 0)
-	set(&l.LoginTimeout, time.Minute)
-	set(&l.IdleTimeout, 15*time.Minute)
-	set(&l.StallTimeout, 2*time.Minute)
-	set(&l.MaxLoginAttempts, 6)
-	set(&l.MaxChannels, 10)
-	set(&l.MaxHandles, 1024)
-	set(&l.MaxFiles, maxDescriptors()/2)
-	set(&l.MaxUserFiles, maxDescriptors()/4)
-	set(&l.DownloadRate, 0)
-	set(&l.UploadRate, 0)
+	conns.Default(&l.LoginTimeout, time.Minute)
+	conns.Default(&l.IdleTimeout, 15*time.Minute)
+	conns.Default(&l.StallTimeout, 2*time.Minute)
+	conns.Default(&l.MaxLoginAttempts, 6)
+	conns.Default(&l.MaxChannels, 10)
+	conns.Default(&l.MaxHandles, 1024)
+	conns.Default(&l.MaxFiles, maxDescriptors()/2)
+	conns.Default(&l.MaxUserFiles, maxDescriptors()/4)
+	conns.Default(&l.DownloadRate, 0)
+	conns.Default(&l.UploadRate, 0)
 	return l
-}
-
-func set[T int | int64 | time.Duration](v *T, byDefault T) {
-	switch {
-	case *v == 0:
-		*v = byDefault
-	case *v < 0:
-		*v = 0
-	}
 }
 
 // SetLimits replaces the limits. New ones hold for sessions that exist too:
 // timeouts at once, rates from their next request on, numbers for new ones.
-func (s *Server) SetLimits(l Limits) {
-	if old := s.limits.Swap(newServerLimits(l)); old != nil {
-		close(old.replaced)
-	}
-}
-
-// serverLimits are limits as they were given and as they are applied.
-type serverLimits struct {
-	given, applied Limits
-	replaced       chan struct{} // closed when there are new ones
-}
-
-func newServerLimits(l Limits) *serverLimits {
-	return &serverLimits{l, l.withDefaults(), make(chan struct{})}
-}
-
-func (s *Server) currentLimits() *serverLimits {
-	if s.limits.Load() == nil {
-		s.limits.CompareAndSwap(nil, newServerLimits(s.Limits))
-	}
-	return s.limits.Load()
-}
-
-// sessionLimits are the limits of a session, and what they were made from.
-type sessionLimits struct {
-	of      *serverLimits
-	applied Limits
-}
+func (s *Server) SetLimits(l Limits) { s.limits.Set(l) }
 
 // limits returns the limits in force, changed by the session if it wants to.
-func (c *Conn) limits() *Limits {
-	base := c.server.currentLimits()
-	session := c.limited.Load()
-	if session == nil {
-		return &base.applied
-	}
-	l := c.inForce.Load()
-	if l == nil || l.of != base {
-		l = &sessionLimits{base, (*session).Limits(base.given).withDefaults()}
-		c.inForce.Store(l)
-	}
-	return &l.applied
-}
+func (c *Conn) limits() *Limits { return c.own.Of(c.server.limits) }

@@ -15,10 +15,10 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 	fail := func(err error) (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 		return nil, nil, nil, nil, err
 	}
-	p, err := c.wire.readPrelude(c.server.version())
+	p, err := c.wire.readPrelude(identification)
 	if err != nil {
 		if errors.Is(err, errNotSSH) {
-			c.wire.Conn.Write([]byte(endNotSSH.text + "\r\n"))
+			c.wire.Conn.Write([]byte(endNotSSH.Text + "\r\n"))
 		}
 		return fail(err)
 	}
@@ -26,7 +26,7 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 	c.client = printable(p.client)
 	c.mu.Unlock()
 
-	config, err := c.server.Config(c)
+	config, err := c.server.opts.Config(c)
 	if err != nil {
 		c.log.Error("configuring a connection failed", "error", err)
 		return fail(err)
@@ -67,7 +67,7 @@ func (c *Conn) login() (*ssh.ServerConn, Session, <-chan ssh.NewChannel, <-chan 
 	}
 	session := a.session
 	if l, ok := session.(LimitedSession); ok {
-		c.limited.Store(&l)
+		c.own.Change(l.Limits)
 	}
 	c.account = c.server.enter(conn.User())
 	c.wire.inflow.share(&c.account.parked)
@@ -109,7 +109,7 @@ func (a *authenticator) serverConfig(p prelude) (*ssh.ServerConfig, error) {
 	}
 	limits := a.c.limits()
 	sc := &ssh.ServerConfig{
-		ServerVersion:               a.c.server.version(),
+		ServerVersion:               identification,
 		MaxAuthTries:                limits.MaxLoginAttempts,
 		PublicKeyAuthAlgorithms:     a.algorithms.PublicKeys,
 		PasswordCallback:            a.password,

@@ -156,7 +156,7 @@ func TestTheMemoryOfOneUserIsBounded(t *testing.T) {
 		t.Skip("takes some seconds")
 	}
 	f := serve(t, func(f *fixture) {
-		f.server.Limits, f.buffer = sftp.Limits{MaxUserFiles: 100_000, MaxFiles: 100_000, StallTimeout: 15 * time.Second}, 16<<10
+		f.options.Limits, f.buffer = sftp.Limits{MaxUserFiles: 100_000, MaxFiles: 100_000, StallTimeout: 15 * time.Second}, 16<<10
 		f.backend.SetUser("alice", &rootfs.User{Password: password, Keys: f.keys(), Limits: func(l sftp.Limits) sftp.Limits {
 			l.UploadRate = 1 << 10
 			return l

@@ -11,11 +11,14 @@ import (
 // maxName is the longest name in bytes, as on Linux (PATH_MAX).
 const maxName = 4096
 
+// home is the directory in which a session starts, and where relative names begin.
+const home = "/"
+
 // absolute makes a name, which may start at home, absolute. It leaves to the
 // backend what only the backend can know: what ".." leads to behind a link, and
 // whether there is a directory before a slash at the end. What means nothing,
 // such as a slash after another, is left out.
-func absolute(home, name string) (string, error) {
+func absolute(name string) (string, error) {
 	switch {
 	case name == "":
 		return "", fs.ErrNotExist // as all calls of the system have it
@@ -96,7 +99,7 @@ func (s *subsystem) symlink(r *request) error {
 	if linksByDraft(s.conn.ClientVersion()) {
 		target, link = link, target
 	}
-	name, err := absolute(s.home, link)
+	name, err := absolute(link)
 	switch {
 	case r.args.failed:
 		return errBadMessage
@@ -153,7 +156,7 @@ func (s *subsystem) replyResolved(r *request, name string) error {
 	if err := r.parsed(); err != nil {
 		return err
 	}
-	name, err := absolute(s.home, name)
+	name, err := absolute(name)
 	if err != nil {
 		return err
 	}
@@ -182,7 +185,7 @@ func (s *subsystem) expandPath(r *request) error {
 		if user := first[1:]; user != "" && user != s.conn.User() {
 			return errNoSuchUser
 		}
-		name = s.home + "/" + rest
+		name = "/" + rest
 	}
 	return s.replyResolved(r, name)
 }
@@ -193,7 +196,7 @@ func (s *subsystem) homeDirectory(r *request) error {
 	if user := r.args.string(); user != "" && user != s.conn.User() {
 		return errNoSuchUser
 	}
-	nameReply(r, s.home)
+	nameReply(r, home)
 	return nil
 }
 

@@ -179,12 +179,6 @@ func TestOpenSSHsSCPIsToldWhatIsWrong(t *testing.T) {
 			t.Errorf("scp %s: %v, and %q, not %q", args, err, out, want)
 		}
 	}
-	f := serve(t, func(f *fixture) { f.server.NoSCP = true }).openSSH()
-	f.write("file", "x")
-	if out, err := f.run("scp", "", "-O", "file", host+":"); err == nil || !strings.Contains(out, "only serves files") {
-		t.Errorf("where there is no scp: %v, %q", err, out)
-	}
-	f.must("scp", "", "-s", "file", host+":")
 }
 
 func TestOpenSSHIsRefusedAShellAndForwarding(t *testing.T) {

@@ -123,7 +123,7 @@ func TestOneChannelServesOneThing(t *testing.T) {
 
 func TestChannelsAreLimited(t *testing.T) {
 	t.Parallel()
-	f := serve(t, func(f *fixture) { f.server.Limits.MaxChannels = 2 })
+	f := serve(t, func(f *fixture) { f.options.Limits.MaxChannels = 2 })
 	client := f.ssh()
 	var channels []io.Closer
 	for range 2 {

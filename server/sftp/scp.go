@@ -33,7 +33,6 @@ type scp struct {
 	ctx     context.Context
 	session Session
 	log     *slog.Logger
-	home    string
 	in      *bufio.Reader
 
 	recursive bool // -r
@@ -50,7 +49,7 @@ var errSCPUsage = &Error{StatusFailure, "usage: scp [-dprv] -t|-f name..."}
 func (ch *channel) scp(args []word) int {
 	s := &scp{
 		ch: ch, conn: ch.conn, ctx: ch.ctx, session: ch.session, log: ch.conn.log.With("user", ch.conn.User()),
-		home: startDirectory(ch.session), in: bufio.NewReaderSize(patient{ch}, maxSCPLine),
+		in: bufio.NewReaderSize(patient{ch}, maxSCPLine),
 	}
 	sink, source, names, err := s.options(args)
 	switch {
@@ -112,7 +111,7 @@ func (s *scp) absolute(name string) (string, error) {
 	if name == "~" || strings.HasPrefix(name, "~/") {
 		name = "." + name[1:]
 	}
-	return absolute(s.home, name)
+	return absolute(name)
 }
 
 // write writes to the client.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
 )
 
 // maxSCPDepth bounds how deep directories may be in one another.
@@ -67,7 +69,7 @@ func (h *scpHeader) parseEntry(s string) error {
 	case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
 		return &Error{StatusBadMessage, "protocol error: unexpected name"}
 	}
-	h.mode, h.size, h.name = fromUnixMode(uint32(m)), int64(n), name
+	h.mode, h.size, h.name = lsformat.FromUnixMode(uint32(m)), int64(n), name
 	return nil
 }
 
@@ -288,9 +290,7 @@ func (s *scp) receiveData(f File, size int64, t *transfer) (writeErr, err error)
 // setAttributes sets the mode and times. That it may not be possible is no
 // reason for the upload to fail.
 func (s *scp) setAttributes(name string, mode fs.FileMode, times *scpHeader) {
-	if s.conn.server.SetStat != SetStatIgnore {
-		s.tell(name, s.session.Chmod(s.ctx, name, mode))
-	}
+	s.tell(name, s.session.Chmod(s.ctx, name, mode))
 	if times != nil {
 		s.tell(name, s.session.Chtimes(s.ctx, name, times.accessed, times.modified))
 	}

@@ -37,7 +37,7 @@ func (s *scp) sendWord(w word) error {
 	}
 	pattern := w.pattern
 	if !path.IsAbs(pattern) {
-		pattern = s.home + "/" + pattern
+		pattern = "/" + pattern
 	}
 	parts := slices.DeleteFunc(strings.Split(pattern, "/"), func(part string) bool { return part == "" || part == "." })
 	if len(parts) > maxSCPDepth {

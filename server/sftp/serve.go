@@ -9,12 +9,15 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/time/rate"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
 // serveConn serves a connection from its first byte to its last.
 func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 	c := &Conn{
 		server:   s,
+		id:       s.conns.NextID(),
 		listener: opts,
 		start:    time.Now(),
 		wire:     newWire(nc),
@@ -22,8 +25,8 @@ func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 		draining: make(chan struct{}),
 
 		exchanges: rate.NewLimiter(exchangeRate, exchangeBurst),
-		remote:    addrPort(nc.RemoteAddr()),
-		local:     addrPort(nc.LocalAddr()),
+		remote:    conns.AddrPort(nc.RemoteAddr()),
+		local:     conns.AddrPort(nc.LocalAddr()),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	defer c.cancel()
@@ -32,38 +35,34 @@ func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 	c.wire.inflow.dry = c.dry
 	c.activity.touch()
 	defer c.wire.Close()
-	if e := s.add(c); e != nil {
-		c.wire.refuse(s.version(), disconnectTooMany, e.text)
+	if !s.conns.Add(c) {
+		c.wire.refuse(identification, disconnectByApplication, endDrain.Text)
 		return
 	}
-	defer s.remove(c)
-	if s.Hooks.Connect != nil {
-		if err := s.Hooks.Connect(c); err != nil {
+	defer s.conns.Remove(c)
+	if s.opts.Hooks.Connect != nil {
+		if err := s.opts.Hooks.Connect(c); err != nil {
 			if e, ok := errors.AsType[*Error](err); ok {
-				c.wire.refuse(s.version(), disconnectByApplication, e.Text)
+				c.wire.refuse(identification, disconnectByApplication, e.Text)
 			}
 			return
 		}
 	}
 	reason := c.serve()
-	if s.Hooks.Disconnect != nil {
-		s.Hooks.Disconnect(c, c.record(reason))
+	if s.opts.Hooks.Disconnect != nil {
+		s.opts.Hooks.Disconnect(c, c.record(reason))
 	}
 }
 
-func (s *Server) version() string {
-	if s.Version == "" {
-		return "SSH-2.0-fileserver"
-	}
-	return "SSH-2.0-" + s.Version
-}
+// identification is what the server calls itself (RFC 4253 section 4.2).
+const identification = "SSH-2.0-fileserver"
 
 // serve serves a connection that was accepted, and returns why it ended.
 func (c *Conn) serve() (reason string) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.failed("serving a connection", p)
-			reason = endFailed.reason
+			reason = endFailed.Reason
 		}
 	}()
 	if limit := c.limits().LoginTimeout; limit > 0 {
@@ -88,7 +87,7 @@ func (c *Conn) loginAndServe(loggedIn func() bool) string {
 	defer c.wire.Close()
 	defer c.cancel()
 	if !loggedIn() {
-		return endLogin.reason
+		return endLogin.Reason
 	}
 	c.activity.touch()
 	c.work.Go(func() { c.watch(session) })
@@ -138,7 +137,7 @@ func (c *Conn) globalRequest(conn *ssh.ServerConn, req *ssh.Request) {
 // reason says why the connection ended, given the error that ended it.
 func (c *Conn) reason(err error) string {
 	if e := c.whyEnded(); e != nil {
-		return e.reason
+		return e.Reason
 	}
 	var failed *ssh.ServerAuthError
 	var noAlgorithm *ssh.AlgorithmNegotiationError
@@ -151,7 +150,7 @@ func (c *Conn) reason(err error) string {
 	case err == nil, errors.Is(err, io.EOF), isDisconnect(err):
 		return "quit"
 	case errors.Is(err, errNotSSH):
-		return endNotSSH.reason
+		return endNotSSH.Reason
 	case errors.As(err, &netErr), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return "lost"
 	}

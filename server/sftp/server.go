@@ -1,26 +1,22 @@
 package sftp
 
 import (
-	"errors"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
 // ErrServerClosed is returned by [Server.Serve] after [Server.Shutdown] or
 // [Server.Close].
-var ErrServerClosed = errors.New("sftp: server closed")
+var ErrServerClosed = conns.ErrServerClosed
 
-// A Server serves SFTP and scp on any number of listeners. Its fields are set
-// before the first call of Serve and not changed afterwards; what may change
-// while it runs is asked for when it is needed (Config), or has a method
-// ([Server.SetLimits]).
-type Server struct {
+// Options are what a server is made with.
+type Options struct {
 	// Backend checks logins and provides the files. Required.
 	Backend Backend
 
@@ -40,20 +36,16 @@ type Server struct {
 	// wrong is logged at debug level, but at info why one cannot even try to
 	// log in. When nil, nothing is logged.
 	Logger *slog.Logger
+}
 
-	// Version is what the server calls itself in its identification, after
-	// "SSH-2.0-" (RFC 4253 section 4.2): printable ASCII without a space or a
-	// minus sign. Default: "fileserver".
-	Version string
+// A Server serves SFTP and scp on any number of listeners. What may change
+// while it runs is asked for when it is needed (Options.Config), or has a method
+// ([Server.SetLimits]).
+type Server struct {
+	opts Options
 
-	// SetStat says what becomes of owners, modes and times that a client sets.
-	SetStat SetStatMode
-
-	// NoSCP refuses the scp protocol. SFTP, which scp of OpenSSH 9 uses, is
-	// not affected.
-	NoSCP bool
-
-	limits atomic.Pointer[serverLimits]
+	conns  conns.Set[*Conn]
+	limits *conns.Limits[Limits]
 	hurry  atomic.Bool  // half of the time to drain is over
 	files  atomic.Int64 // that are open
 
@@ -62,14 +54,13 @@ type Server struct {
 	turnsOnce sync.Once
 	turns     chan struct{} // see turn
 
-	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
-	conns     map[*Conn]struct{}
-	byAddr    map[netip.Addr]int
-	accounts  map[string]*account
-	stopping  bool          // Shutdown or Close was called
-	empty     chan struct{} // closed when stopping and the last Conn is gone
-	nextID    uint64
+	mu       sync.Mutex
+	accounts map[string]*account
+}
+
+// New returns a server that is ready to serve. It has a copy of the options.
+func New(opts Options) *Server {
+	return &Server{opts: opts, limits: conns.NewLimits(opts.Limits, Limits.withDefaults)}
 }
 
 // ListenerOptions are the properties of one listener.
@@ -97,25 +88,10 @@ type ConnConfig struct {
 	TrustedUserCAs []ssh.PublicKey
 }
 
-// Static returns a function for Server.Config that always returns config.
+// Static returns a function for Options.Config that always returns config.
 func Static(config *ConnConfig) func(*Conn) (*ConnConfig, error) {
 	return func(*Conn) (*ConnConfig, error) { return config, nil }
 }
-
-// A SetStatMode says what becomes of attributes that a client sets on a file.
-type SetStatMode int
-
-const (
-	// SetStatLenient sets what can be set, and refuses the rest. Only of a
-	// file that the client has open for writing, owners, modes and times that
-	// the backend refuses or cannot set are ignored: an upload that wants them
-	// should not fail for it. Sizes are always set or refused.
-	SetStatLenient SetStatMode = iota
-	// SetStatStrict refuses what cannot be set.
-	SetStatStrict
-	// SetStatIgnore sets sizes and times only.
-	SetStatIgnore
-)
 
 // Serve accepts connections on ln until ln fails or the server is shut down,
 // and closes ln. It may be called several times, with different listeners.
@@ -125,29 +101,5 @@ const (
 // PROXY protocol header, RemoteAddr of its connections is only called on a
 // goroutine of their own, so it may block.
 func (s *Server) Serve(ln net.Listener, opts ListenerOptions) error {
-	defer ln.Close()
-	if err := s.start(ln); err != nil {
-		return err
-	}
-	defer s.forget(ln)
-	var delay time.Duration
-	for {
-		nc, err := ln.Accept()
-		if err != nil {
-			if s.isStopping() {
-				return ErrServerClosed
-			}
-			// Out of file descriptors, most likely: accepting goes on when
-			// some are free again, as in net/http.
-			if ne, ok := err.(net.Error); ok && ne.Temporary() {
-				delay = min(max(2*delay, 5*time.Millisecond), time.Second)
-				s.logger().Warn("accepting a connection failed, trying again", "error", err, "in", delay)
-				time.Sleep(delay)
-				continue
-			}
-			return err
-		}
-		delay = 0
-		go s.serveConn(nc, opts)
-	}
+	return s.conns.Serve(ln, s.logger(), func(nc net.Conn) { s.serveConn(nc, opts) })
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
 )
 
 func (s *subsystem) stat(r *request) error {
@@ -191,17 +193,17 @@ func (s *subsystem) setAttributes(r *request, o subject) error {
 	}
 	var first error
 	done := func(err error) {
-		if first == nil && !s.tolerates(o, err) {
+		if first == nil && !tolerates(o, err) {
 			first = err
 		}
 	}
-	if a.flags&attrPermissions != 0 && s.setStat != SetStatIgnore {
-		done(o.chmod(fromUnixMode(a.permissions)))
+	if a.flags&attrPermissions != 0 {
+		done(o.chmod(lsformat.FromUnixMode(a.permissions)))
 	}
 	if a.flags&attrTimes != 0 {
 		done(o.chtimes(time.Unix(int64(a.atime), 0), time.Unix(int64(a.mtime), 0)))
 	}
-	if a.flags&attrOwner != 0 && s.setStat != SetStatIgnore {
+	if a.flags&attrOwner != 0 {
 		// Of what is not to be changed, all bits are set, as for chown(2).
 		done(o.chown(ownerID(a.uid), ownerID(a.gid)))
 	}
@@ -215,9 +217,11 @@ func ownerID(id uint32) int {
 	return int(id)
 }
 
-// tolerates reports whether an error is none for whoever sets attributes.
-func (s *subsystem) tolerates(o subject, err error) bool {
-	if s.setStat == SetStatStrict || s.setStat == SetStatLenient && !o.upload {
+// tolerates reports whether an error is none for whoever sets attributes. Of a file
+// that the client has open for writing, owners, modes and times that the backend
+// refuses or cannot set are ignored: an upload that wants them should not fail for it.
+func tolerates(o subject, err error) bool {
+	if !o.upload {
 		return err == nil
 	}
 	for _, refusal := range []error{nil, errOwner, fs.ErrPermission, errors.ErrUnsupported, syscall.EROFS} {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"path"
 	"runtime/debug"
 	"sync"
 )
@@ -30,8 +29,6 @@ type subsystem struct {
 	ctx     context.Context
 	session Session
 	log     *slog.Logger
-	home    string // where relative names start
-	setStat SetStatMode
 
 	prefetches bool // see prefetchLead
 
@@ -65,14 +62,13 @@ func (s *subsystem) name(r *request) (string, error) {
 	if err := r.parsed(); err != nil {
 		return "", err
 	}
-	return absolute(s.home, name)
+	return absolute(name)
 }
 
 // serveSFTP is the program of the subsystem.
 func (ch *channel) serveSFTP() int {
 	s := &subsystem{
 		ch: ch, conn: ch.conn, ctx: ch.ctx, session: ch.session, log: ch.conn.log.With("user", ch.conn.User()),
-		home: startDirectory(ch.session), setStat: ch.conn.server.SetStat,
 		in: bufio.NewReader(&ch.input), handles: map[uint32]*handle{}, prefetches: prefetches(ch.conn.ClientVersion()),
 	}
 	s.out.start(ch)
@@ -108,13 +104,6 @@ func (s *subsystem) contain(doing string, f func() error) (err error) {
 		}
 	}()
 	return f()
-}
-
-func startDirectory(session Session) string {
-	if d, ok := session.(StartDirectory); ok {
-		return path.Clean("/" + d.StartDirectory())
-	}
-	return "/"
 }
 
 var (

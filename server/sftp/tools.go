@@ -21,7 +21,6 @@ import (
 type tool struct {
 	ch   *channel
 	name string
-	home string
 }
 
 // tools are the commands that there are.
@@ -47,15 +46,15 @@ func (t *tool) fail(name string, err error) int {
 	return 1
 }
 
-func (t *tool) pwd([]word) int { return t.print(t.home) }
+func (t *tool) pwd([]word) int { return t.print(home) }
 
 // cd says whether there is such a directory. Each command begins at home.
 func (t *tool) cd(args []word) int {
-	name := t.home
+	name := home
 	if len(args) > 0 {
 		name = args[0].text
 	}
-	abs, err := absolute(t.home, name)
+	abs, err := absolute(name)
 	if err != nil {
 		return t.fail(name, err)
 	}
@@ -112,7 +111,7 @@ func (t *tool) sum(h hash.Hash, name string) (err error) {
 		_, err = io.Copy(h, patient{t.ch})
 		return err
 	}
-	abs, err := absolute(t.home, name)
+	abs, err := absolute(name)
 	if err != nil {
 		return err
 	}

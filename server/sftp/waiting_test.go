@@ -170,7 +170,7 @@ func TestATransferOnWhichNothingMovesIsStalled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := serve(t, func(f *fixture) {
-				f.server.Limits, f.buffer = sftp.Limits{StallTimeout: deadline}, 16<<10
+				f.options.Limits, f.buffer = sftp.Limits{StallTimeout: deadline}, 16<<10
 			})
 			f.put("f", "x")
 			f.put("big", random(32<<20))
@@ -185,7 +185,7 @@ func TestATransferOnWhichNothingMovesIsStalled(t *testing.T) {
 
 func TestAPauseIsNoStallBetweenRequests(t *testing.T) {
 	t.Parallel()
-	f := serve(t, func(f *fixture) { f.server.Limits.StallTimeout = 100 * time.Millisecond })
+	f := serve(t, func(f *fixture) { f.options.Limits.StallTimeout = 100 * time.Millisecond })
 	r := f.raw()
 	h := r.open("/g", openWrite|openCreate)
 	for i := range 3 {
@@ -256,7 +256,7 @@ func TestKeepAlivesCountIfThatIsWanted(t *testing.T) {
 	for _, counts := range []bool{false, true} {
 		t.Run(fmt.Sprint(counts), func(t *testing.T) {
 			t.Parallel()
-			f := serve(t, func(f *fixture) { f.server.Limits = sftp.Limits{IdleTimeout: idle, CountKeepAlives: counts} })
+			f := serve(t, func(f *fixture) { f.options.Limits = sftp.Limits{IdleTimeout: idle, CountKeepAlives: counts} })
 			client := f.ssh()
 			lives := true
 			for began := time.Now(); lives && (!counts || time.Since(began) < idle*3/2); time.Sleep(20 * time.Millisecond) {

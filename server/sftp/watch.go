@@ -11,7 +11,7 @@ func (c *Conn) watch(session Session) {
 	defer timer.Stop()
 	draining, done := c.draining, session.Done()
 	for {
-		limits := c.server.currentLimits()
+		replaced := c.server.limits.Replaced()
 		period := c.watchPeriod()
 		if draining == nil {
 			period = min(period, 50*time.Millisecond)
@@ -28,7 +28,7 @@ func (c *Conn) watch(session Session) {
 			c.look(true)
 		case <-timer.C:
 			c.look(draining == nil)
-		case <-limits.replaced:
+		case <-replaced:
 			c.look(draining == nil)
 		}
 	}

@@ -21,7 +21,6 @@ type User struct {
 	Keys       []ssh.PublicKey
 	RequireAll bool
 	Limits     func(sftp.Limits) sftp.Limits // nil: the server's
-	Start      string                        // the directory in which sessions start; "" is the top
 }
 
 // A Backend serves a directory.

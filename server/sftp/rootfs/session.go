@@ -32,12 +32,10 @@ var (
 	_ sftp.Owners            = (*session)(nil)
 	_ sftp.LinkTimes         = (*session)(nil)
 	_ sftp.Names             = (*session)(nil)
-	_ sftp.StartDirectory    = (*session)(nil)
 	_ sftp.LimitedSession    = (*session)(nil)
 )
 
-func (s *session) Done() <-chan struct{}  { return s.done }
-func (s *session) StartDirectory() string { return s.user.Start }
+func (s *session) Done() <-chan struct{} { return s.done }
 
 func (s *session) Close() error {
 	s.backend.mu.Lock()

@@ -55,12 +55,36 @@ var rules = []rule{
 		why: "operator and server have one answer to what can be used, and neither gets anything else with it",
 	},
 	{
-		of: "server/ftp", allow: []string{"server/ftp/internal/move", "server/ftp/internal/move/tlsrecord"}, onlyStandard: true,
+		of: "server/conns", onlyStandard: true,
+		why: "connections are held alike for all protocols, and by libraries for others as well",
+	},
+	{
+		of: "server/lsformat", onlyStandard: true,
+		why: "what a listing looks like depends on no protocol",
+	},
+	{
+		of: "server/ftp", allow: []string{"server/ftp/...", "server/conns", "server/lsformat"}, onlyStandard: true,
 		why: "the FTP engine is a library for others as well; the server translates between it and the configuration",
 	},
 	{
-		of: "server/sftp", allow: []string{"server/storage", "server/users", "server/config", "server/check"},
-		why: "a protocol that leaned on another could not be changed or served alone",
+		of: "server/ftp/passive", allow: []string{"server/conns"}, onlyStandard: true,
+		why: "ports are shared out whatever the connections are for, so that a test of that needs no FTP",
+	},
+	{
+		of: "server/ftp/internal/move", allow: []string{"server/ftp/internal/move/tlsrecord"}, onlyStandard: true,
+		why: "the one place that knows the kernel and the records of TLS knows neither commands nor sessions",
+	},
+	{
+		of: "server/sftp", allow: []string{"server/check", "server/config", "server/conns", "server/lsformat"},
+		why: "a protocol that leaned on another, or on who the users are, could not be changed or served alone",
+	},
+	{
+		of: "server/users", allow: []string{"server/check", "server/config", "server/storage"},
+		why: "who may do what is the same for all protocols",
+	},
+	{
+		of: "server/storage", allow: nil,
+		why: "where files live is the same for all users and protocols",
 	},
 	{
 		of: "controllers/resources", allow: []string{"api/...", "server/config", "server/check"}, unused: impure,
@@ -167,6 +191,30 @@ func TestImportRulesFindWhatBreaksThem(t *testing.T) {
 		"SFTP with FTP": {
 			[]pkg{ours("server/sftp", "./server/ftp"), ours("server/ftp")},
 			"server/sftp imports " + module + "/server/ftp",
+		},
+		"SFTP with the users": {
+			[]pkg{ours("server/sftp", "./server/users"), ours("server/users")},
+			"server/sftp imports " + module + "/server/users",
+		},
+		"the pool of ports with FTP": {
+			[]pkg{ours("server/ftp/passive", "./server/ftp"), ours("server/ftp")},
+			"server/ftp/passive imports " + module + "/server/ftp",
+		},
+		"what moves data with what holds connections": {
+			[]pkg{ours("server/ftp/internal/move", "./server/conns"), ours("server/conns")},
+			"server/ftp/internal/move imports " + module + "/server/conns",
+		},
+		"connections with a library": {
+			[]pkg{ours("server/conns", "example.com/lib"), {ImportPath: "example.com/lib"}},
+			"server/conns imports example.com/lib",
+		},
+		"the storage with the users": {
+			[]pkg{ours("server/storage", "./server/users"), ours("server/users")},
+			"server/storage imports " + module + "/server/users",
+		},
+		"the users with a protocol": {
+			[]pkg{ours("server/users", "./server/ftp"), ours("server/ftp")},
+			"server/users imports " + module + "/server/ftp",
 		},
 		"a builder with a client": {
 			[]pkg{ours("controllers/resources", "sigs.k8s.io/controller-runtime/pkg/client"), {ImportPath: "sigs.k8s.io/controller-runtime/pkg/client"}},

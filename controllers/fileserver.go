@@ -50,6 +50,8 @@ type FileServerReconciler struct {
 	Pods LoadedReader
 	// Image is the server's, where a FileServer names none.
 	Image string
+	// MetricsNamespaces are those whose pods may read the metrics of servers; none: all.
+	MetricsNamespaces []string
 	// PullSecrets are those with which every server's image is pulled, besides
 	// those that a FileServer names.
 	PullSecrets []string

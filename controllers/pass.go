@@ -59,10 +59,11 @@ func (r *FileServerReconciler) begin(fs *v1alpha1.FileServer) *pass {
 		FileServerReconciler: r,
 		applier:              applier{cached: r.Client, direct: r.Direct},
 		server: resources.Server{
-			FileServer:    fs,
-			DefaultImage:  r.Image,
-			PullSecrets:   r.PullSecrets,
-			ClusterDomain: r.ClusterDomain,
+			FileServer:        fs,
+			DefaultImage:      r.Image,
+			PullSecrets:       r.PullSecrets,
+			MetricsNamespaces: r.MetricsNamespaces,
+			ClusterDomain:     r.ClusterDomain,
 		},
 	}
 }

@@ -34,6 +34,9 @@ import (
 type Options struct {
 	// Image is the server's, where a FileServer names none.
 	Image string
+	// MetricsNamespaces are those whose pods may read the metrics of servers, the
+	// operator's own among them; none: all.
+	MetricsNamespaces []string
 	// PullSecrets are those with which every server's image is pulled.
 	PullSecrets []string
 	// ClusterDomain ends the names of Services.
@@ -121,17 +124,18 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		return err
 	}
 	r := &FileServerReconciler{
-		Client:        mgr.GetClient(),
-		Direct:        mgr.GetAPIReader(),
-		Metadata:      others,
-		Events:        mgr.GetEventRecorder("fileserver-operator"),
-		Clock:         o.Clock,
-		Pods:          o.Pods,
-		Image:         o.Image,
-		PullSecrets:   o.PullSecrets,
-		ClusterDomain: o.ClusterDomain,
-		WithoutNodes:  o.WithoutNodes,
-		memory:        newMemory(),
+		Client:            mgr.GetClient(),
+		Direct:            mgr.GetAPIReader(),
+		Metadata:          others,
+		Events:            mgr.GetEventRecorder("fileserver-operator"),
+		Clock:             o.Clock,
+		Pods:              o.Pods,
+		Image:             o.Image,
+		PullSecrets:       o.PullSecrets,
+		MetricsNamespaces: o.MetricsNamespaces,
+		ClusterDomain:     o.ClusterDomain,
+		WithoutNodes:      o.WithoutNodes,
+		memory:            newMemory(),
 	}
 	if r.Clock == nil {
 		r.Clock = clock.RealClock{}

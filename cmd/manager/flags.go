@@ -5,6 +5,7 @@ import (
 	"flag"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -19,6 +20,7 @@ type flags struct {
 	clusterDomain  string
 	metricsAddress string
 	metricsSecure  bool
+	metricsReaders string
 	healthAddress  string
 	namespaces     string
 	watchNodes     bool
@@ -41,6 +43,8 @@ func (f *flags) register(set *flag.FlagSet) {
 		"`address` of the metrics, as host:port; 0 turns them off")
 	set.BoolVar(&f.metricsSecure, "metrics-secure", true,
 		"serve metrics over HTTPS, and only to accounts that may get /metrics; else over HTTP, to everybody")
+	set.StringVar(&f.metricsReaders, "metrics-namespaces", "",
+		"`namespaces`, with commas between them, whose pods may read the metrics of file servers, besides the operator's own")
 	set.StringVar(&f.healthAddress, "health-probe-bind-address", ":8081",
 		"`address` of /healthz and /readyz, as host:port")
 	set.StringVar(&f.namespaces, "namespaces", "",
@@ -64,6 +68,22 @@ func (f *flags) namespaceList() []string { return list(f.namespaces) }
 
 func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// ownNamespaceFile tells the namespace of a pod to the pod.
+const ownNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// metricsNamespaces are those whose pods may read the metrics of file servers; none,
+// which stands for all, where the operator does not run in a pod, and would be kept out
+// itself.
+func (f *flags) metricsNamespaces(file string) []string {
+	own, err := os.ReadFile(file)
+	if err != nil || len(own) == 0 {
+		return nil
+	}
+	namespaces := append(list(f.metricsReaders), strings.TrimSpace(string(own)))
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces)
 }
 
 // metrics says where metrics are served, and to whom.

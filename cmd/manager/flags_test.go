@@ -2,6 +2,9 @@ package main
 
 import (
 	"flag"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -24,5 +27,21 @@ func TestMetricsAreServedOnlyToThoseWhoMayReadThemUnlessOneSaysSo(t *testing.T) 
 	}
 	if m := parsed(t, "--metrics-secure=false", "--metrics-bind-address=:8080").metrics(); m.SecureServing || m.FilterProvider != nil {
 		t.Errorf("in the open, metrics are served with %+v", m)
+	}
+}
+
+func TestOnlyTheOperatorAndThoseWhoAreNamedMayReadTheMetricsOfServers(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "namespace")
+	if got := parsed(t).metricsNamespaces(own); got != nil {
+		t.Errorf("outside of a pod, the namespaces are %v", got)
+	}
+	if err := os.WriteFile(own, []byte("system"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := parsed(t).metricsNamespaces(own); !slices.Equal(got, []string{"system"}) {
+		t.Errorf("by default, the namespaces are %v", got)
+	}
+	if got := parsed(t, "--metrics-namespaces=system,monitoring").metricsNamespaces(own); !slices.Equal(got, []string{"monitoring", "system"}) {
+		t.Errorf("the namespaces are %v", got)
 	}
 }

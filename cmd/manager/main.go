@@ -87,13 +87,14 @@ func run() error {
 	}
 	ctx := ctrl.SetupSignalHandler()
 	if err := controllers.Add(ctx, mgr, controllers.Options{
-		Image:          f.serverImage,
-		PullSecrets:    list(f.pullSecrets),
-		ClusterDomain:  f.clusterDomain,
-		Workers:        f.workers,
-		Namespaces:     f.namespaceList(),
-		RollingServers: f.rollingServers,
-		WithoutNodes:   !f.watchNodes,
+		Image:             f.serverImage,
+		PullSecrets:       list(f.pullSecrets),
+		ClusterDomain:     f.clusterDomain,
+		Workers:           f.workers,
+		Namespaces:        f.namespaceList(),
+		RollingServers:    f.rollingServers,
+		MetricsNamespaces: f.metricsNamespaces(ownNamespaceFile),
+		WithoutNodes:      !f.watchNodes,
 	}); err != nil {
 		return err
 	}

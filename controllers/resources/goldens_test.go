@@ -251,6 +251,9 @@ func TestClaimThatWaitsForItsVolumeIsAppliedAsItWasMade(t *testing.T) {
 
 func TestNetworkPolicy(t *testing.T) {
 	golden(t, "networkpolicy", "everything by default", server(t, `{}`).NetworkPolicy())
+	read := server(t, `{protocols: {sftp: {}}}`)
+	read.MetricsNamespaces = []string{"fileserver-system", "monitoring"}
+	golden(t, "networkpolicy", "metrics for some namespaces", read.NetworkPolicy())
 	golden(t, "networkpolicy", "older pods serve other ports", server(t, `{protocols: {sftp: {}}}`).NetworkPolicy(v1alpha1.PortRange{First: 50000, Last: 50009}))
 }
 

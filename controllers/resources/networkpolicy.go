@@ -3,6 +3,7 @@ package resources
 import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
@@ -11,8 +12,10 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
-// NetworkPolicy admits to the pods the ports that they serve, and the one for
-// metrics and probes. Pods on the host network are beyond such policies.
+// NetworkPolicy admits everybody to the ports that the pods serve, and to the one for
+// metrics and for what is loaded only pods of MetricsNamespaces; everybody if none is
+// known. Probes come from the pod's own node, whose traffic no policy refuses. Pods on
+// the host network are beyond such policies.
 func (s Server) NetworkPolicy(older ...v1alpha1.PortRange) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	port := func(first, last int32) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
 		p := networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(first))
@@ -32,14 +35,25 @@ func (s Server) NetworkPolicy(older ...v1alpha1.PortRange) *networkingv1ac.Netwo
 	for _, r := range older {
 		rule.WithPorts(port(r.First, r.Last))
 	}
-	rule.WithPorts(port(config.PortHTTP, config.PortHTTP))
+	rules := []*networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration{rule}
+	if len(s.MetricsNamespaces) == 0 {
+		rule.WithPorts(port(config.PortHTTP, config.PortHTTP))
+	} else {
+		rules = append(rules, networkingv1ac.NetworkPolicyIngressRule().
+			WithPorts(port(config.PortHTTP, config.PortHTTP)).
+			WithFrom(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector().
+				WithMatchExpressions(metav1ac.LabelSelectorRequirement().
+					WithKey(corev1.LabelMetadataName).
+					WithOperator(metav1.LabelSelectorOpIn).
+					WithValues(s.MetricsNamespaces...)))))
+	}
 	return networkingv1ac.NetworkPolicy(NetworkPolicyName(s.Name), s.Namespace).
 		WithLabels(s.Labels()).
 		WithOwnerReferences(s.Owner()).
 		WithSpec(networkingv1ac.NetworkPolicySpec().
 			WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(s.Selector())).
 			WithPolicyTypes(networkingv1.PolicyTypeIngress).
-			WithIngress(rule))
+			WithIngress(rules...))
 }
 
 // ControlPorts are the ports on which clients begin.

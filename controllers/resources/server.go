@@ -18,6 +18,9 @@ type Server struct {
 	PullSecrets []string
 	// ClusterDomain ends the names of Services: cluster.local.
 	ClusterDomain string
+	// MetricsNamespaces are those whose pods may read what the pods tell of
+	// themselves: the operator's own, and those of who collects metrics.
+	MetricsNamespaces []string
 	// OneNode is true when the volume keeps all pods on one node.
 	OneNode bool
 	// ReadOnly is true when the volume can only be read.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fileserver-dev/fileserver-operator/controllers"
@@ -95,5 +94,3 @@ func (f *flags) metrics() metricsserver.Options {
 	}
 	return o
 }
-
-func (f *flags) cache() cache.Options { return controllers.CacheOptions(f.namespaceList()...) }

@@ -67,9 +67,14 @@ func run() error {
 	cfg.QPS, cfg.Burst = float32(f.qps), f.qps*2
 	cfg.UserAgent = "fileserver-operator/" + version
 
+	ctx := ctrl.SetupSignalHandler()
+	namespaces, away, err := watched(ctx, cfg, scheme, f.namespaceList())
+	if err != nil {
+		return err
+	}
 	mgr, err := manager.New(cfg, manager.Options{
 		Scheme:                        scheme,
-		Cache:                         f.cache(),
+		Cache:                         controllers.CacheOptions(namespaces...),
 		Metrics:                       f.metrics(),
 		HealthProbeBindAddress:        f.healthAddress,
 		LeaderElection:                f.leaderElection,
@@ -85,13 +90,18 @@ func run() error {
 	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
 		return err
 	}
-	ctx := ctrl.SetupSignalHandler()
+	if len(away) > 0 {
+		ctrl.Log.WithName("setup").Info("Namespaces are left out: they do not exist, or the operator has no rights there", "namespaces", away)
+		if err := mgr.Add(awaitNamespaces(mgr.GetAPIReader(), away, lookForNamespaces)); err != nil {
+			return fmt.Errorf("adding the look for namespaces: %w", err)
+		}
+	}
 	if err := controllers.Add(ctx, mgr, controllers.Options{
 		Image:             f.serverImage,
 		PullSecrets:       list(f.pullSecrets),
 		ClusterDomain:     f.clusterDomain,
 		Workers:           f.workers,
-		Namespaces:        f.namespaceList(),
+		Namespaces:        namespaces,
 		RollingServers:    f.rollingServers,
 		MetricsNamespaces: f.metricsNamespaces(ownNamespaceFile),
 		WithoutNodes:      !f.watchNodes,

@@ -37,16 +37,13 @@ type Conn struct {
 	stopped stopReason
 	aborted atomic.Bool         // by Abort
 	current atomic.Pointer[job] // the transfer that runs, if any
-	waits   atomic.Int32        // what for: see forCommand
-	noticed chan struct{}       // it waits for something else now
-	uploads atomic.Int32        // whose end has come
 	own     conns.Own[Limits]
+	attention
 
 	unforeseens atomic.Int32 // how many errors nobody foresaw
 
 	active     atomic.Int64 // when something was last done, Unix nanoseconds
 	loginSince atomic.Int64 // when the login grace began, Unix nanoseconds; 0 once logged in
-	lingering  atomic.Int32 // data connections, see linger
 	parting    atomic.Bool  // what is sent now is the last
 
 	mu sync.Mutex // guards what follows, which others read

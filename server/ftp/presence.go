@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
@@ -46,6 +47,15 @@ const (
 	forCommand
 	forJob
 )
+
+// attention is what the control goroutine tells a transfer of what it does, and what is
+// counted for transfers.
+type attention struct {
+	waits     atomic.Int32  // what for: see forCommand
+	noticed   chan struct{} // it waits for something else now
+	uploads   atomic.Int32  // whose end has come
+	lingering atomic.Int32  // data connections, see linger
+}
 
 // waitFor is called by the control goroutine before it waits.
 func (c *Conn) waitFor(what int32) {

@@ -12,21 +12,14 @@ import (
 
 // state is what the control goroutine knows about the dialogue.
 type state struct {
-	session     Session
-	logout      func() // ends what endWith began for session
-	dir         string // working directory
-	user        string // given with USER, while PASS is awaited
-	renameFrom  string
-	offset      int64 // of REST
-	binary      bool  // TYPE I
-	deflate     bool  // MODE Z
-	protected   bool  // PROT P
-	pbsz        bool  // PBSZ was given
-	epsvAll     bool
+	session Session
+	logout  func() // ends what endWith began for session
+	dir     string // working directory
+	user    string // given with USER, while PASS is awaited
+	midway
+	dataOptions
 	facts       facts
 	hash        *hashAlgorithm
-	data        dataSource // where the next data connection comes from
-	zipLevel    int
 	beforeLogin int
 	failed      int
 	logins      int
@@ -34,6 +27,23 @@ type state struct {
 	commands    int
 	reason      string
 	over        bool
+}
+
+// midway is what only the client's next command completes.
+type midway struct {
+	renameFrom string
+	offset     int64      // of REST
+	data       dataSource // where the next data connection comes from
+}
+
+// dataOptions are how data is to be transferred.
+type dataOptions struct {
+	binary    bool // TYPE I
+	deflate   bool // MODE Z
+	zipLevel  int
+	protected bool // PROT P
+	pbsz      bool // PBSZ was given
+	epsvAll   bool
 }
 
 // end makes the control goroutine finish after the current command.
@@ -55,9 +65,9 @@ func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 	_, direct := nc.(*net.TCPConn)
 	c := &Conn{
 		server: s, id: s.conns.NextID(), listener: opts, raw: nc, nc: nc, direct: direct, started: time.Now(), since: time.Now(),
-		noticed: make(chan struct{}, 1),
-		remote:  conns.AddrPort(nc.RemoteAddr()),
-		local:   conns.AddrPort(nc.LocalAddr()),
+		attention: attention{noticed: make(chan struct{}, 1)},
+		remote:    conns.AddrPort(nc.RemoteAddr()),
+		local:     conns.AddrPort(nc.LocalAddr()),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.state.facts, c.state.hash, c.state.zipLevel = allFacts, defaultHash, -1

@@ -28,6 +28,7 @@ const FieldOwner = client.FieldOwner("fileserver-operator")
 // field owner, and only if that would change something.
 type applier struct {
 	cached client.Client
+	others client.Reader // kinds that the operator has no types for
 	direct client.Reader // the API server itself
 }
 
@@ -79,7 +80,11 @@ func (a applier) find(ctx context.Context, want *unstructured.Unstructured) (*un
 	if runtime.IsNotRegisteredError(err) {
 		u := &unstructured.Unstructured{}
 		u.SetGroupVersionKind(want.GroupVersionKind())
-		if err := a.direct.Get(ctx, key, u); err != nil {
+		err := a.others.Get(ctx, key, u)
+		if apierrors.IsNotFound(err) {
+			err = a.direct.Get(ctx, key, u)
+		}
+		if err != nil {
 			return nil, client.IgnoreNotFound(err)
 		}
 		return u, nil

@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,40 +44,32 @@ func (t tlsState) status(secret string) *v1alpha1.TLSStatus {
 }
 
 // reconcileCertificate sees to the certificate. Where it fails, the certificate
-// that is there stays in use.
-func (p *pass) reconcileCertificate(ctx context.Context) (tlsState, error) {
+// that is there stays in use. What cert-manager was asked for goes once it is not
+// wanted any more, also if that changed while no operator ran.
+func (p *pass) reconcileCertificate(ctx context.Context) (there tlsState, err error) {
 	tls := p.server.Spec.TLS
-	issued := p.server.TLSSecret() != "" && tls.IssuerRef != nil
-	if !issued && p.memory.hasCertManager() {
-		u := &unstructured.Unstructured{}
-		u.SetGroupVersionKind(resources.CertificateKind)
-		u.SetNamespace(p.server.Namespace)
-		u.SetName(resources.CertificateName(p.server.Name))
-		if err := p.removeUncached(ctx, u); err != nil {
-			return tlsState{}, err
-		}
-	}
 	switch {
 	case p.server.TLSSecret() == "":
-		return tlsState{}, nil
 	case tls.SecretRef != nil:
-		return p.readCertificate(ctx, conditions.Waiting(v1alpha1.ReasonSecretNotFound,
-			"The Secret %q in tls.secretRef does not exist: create it with type kubernetes.io/tls, or remove tls.secretRef to get a certificate.", tls.SecretRef.Name))
-	case issued:
+		there, err = p.readCertificate(ctx)
+	case tls.IssuerRef != nil:
 		return p.requestCertificate(ctx)
+	default:
+		there, err = p.issueCertificate(ctx)
 	}
-	return p.issueCertificate(ctx)
+	return there, errors.Join(err, p.withdrawRequest(ctx))
 }
 
-// readCertificate reads the certificate from a Secret that others fill.
-func (p *pass) readCertificate(ctx context.Context, absent *conditions.Problem) (tlsState, error) {
+// readCertificate reads the certificate from a Secret of the user's.
+func (p *pass) readCertificate(ctx context.Context) (tlsState, error) {
 	name := p.server.TLSSecret()
 	secret, err := p.readSecret(ctx, name)
 	if err != nil {
 		return tlsState{}, err
 	}
 	if secret == nil {
-		return tlsState{}, absent
+		return tlsState{}, conditions.Waiting(v1alpha1.ReasonSecretNotFound,
+			"The Secret %q in tls.secretRef does not exist: create it with type kubernetes.io/tls, or remove tls.secretRef to get a certificate.", name)
 	}
 	leaf, err := resources.KeyPairFrom(secret.Data).Leaf()
 	if err != nil {
@@ -91,23 +82,6 @@ func (p *pass) readCertificate(ctx context.Context, absent *conditions.Problem) 
 	}
 	p.again(left)
 	return found, nil
-}
-
-// requestCertificate has cert-manager issue the certificate.
-func (p *pass) requestCertificate(ctx context.Context) (tlsState, error) {
-	ref := p.server.Spec.TLS.IssuerRef
-	err := p.put(ctx, client.ApplyConfigurationFromUnstructured(p.server.Certificate()))
-	if noMatch(err) {
-		p.again(30 * time.Second)
-		return tlsState{}, conditions.Waiting(v1alpha1.ReasonCertManagerMissing, "tls.issuerRef wants cert-manager, which is not installed: install it, or remove tls.issuerRef to get a certificate of the FileServer's own authority.")
-	}
-	if err != nil {
-		there, absent := p.readCertificate(ctx, nil)
-		return there, errors.Join(err, absent)
-	}
-	p.memory.sawCertManager()
-	return p.readCertificate(ctx, conditions.Waiting(v1alpha1.ReasonCertificatePending,
-		"cert-manager has not issued the certificate yet: see `kubectl describe certificate %s` and the issuer %q.", resources.CertificateName(p.server.Name), ref.Name))
 }
 
 // issueCertificate has the server's own authority issue the certificate.
@@ -135,7 +109,10 @@ func (p *pass) issueCertificate(ctx context.Context) (tlsState, error) {
 		return there, err
 	}
 	cert := resources.KeyPairFrom(secret.Data)
-	names := p.server.CertificateNames()
+	names, err := p.server.CertificateNames()
+	if err != nil {
+		return there, nameRefused(err)
+	}
 	if resources.CertificateNeedsIssue(cert, ca, names, now) {
 		if cert, err = resources.IssueCertificate(ca, names, now); err != nil {
 			return there, err
@@ -176,18 +153,4 @@ func replacing(read *corev1.Secret, desired *corev1ac.SecretApplyConfiguration) 
 		return desired
 	}
 	return desired.WithUID(read.UID).WithResourceVersion(read.ResourceVersion)
-}
-
-func (p *pass) removeUncached(ctx context.Context, u *unstructured.Unstructured) error {
-	err := p.Direct.Get(ctx, client.ObjectKeyFromObject(u), u)
-	if apierrors.IsNotFound(err) || noMatch(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading Certificate %s: %w", u.GetName(), err)
-	}
-	if belongs(u, p.server.FileServer) != nil {
-		return nil
-	}
-	return client.IgnoreNotFound(p.Delete(ctx, u))
 }

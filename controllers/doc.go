@@ -12,6 +12,8 @@
 //	service.go      the Service, and where clients reach it
 //	nodes.go        the nodes of the pods, and those by which clients come
 //	certificate.go  the certificate
+//	issuance.go     what cert-manager is asked for
+//	certmanager.go  whether there is a cert-manager
 //	hostkeys.go     the SSH host keys
 //	users.go        the users' file and what applications bind to
 //	config.go       the configuration

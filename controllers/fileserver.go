@@ -29,7 +29,9 @@ import (
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;create;patch;delete
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificaterequests,verbs=list
+// +kubebuilder:rbac:groups=acme.cert-manager.io,resources=orders;challenges,verbs=list
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=fileserver-system,resources=leases,verbs=create;get;update
 // +kubebuilder:rbac:groups="",namespace=fileserver-system,resources=events,verbs=create
 
@@ -44,8 +46,10 @@ type FileServerReconciler struct {
 	// Metadata is a cache of the metadata of Secrets, ConfigMaps and claims
 	// that are not the operator's.
 	Metadata client.Reader
-	Events   events.EventRecorder
-	Clock    clock.PassiveClock
+	// CertManager knows of cert-manager.
+	CertManager *certManager
+	Events      events.EventRecorder
+	Clock       clock.PassiveClock
 	// Pods asks pods what they have loaded.
 	Pods LoadedReader
 	// Image is the server's, where a FileServer names none.

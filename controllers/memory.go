@@ -14,9 +14,8 @@ import (
 // memory is what is kept between passes. All of it can be found out again: a
 // restart costs time and nothing else.
 type memory struct {
-	mu          sync.Mutex
-	servers     map[types.NamespacedName]*serverMemory
-	certManager bool
+	mu      sync.Mutex
+	servers map[types.NamespacedName]*serverMemory
 }
 
 // serverMemory is about one server. Only one pass at a time uses it, but a pass
@@ -82,18 +81,6 @@ func (m *memory) forget(server types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.servers, server)
-}
-
-func (m *memory) sawCertManager() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.certManager = true
-}
-
-func (m *memory) hasCertManager() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.certManager
 }
 
 // entry returns the content of an entry, if that version of it is known.

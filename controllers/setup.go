@@ -123,10 +123,15 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
+	certManager, err := newCertManager(mgr, o.Namespaces)
+	if err != nil {
+		return err
+	}
 	r := &FileServerReconciler{
 		Client:            mgr.GetClient(),
 		Direct:            mgr.GetAPIReader(),
 		Metadata:          others,
+		CertManager:       certManager,
 		Events:            mgr.GetEventRecorder("fileserver-operator"),
 		Clock:             o.Clock,
 		Pods:              o.Pods,
@@ -225,5 +230,9 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 		func(_ context.Context, server types.NamespacedName) []reconcile.Request {
 			return []reconcile.Request{{NamespacedName: server}}
 		})))
-	return b.Complete(r)
+	c, err := b.Build(r)
+	if err != nil {
+		return err
+	}
+	return r.CertManager.watch(mgr, c)
 }

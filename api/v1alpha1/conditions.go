@@ -84,6 +84,9 @@ const (
 	ReasonConfigurationRefused = "ConfigurationRefused"
 	// ReasonCertificatePending: cert-manager has not issued the certificate.
 	ReasonCertificatePending = "CertificatePending"
+	// ReasonHostNameMissing: an issuer is named, but no host name for which a
+	// certificate could be asked for is known.
+	ReasonHostNameMissing = "HostNameMissing"
 	// ReasonCertManagerMissing: an issuer is named, but there is no cert-manager.
 	ReasonCertManagerMissing = "CertManagerMissing"
 	// ReasonTopologyConflict: replicas, volume and exposure contradict each other.

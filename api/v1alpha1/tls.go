@@ -13,17 +13,25 @@ type TLS struct {
 	SecretRef *SecretReference `json:"secretRef,omitempty"`
 
 	// issuerRef names an issuer of cert-manager, which then issues and renews
-	// the certificate.
+	// the certificate, for dnsNames. Without dnsNames it is asked for
+	// passive.address, if that is a host name, else for the host names of the
+	// load balancer; if there are none either, a condition says so. A change
+	// takes effect, without a cut, once the new certificate is there.
 	// +optional
 	IssuerRef *IssuerReference `json:"issuerRef,omitempty"`
 
-	// dnsNames are names in the certificate, besides the Service's own names
-	// and the address at which it is reached. Example: ftp.example.com.
+	// dnsNames are names in the certificate. With issuerRef they are the only
+	// ones, since a public authority refuses an order that has a name inside
+	// of the cluster. Without it, names of the Service and the address at which
+	// it is reached come on top. Names may begin with "*.", and letters beyond
+	// ASCII are written as IDNA encodes them. An IP address is asked for as
+	// such; few public authorities issue for one. Example: ftp.example.com.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:XValidation:rule="isIP(self) || (self.startsWith('*.') ? self.substring(2) : self).split('.').all(l, l.matches(r'^[\\p{L}\\p{N}]([-\\p{L}\\p{M}\\p{N}]{0,61}[\\p{L}\\p{M}\\p{N}])?$'))",message="tls.dnsNames has something that is no name: write host names, without port or scheme, such as ftp.example.com"
 	DNSNames []string `json:"dnsNames,omitempty"`
 
 	// minVersion is the oldest version of TLS that FTP and FTPS serve: "1.0",

@@ -1,7 +1,6 @@
 package resources
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -69,7 +68,9 @@ func CANeedsIssue(ca KeyPair, now time.Time) bool {
 }
 
 // CertificateNeedsIssue says whether a certificate must be issued: there is
-// none, it is not of this authority, it is old, or it has other names.
+// none, it is not of this authority, it is old, it lacks a name, or it has a
+// host name too many. An IP address too many is no reason: a server on node
+// ports has no address while its only pod is being replaced.
 func CertificateNeedsIssue(cert, ca KeyPair, names []string, now time.Time) bool {
 	c, err := cert.Leaf()
 	if err != nil || !now.Before(RenewAt(c)) {
@@ -80,7 +81,9 @@ func CertificateNeedsIssue(cert, ca KeyPair, names []string, now time.Time) bool
 		return true
 	}
 	dns, ips := splitNames(names)
-	return !slices.Equal(c.DNSNames, dns) || !slices.EqualFunc(c.IPAddresses, ips, net.IP.Equal)
+	return !slices.Equal(c.DNSNames, dns) || slices.ContainsFunc(ips, func(ip net.IP) bool {
+		return !slices.ContainsFunc(c.IPAddresses, ip.Equal)
+	})
 }
 
 // IssueCA makes a certificate authority for one server.
@@ -143,35 +146,6 @@ func issue(template, parent *x509.Certificate, signer any) (KeyPair, error) {
 
 // clip shortens a common name to what X.509 allows (RFC 5280, appendix A.1).
 func clip(name string) string { return name[:min(len(name), 64)] }
-
-func splitNames(names []string) (dns []string, ips []net.IP) {
-	for _, n := range names {
-		if ip := net.ParseIP(n); ip != nil {
-			ips = append(ips, ip)
-		} else {
-			dns = append(dns, n)
-		}
-	}
-	slices.Sort(dns)
-	slices.SortFunc(ips, func(a, b net.IP) int { return bytes.Compare(a.To16(), b.To16()) })
-	return slices.Compact(dns), slices.CompactFunc(ips, net.IP.Equal)
-}
-
-// CertificateNames are the names by which clients reach the server.
-func (s Server) CertificateNames() []string {
-	svc := ServiceName(s.Name)
-	names := []string{
-		svc + "." + s.Namespace + ".svc." + s.ClusterDomain,
-		svc + "." + s.Namespace + ".svc",
-		svc + "." + s.Namespace,
-		svc,
-	}
-	names = append(names, s.Spec.TLS.DNSNames...)
-	if s.Spec.Passive.Address != "" {
-		names = append(names, s.Spec.Passive.Address)
-	}
-	return append(names, s.Exposure.Addresses...)
-}
 
 // CASecret holds the certificate authority.
 func (s Server) CASecret(ca KeyPair) *corev1ac.SecretApplyConfiguration {

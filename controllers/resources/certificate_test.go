@@ -51,14 +51,16 @@ func TestCertificateNeedsIssue(t *testing.T) {
 		at       time.Time
 		want     bool
 	}{
-		"a fresh one does not":                 {cert, ca, names, now, false},
-		"names in another order are the same":  {cert, ca, []string{"198.51.100.1", "a.example"}, now, false},
-		"none yet does":                        {resources.KeyPair{}, ca, names, now, true},
-		"one of another authority does":        {cert, other, names, now, true},
-		"one with another name does":           {cert, ca, append(names, "b.example"), now, true},
-		"one with another address does":        {cert, ca, []string{"a.example", "198.51.100.2"}, now, true},
-		"at half its life it does not":         {cert, ca, names, now.Add(182 * 24 * time.Hour), false},
-		"after two thirds of its life it does": {cert, ca, names, now.Add(244 * 24 * time.Hour), true},
+		"a fresh one does not":                  {cert, ca, names, now, false},
+		"names in another order are the same":   {cert, ca, []string{"198.51.100.1", "a.example"}, now, false},
+		"none yet does":                         {resources.KeyPair{}, ca, names, now, true},
+		"one of another authority does":         {cert, other, names, now, true},
+		"one with another name does":            {cert, ca, append(names, "b.example"), now, true},
+		"one with another address does":         {cert, ca, []string{"a.example", "198.51.100.2"}, now, true},
+		"one with a host name too many does":    {cert, ca, []string{"198.51.100.1"}, now, true},
+		"one with an address too many does not": {cert, ca, []string{"a.example"}, now, false},
+		"at half its life it does not":          {cert, ca, names, now.Add(182 * 24 * time.Hour), false},
+		"after two thirds of its life it does":  {cert, ca, names, now.Add(244 * 24 * time.Hour), true},
 	} {
 		if got := resources.CertificateNeedsIssue(c.cert, c.ca, c.names, c.at); got != c.want {
 			t.Errorf("%s: got %v", name, got)

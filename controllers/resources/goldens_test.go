@@ -271,7 +271,17 @@ func TestDisruption(t *testing.T) {
 }
 
 func TestCertificateOfCertManager(t *testing.T) {
-	s := server(t, `{tls: {issuerRef: {name: letsencrypt, kind: ClusterIssuer}, dnsNames: [ftp.example.com]}}`)
-	s.Exposure.Addresses = []string{"198.51.100.1"}
-	golden(t, "certificate", "a cluster issuer", s.Certificate())
+	for name, dnsNames := range map[string]string{
+		"a cluster issuer":             `[ftp.example.com]`,
+		"an address that is asked for": `[ftp.example.com, 198.51.100.1]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := server(t, `{tls: {issuerRef: {name: letsencrypt, kind: ClusterIssuer}, dnsNames: `+dnsNames+`}}`)
+			names, err := s.RequestedNames()
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "certificate", name, s.Certificate(names))
+		})
+	}
 }

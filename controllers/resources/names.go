@@ -23,6 +23,9 @@ func CAName(server string) string { return server + "-ca" }
 // TLSName is that of the Secret with the certificate.
 func TLSName(server string) string { return server + "-tls" }
 
+// IssuedName is that of the Secret into which cert-manager issues.
+func IssuedName(server string) string { return server + "-issued" }
+
 // HostKeysName is that of the Secret with the SSH host keys.
 func HostKeysName(server string) string { return server + "-ssh-host-keys" }
 

@@ -17,10 +17,17 @@ type TLSApplyConfiguration struct {
 	// tls.key. When its content changes, new connections get the new one.
 	SecretRef *SecretReferenceApplyConfiguration `json:"secretRef,omitempty"`
 	// issuerRef names an issuer of cert-manager, which then issues and renews
-	// the certificate.
+	// the certificate, for dnsNames. Without dnsNames it is asked for
+	// passive.address, if that is a host name, else for the host names of the
+	// load balancer; if there are none either, a condition says so. A change
+	// takes effect, without a cut, once the new certificate is there.
 	IssuerRef *IssuerReferenceApplyConfiguration `json:"issuerRef,omitempty"`
-	// dnsNames are names in the certificate, besides the Service's own names
-	// and the address at which it is reached. Example: ftp.example.com.
+	// dnsNames are names in the certificate. With issuerRef they are the only
+	// ones, since a public authority refuses an order that has a name inside
+	// of the cluster. Without it, names of the Service and the address at which
+	// it is reached come on top. Names may begin with "*.", and letters beyond
+	// ASCII are written as IDNA encodes them. An IP address is asked for as
+	// such; few public authorities issue for one. Example: ftp.example.com.
 	DNSNames []string `json:"dnsNames,omitempty"`
 	// minVersion is the oldest version of TLS that FTP and FTPS serve: "1.0",
 	// "1.1", "1.2" or "1.3", in quotes; default "1.2". 1.0 and 1.1 are weak

@@ -1,0 +1,227 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+)
+
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificaterequests,verbs=list
+// +kubebuilder:rbac:groups=acme.cert-manager.io,resources=orders;challenges,verbs=list
+
+// How soon it is looked again at why there is no certificate yet: orders and
+// challenges are not watched.
+const pendingEvery = 5 * time.Second
+
+// requestCertificate has cert-manager issue the certificate, and has pods use
+// what was issued. Until there is something new, what served before goes on to
+// serve.
+func (p *pass) requestCertificate(ctx context.Context) (tlsState, error) {
+	served, err := p.ownSecret(ctx, resources.TLSName(p.server.Name))
+	if err != nil {
+		return tlsState{}, fmt.Errorf("reading the certificate: %w", err)
+	}
+	issued, err := p.ownSecret(ctx, resources.IssuedName(p.server.Name))
+	if err != nil {
+		return p.inUse(served), fmt.Errorf("reading what cert-manager has issued: %w", err)
+	}
+	ordered := p.orderCertificate(ctx, issued)
+	served, err = p.serveIssued(ctx, issued, served)
+	there := p.inUse(served)
+	switch {
+	case ordered != nil || err != nil:
+	case there.leaf == nil:
+		err = conditions.Waiting(v1alpha1.ReasonCertificatePending, "cert-manager says that the certificate is there, but the Secret %q has none that can be used.", resources.IssuedName(p.server.Name))
+	case !p.Clock.Now().Before(there.leaf.NotAfter):
+		err = conditions.Waiting(v1alpha1.ReasonCertificatePending, "The certificate ended on %s, and cert-manager has issued no other.", there.leaf.NotAfter.UTC().Format(time.RFC3339))
+	default:
+		p.again(there.leaf.NotAfter.Sub(p.Clock.Now()))
+	}
+	return there, errors.Join(ordered, err)
+}
+
+// inUse is the certificate in a Secret that pods mount.
+func (p *pass) inUse(served *corev1.Secret) tlsState {
+	leaf, err := resources.KeyPairFrom(served.Data).Leaf()
+	if err != nil {
+		return tlsState{}
+	}
+	return tlsState{leaf: leaf, ca: served.Data[config.TLSCAFile]}
+}
+
+// orderCertificate asks cert-manager for the certificate. It returns an error
+// while there is none as it is asked for.
+func (p *pass) orderCertificate(ctx context.Context, issued *corev1.Secret) error {
+	names, err := p.server.RequestedNames()
+	if err != nil {
+		return nameRefused(err)
+	}
+	if len(names) == 0 {
+		return p.noHostName()
+	}
+	missing := conditions.Waiting(v1alpha1.ReasonCertManagerMissing, "tls.issuerRef wants cert-manager, which is not installed: install it, or remove tls.issuerRef to get a certificate of the FileServer's own authority.")
+	switch present, err := p.CertManager.has(); {
+	case err != nil:
+		return err
+	case !present:
+		return missing
+	}
+	// cert-manager writes into any Secret that a Certificate names.
+	if issued.UID != "" && !labelled(issued, p.server.FileServer) {
+		return fmt.Errorf("Secret %s: %w", issued.Name, conditions.ErrNameTaken) //nolint:staticcheck // a kind has a capital letter
+	}
+	err = p.put(ctx, client.ApplyConfigurationFromUnstructured(p.server.Certificate(names)))
+	if noMatch(err) || apierrors.IsNotFound(err) {
+		return missing // it is going at this moment
+	}
+	if err != nil {
+		return err
+	}
+	cert, err := p.CertManager.certificate(ctx, p.certificateKey())
+	if err != nil {
+		return err
+	}
+	if cert != nil {
+		if c := resources.ConditionOf(cert, "Ready"); c.True && c.Current {
+			return nil
+		}
+	}
+	p.again(pendingEvery)
+	why, err := p.whyPending(ctx, cert)
+	if err != nil {
+		return err
+	}
+	return conditions.Waiting(v1alpha1.ReasonCertificatePending, "cert-manager has not issued the certificate yet (`kubectl describe certificate %s`): %s.", resources.CertificateName(p.server.Name), conditions.Cut(why))
+}
+
+// noHostName says what to set so that a certificate can be asked for.
+func (p *pass) noHostName() *conditions.Problem {
+	const says = "tls.issuerRef needs a host name for the certificate, and none is known: set tls.dnsNames to the names by which clients connect, such as [ftp.example.com]."
+	if p.server.Spec.Expose.Type == v1alpha1.ExposeLoadBalancer && len(p.server.Exposure.Addresses) == 0 {
+		return conditions.Waiting(v1alpha1.ReasonHostNameMissing, says+" The Service has no address yet.")
+	}
+	return conditions.Stalled(v1alpha1.ReasonHostNameMissing, says)
+}
+
+func nameRefused(err error) *conditions.Problem {
+	return conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "A name for the certificate cannot be used: %s.", conditions.Cut(err.Error()))
+}
+
+// serveIssued has pods mount what cert-manager issued, if it can be used. It
+// returns the Secret that they mount.
+func (p *pass) serveIssued(ctx context.Context, issued, served *corev1.Secret) (*corev1.Secret, error) {
+	if issued.UID == "" || !labelled(issued, p.server.FileServer) {
+		return served, nil
+	}
+	if metav1.GetControllerOf(issued) == nil && !slices.ContainsFunc(issued.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == p.server.UID }) {
+		if err := p.cached.Apply(ctx, p.server.IssuedOwner(issued), FieldOwner, client.ForceOwnership); err != nil {
+			return served, fmt.Errorf("becoming an owner of Secret %s: %w", issued.Name, redact(err, "Secret"))
+		}
+	}
+	pair, ca := resources.KeyPairFrom(issued.Data), issued.Data[config.TLSCAFile]
+	leaf, err := pair.Leaf()
+	if err != nil || !p.Clock.Now().Before(leaf.NotAfter) {
+		return served, nil
+	}
+	if err := p.put(ctx, replacing(served, p.server.CertificateSecret(pair, ca))); err != nil {
+		return served, err
+	}
+	return issued, nil
+}
+
+// withdrawRequest removes what cert-manager was asked for, and then what it has
+// issued: in the other order it would issue once more.
+func (p *pass) withdrawRequest(ctx context.Context) error {
+	if present, err := p.CertManager.has(); err != nil {
+		return err
+	} else if present {
+		cert, err := p.CertManager.certificate(ctx, p.certificateKey())
+		if err != nil && !noMatch(err) {
+			return err
+		}
+		if cert != nil && belongs(cert, p.server.FileServer) == nil {
+			// Its end arrives by the watch, and the Secret goes then.
+			return client.IgnoreNotFound(p.Delete(ctx, cert))
+		}
+	}
+	return p.drop(ctx, &corev1.Secret{}, resources.IssuedName(p.server.Name))
+}
+
+func (p *pass) certificateKey() client.ObjectKey {
+	return client.ObjectKey{Namespace: p.server.Namespace, Name: resources.CertificateName(p.server.Name)}
+}
+
+// whyPending is what cert-manager says last about a certificate that is not
+// there: of what was made for it, the deepest that says something.
+func (p *pass) whyPending(ctx context.Context, cert *unstructured.Unstructured) (string, error) {
+	if cert == nil {
+		return "it has only been asked for", nil
+	}
+	says := resources.ConditionOf(cert, "Ready").Message
+	if c := resources.ConditionOf(cert, "Issuing"); c.Message != "" {
+		says = c.Message
+	}
+	request, err := p.newestOf(ctx, resources.CertificateRequestKind, cert.GetUID())
+	if err != nil || request == nil {
+		return says, err
+	}
+	if c := resources.ConditionOf(request, "Ready"); c.Message != "" {
+		says = c.Message
+	}
+	order, err := p.newestOf(ctx, resources.OrderKind, request.GetUID())
+	if err != nil || order == nil {
+		return says, err
+	}
+	if reason, _, _ := unstructured.NestedString(order.Object, "status", "reason"); reason != "" {
+		says = reason
+	}
+	challenge, err := p.newestOf(ctx, resources.ChallengeKind, order.GetUID())
+	if err != nil || challenge == nil {
+		return says, err
+	}
+	if reason, _, _ := unstructured.NestedString(challenge.Object, "status", "reason"); reason != "" {
+		name, _, _ := unstructured.NestedString(challenge.Object, "spec", "dnsName")
+		says = name + ": " + reason
+	}
+	return says, nil
+}
+
+// newestOf is the newest object of a kind of cert-manager's that has the owner;
+// nil if there is none, or if the operator may not look.
+func (p *pass) newestOf(ctx context.Context, kind schema.GroupVersionKind, owner types.UID) (*unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind)
+	if err := p.Direct.List(ctx, list, client.InNamespace(p.server.Namespace)); err != nil {
+		if noMatch(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("listing %ss: %w", kind.Kind, err)
+	}
+	var newest *unstructured.Unstructured
+	for i := range list.Items {
+		u := &list.Items[i]
+		if ref := metav1.GetControllerOf(u); ref == nil || ref.UID != owner {
+			continue
+		}
+		if newest == nil || newest.GetCreationTimestamp().Time.Before(u.GetCreationTimestamp().Time) {
+			newest = u
+		}
+	}
+	return newest, nil
+}

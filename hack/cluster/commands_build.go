@@ -50,6 +50,34 @@ func assetsCommand() *cobra.Command {
 	}
 }
 
+func certificatesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "certificates",
+		Short: "Build cert-manager and an ACME server, and print their folders and that of cert-manager's CRDs",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			builder, err := assets.NewBuilder(os.Stderr)
+			if err != nil {
+				return err
+			}
+			components := assets.CertificateComponents()
+			dirs, err := builder.Build(cmd.Context(), components)
+			if err != nil {
+				return err
+			}
+			crds, err := builder.CertManagerCRDs(cmd.Context())
+			if err != nil {
+				return err
+			}
+			for _, c := range components {
+				fmt.Println(dirs[c.Name])
+			}
+			fmt.Println(crds)
+			return nil
+		},
+	}
+}
+
 func depsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "deps",

@@ -35,7 +35,7 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(buildCommand(), assetsCommand(), depsCommand(),
+	cmd.AddCommand(buildCommand(), assetsCommand(), certificatesCommand(), depsCommand(),
 		upCommand(), downCommand(), kubeconfigCommand(), kubectlCommand(), loadCommand(), execCommand(), cloudCommand())
 	return cmd
 }

@@ -3,6 +3,7 @@ package assets
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -62,7 +63,7 @@ func (b *Builder) Build(ctx context.Context, components []Component) (map[string
 	if dirs, missing, err = b.plan(components); err != nil || len(missing) == 0 {
 		return dirs, err
 	}
-	fmt.Fprintf(b.Out, "building %d program(s) into %s, once per machine (all of them: about 10 minutes on two cores)\n",
+	fmt.Fprintf(b.Out, "building %d program(s) into %s, once per machine (a whole cluster: about 10 minutes on two cores)\n",
 		len(missing), b.Cache)
 	began := time.Now()
 	for i, j := range missing {
@@ -72,6 +73,24 @@ func (b *Builder) Build(ctx context.Context, components []Component) (map[string
 	}
 	fmt.Fprintf(b.Out, "built %d program(s) in %s\n", len(missing), time.Since(began).Round(time.Second))
 	return dirs, nil
+}
+
+// CertManagerCRDs is the folder of cert-manager's CustomResourceDefinitions, of the version that is built.
+func (b *Builder) CertManagerCRDs(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", certManager.Module)
+	cmd.Dir = filepath.Join(b.Source, certManager.Name)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("finding cert-manager's module: %w\n%s", err, tail(said.Bytes(), 4096))
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(out, &module); err != nil {
+		return "", fmt.Errorf("finding cert-manager's module: %w", err)
+	}
+	return filepath.Join(module.Dir, "deploy", "crds"), nil
 }
 
 func (b *Builder) plan(components []Component) (map[string]string, []job, error) {

@@ -86,6 +86,25 @@ var pause = Component{
 	Programs: []Program{{"pause", "."}},
 }
 
+// certManager has a main of its own; see there.
+var certManager = Component{
+	Name:     "certmanager",
+	Module:   "github.com/cert-manager/cert-manager",
+	Inputs:   append([]string{"main.go"}, moduleFiles...),
+	Programs: []Program{{"certmanager", "."}},
+}
+
+// acme is an ACME server, and the DNS server that it asks.
+var acme = Component{
+	Name:   "acme",
+	Module: "github.com/letsencrypt/pebble/v2",
+	Inputs: append([]string{"main.go"}, moduleFiles...),
+	Programs: []Program{
+		{"pebble", "github.com/letsencrypt/pebble/v2/cmd/pebble"},
+		{"names", "."},
+	},
+}
+
 // EnvtestComponents is what a test against an API server and etcd needs.
 func EnvtestComponents() []Component {
 	c := kubernetes
@@ -97,6 +116,9 @@ func EnvtestComponents() []Component {
 func ClusterComponents() []Component {
 	return []Component{kubernetes, containerd, coredns, pause}
 }
+
+// CertificateComponents issue certificates in a cluster.
+func CertificateComponents() []Component { return []Component{certManager, acme} }
 
 // version reads the component's version from its go.mod.
 func (c Component) version(source string) (string, error) {

@@ -53,10 +53,10 @@ func Up(ctx context.Context, name string, nodes int, out io.Writer) (*Cluster, e
 	if err := up.Run(); err != nil {
 		return nil, fmt.Errorf("starting cluster %s: %w", name, err)
 	}
-	if c.Kubeconfig, err = c.run(ctx, "kubeconfig", "--name", name); err != nil {
+	if c.Kubeconfig, err = c.Run(ctx, "kubeconfig", "--name", name); err != nil {
 		return nil, err
 	}
-	assets, err := c.run(ctx, "assets")
+	assets, err := c.Run(ctx, "assets")
 	c.kubectl = filepath.Join(assets, "kubectl")
 	return c, err
 }
@@ -94,7 +94,7 @@ func (c *Cluster) Load(ctx context.Context, archives ...string) error {
 	if !c.Local() {
 		return nil // the images of a user's cluster come from its registry
 	}
-	_, err := c.run(ctx, append([]string{"load", "--name", c.Name}, archives...)...)
+	_, err := c.Run(ctx, append([]string{"load", "--name", c.Name}, archives...)...)
 	return err
 }
 
@@ -125,7 +125,8 @@ func (c *Cluster) KubectlIn(ctx context.Context, stdin string, args ...string) (
 // KubectlPath is the kubectl of the cluster's version.
 func (c *Cluster) KubectlPath() string { return c.kubectl }
 
-func (c *Cluster) run(ctx context.Context, args ...string) (string, error) {
+// Run runs a command of hack/cluster and returns what it prints.
+func (c *Cluster) Run(ctx context.Context, args ...string) (string, error) {
 	return output(exec.CommandContext(ctx, c.program, args...))
 }
 

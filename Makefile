@@ -34,6 +34,7 @@ test: ## unit tests and envtest; needs no root
 
 e2e: images ## the whole product on a cluster of two nodes, and every client over every protocol and mode; needs root
 	@$(MAKE) --no-print-directory soak SOAKTIME=20s
+	@go run -C hack ./cluster certificates >/dev/null # cert-manager and an ACME server, once per machine
 	@HELM=$$($(TOOL) helm) && GOTESTSUM=$$($(TOOL) gotestsum) && export HELM && \
 		$$GOTESTSUM --format standard-verbose -- -tags e2e -count=1 -p 1 -timeout 60m ./test/e2e/... ./test/matrix/... ./test/killed/...
 

@@ -63,6 +63,18 @@ func TestEnvtestAndClusterShareTheirPrograms(t *testing.T) {
 	}
 }
 
+func TestWhatIssuesCertificatesIsNamedForItsVersion(t *testing.T) {
+	source, err := FindSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"certmanager-1.", "acme-2."} {
+		if key, err := CertificateComponents()[i].key(source); err != nil || !strings.HasPrefix(key, want) {
+			t.Errorf("the folder is %s (%v), want one that begins with %s", key, err, want)
+		}
+	}
+}
+
 func TestASecondBuildDoesNothing(t *testing.T) {
 	source, component := checkout(t)
 	var out bytes.Buffer

@@ -157,20 +157,18 @@ func (m certManager) serves(want string) {
 	})
 }
 
-// goneFor waits until nothing is left of what cert-manager was asked for.
-func (m certManager) goneFor() {
+// gone waits until cert-manager is asked for nothing any more.
+func (m certManager) gone() {
 	m.t.Helper()
 	cert := &unstructured.Unstructured{}
 	cert.SetGroupVersionKind(resources.CertificateKind)
-	for name, obj := range map[string]client.Object{"files": cert, "files-issued": &corev1.Secret{}} {
-		eventually(m.t, func() error {
-			err := api.Get(m.t.Context(), client.ObjectKey{Namespace: m.ns, Name: name}, obj)
-			if err == nil {
-				err = fmt.Errorf("%T %s is still there", obj, name)
-			}
-			return client.IgnoreNotFound(err)
-		})
-	}
+	eventually(m.t, func() error {
+		err := api.Get(m.t.Context(), client.ObjectKey{Namespace: m.ns, Name: "files"}, cert)
+		if err == nil {
+			err = fmt.Errorf("the Certificate is still there")
+		}
+		return client.IgnoreNotFound(err)
+	})
 }
 
 func withIssuer(ns, issuer string, dnsNames ...string) *v1alpha1.FileServer {
@@ -299,10 +297,13 @@ func TestTheOldCertificateServesUntilTheNewOneIsThere(t *testing.T) {
 	if ca := get(t, c.ns, "files-tls", &corev1.Secret{}).Data["ca.crt"]; ca != nil {
 		t.Errorf("the authority of before is still told: %s", ca)
 	}
-	issued := get(t, c.ns, "files-issued", &corev1.Secret{})
-	if len(issued.OwnerReferences) != 1 || issued.OwnerReferences[0].UID != fs.UID {
-		t.Errorf("the Secret with what was issued belongs to %v, want the FileServer", issued.OwnerReferences)
-	}
+	eventually(t, func() error {
+		issued := get(t, c.ns, "files-issued", &corev1.Secret{})
+		if len(issued.OwnerReferences) != 1 || issued.OwnerReferences[0].UID != m.certificate().GetUID() {
+			return fmt.Errorf("the Secret with what was issued belongs to %v, want the Certificate", issued.OwnerReferences)
+		}
+		return nil
+	})
 
 	// To another issuer, and to no issuer.
 	update(t, fs, func() { fs.Spec.TLS.IssuerRef.Name = "two" })
@@ -310,7 +311,7 @@ func TestTheOldCertificateServesUntilTheNewOneIsThere(t *testing.T) {
 	m.serves(first)
 	m.serves(m.issue())
 	update(t, fs, func() { fs.Spec.TLS = v1alpha1.TLS{} })
-	m.goneFor()
+	m.gone()
 	ready(t, fs, v1alpha1.ReasonReady)
 	if got := get(t, c.ns, "files-tls", &corev1.Secret{}); fingerprint(got.Data["ca.crt"]) != fingerprint(own.Data["ca.crt"]) {
 		t.Error("the certificate is not of the same authority as before")
@@ -339,7 +340,7 @@ func TestACertificateGoesWhenItsIssuerWentWhileNoOperatorRan(t *testing.T) {
 	update(t, fs, func() { fs.Spec.TLS = v1alpha1.TLS{} })
 	_, stop = operatorFor(t, c.ns)
 	t.Cleanup(stop)
-	m.goneFor()
+	m.gone()
 	eventually(t, func() error {
 		if got := get(t, c.ns, "files-tls", &corev1.Secret{}); fingerprint(got.Data["tls.crt"]) == issued {
 			return fmt.Errorf("pods still mount what was issued")

@@ -21,10 +21,6 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
-// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=cert-manager.io,resources=certificaterequests,verbs=list
-// +kubebuilder:rbac:groups=acme.cert-manager.io,resources=orders;challenges,verbs=list
-
 // How soon it is looked again at why there is no certificate yet: orders and
 // challenges are not watched.
 const pendingEvery = 5 * time.Second
@@ -41,8 +37,8 @@ func (p *pass) requestCertificate(ctx context.Context) (tlsState, error) {
 	if err != nil {
 		return p.inUse(served), fmt.Errorf("reading what cert-manager has issued: %w", err)
 	}
-	ordered := p.orderCertificate(ctx, issued)
-	served, err = p.serveIssued(ctx, issued, served)
+	cert, ordered := p.orderCertificate(ctx, issued)
+	served, err = p.serveIssued(ctx, cert, issued, served)
 	there := p.inUse(served)
 	switch {
 	case ordered != nil || err != nil:
@@ -65,49 +61,49 @@ func (p *pass) inUse(served *corev1.Secret) tlsState {
 	return tlsState{leaf: leaf, ca: served.Data[config.TLSCAFile]}
 }
 
-// orderCertificate asks cert-manager for the certificate. It returns an error
-// while there is none as it is asked for.
-func (p *pass) orderCertificate(ctx context.Context, issued *corev1.Secret) error {
+// orderCertificate asks cert-manager for the certificate, and returns what it
+// asked with. It returns an error while there is no certificate of that kind.
+func (p *pass) orderCertificate(ctx context.Context, issued *corev1.Secret) (*unstructured.Unstructured, error) {
 	names, err := p.server.RequestedNames()
 	if err != nil {
-		return nameRefused(err)
+		return nil, nameRefused(err)
 	}
 	if len(names) == 0 {
-		return p.noHostName()
+		return nil, p.noHostName()
 	}
 	missing := conditions.Waiting(v1alpha1.ReasonCertManagerMissing, "tls.issuerRef wants cert-manager, which is not installed: install it, or remove tls.issuerRef to get a certificate of the FileServer's own authority.")
 	switch present, err := p.CertManager.has(); {
 	case err != nil:
-		return err
+		return nil, err
 	case !present:
-		return missing
+		return nil, missing
 	}
 	// cert-manager writes into any Secret that a Certificate names.
 	if issued.UID != "" && !labelled(issued, p.server.FileServer) {
-		return fmt.Errorf("Secret %s: %w", issued.Name, conditions.ErrNameTaken) //nolint:staticcheck // a kind has a capital letter
+		return nil, fmt.Errorf("Secret %s: %w", issued.Name, conditions.ErrNameTaken) //nolint:staticcheck // a kind has a capital letter
 	}
 	err = p.put(ctx, client.ApplyConfigurationFromUnstructured(p.server.Certificate(names)))
 	if noMatch(err) || apierrors.IsNotFound(err) {
-		return missing // it is going at this moment
+		return nil, missing // it is going at this moment
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cert, err := p.CertManager.certificate(ctx, p.certificateKey())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if cert != nil {
 		if c := resources.ConditionOf(cert, "Ready"); c.True && c.Current {
-			return nil
+			return cert, nil
 		}
 	}
 	p.again(pendingEvery)
 	why, err := p.whyPending(ctx, cert)
 	if err != nil {
-		return err
+		return cert, err
 	}
-	return conditions.Waiting(v1alpha1.ReasonCertificatePending, "cert-manager has not issued the certificate yet (`kubectl describe certificate %s`): %s.", resources.CertificateName(p.server.Name), conditions.Cut(why))
+	return cert, conditions.Waiting(v1alpha1.ReasonCertificatePending, "cert-manager has not issued the certificate yet (`kubectl describe certificate %s`): %s.", resources.CertificateName(p.server.Name), conditions.Cut(why))
 }
 
 // noHostName says what to set so that a certificate can be asked for.
@@ -123,15 +119,19 @@ func nameRefused(err error) *conditions.Problem {
 	return conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "A name for the certificate cannot be used: %s.", conditions.Cut(err.Error()))
 }
 
-// serveIssued has pods mount what cert-manager issued, if it can be used. It
-// returns the Secret that they mount.
-func (p *pass) serveIssued(ctx context.Context, issued, served *corev1.Secret) (*corev1.Secret, error) {
+// serveIssued has pods mount what cert-manager issued, if it can be used, and
+// returns the Secret that they mount. What was issued ends with the Certificate:
+// the operator has no right to delete Secrets, and needs none.
+func (p *pass) serveIssued(ctx context.Context, cert *unstructured.Unstructured, issued, served *corev1.Secret) (*corev1.Secret, error) {
 	if issued.UID == "" || !labelled(issued, p.server.FileServer) {
 		return served, nil
 	}
-	if metav1.GetControllerOf(issued) == nil && !slices.ContainsFunc(issued.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == p.server.UID }) {
-		if err := p.cached.Apply(ctx, p.server.IssuedOwner(issued), FieldOwner, client.ForceOwnership); err != nil {
-			return served, fmt.Errorf("becoming an owner of Secret %s: %w", issued.Name, redact(err, "Secret"))
+	if cert != nil && !slices.ContainsFunc(issued.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == cert.GetUID() }) {
+		// The admission plugin OwnerReferencesPermissionEnforcement asks for the right
+		// to delete the Secret, which then stays when the Certificate goes.
+		err := p.cached.Apply(ctx, resources.IssuedOwner(issued, cert), FieldOwner, client.ForceOwnership)
+		if err != nil && !apierrors.IsForbidden(err) {
+			return served, fmt.Errorf("giving Secret %s its owner: %w", issued.Name, redact(err, "Secret"))
 		}
 	}
 	pair, ca := resources.KeyPairFrom(issued.Data), issued.Data[config.TLSCAFile]
@@ -145,22 +145,24 @@ func (p *pass) serveIssued(ctx context.Context, issued, served *corev1.Secret) (
 	return issued, nil
 }
 
-// withdrawRequest removes what cert-manager was asked for, and then what it has
-// issued: in the other order it would issue once more.
+// withdrawRequest removes what cert-manager was asked for. The garbage collector
+// removes what it has issued.
 func (p *pass) withdrawRequest(ctx context.Context) error {
-	if present, err := p.CertManager.has(); err != nil {
+	present, err := p.CertManager.has()
+	if err != nil || !present {
 		return err
-	} else if present {
-		cert, err := p.CertManager.certificate(ctx, p.certificateKey())
-		if err != nil && !noMatch(err) {
-			return err
-		}
-		if cert != nil && belongs(cert, p.server.FileServer) == nil {
-			// Its end arrives by the watch, and the Secret goes then.
-			return client.IgnoreNotFound(p.Delete(ctx, cert))
-		}
 	}
-	return p.drop(ctx, &corev1.Secret{}, resources.IssuedName(p.server.Name))
+	cert, err := p.CertManager.certificate(ctx, p.certificateKey())
+	if noMatch(err) || err == nil && (cert == nil || belongs(cert, p.server.FileServer) != nil) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.Delete(ctx, cert); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("removing Certificate %s: %w", cert.GetName(), err)
+	}
+	return nil
 }
 
 func (p *pass) certificateKey() client.ObjectKey {

@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
@@ -253,14 +252,19 @@ func (c cluster) doEverything() {
 	}
 	ready(t, fs, v1alpha1.ReasonReady)
 
-	installCertManager(t)
+	m := newCertManager(t, c.ns)
 	update(t, fs, func() {
 		fs.Spec.TLS.IssuerRef = &v1alpha1.IssuerReference{Name: "ours", Kind: "Issuer", Group: "cert-manager.io"}
+		fs.Spec.TLS.DNSNames = []string{"ftp.example.com"}
 	})
-	cert := &unstructured.Unstructured{}
-	cert.SetGroupVersionKind(resources.CertificateKind)
-	get(t, c.ns, "files", cert)
+	request := m.made(resources.CertificateRequestKind, m.certificate(), nil, nil)
+	order := m.made(resources.OrderKind, request, nil, nil)
+	m.made(resources.ChallengeKind, order, map[string]any{"dnsName": "ftp.example.com"}, map[string]any{"reason": "no such host"})
+	reconciling(t, fs, v1alpha1.ReasonCertificatePending, "no such host")
+	m.serves(m.issue())
+	ready(t, fs, v1alpha1.ReasonReady)
 	update(t, fs, func() { fs.Spec.TLS = v1alpha1.TLS{} })
+	m.gone()
 
 	update(t, fs, func() {
 		fs.Spec.Disruption.Budget, fs.Spec.NetworkPolicy = v1alpha1.BudgetNone, v1alpha1.NetworkPolicyNone

@@ -62,14 +62,14 @@ func (s Server) Certificate(names []string) *unstructured.Unstructured {
 	return u
 }
 
-// IssuedOwner makes the Secret into which cert-manager issued end with the
-// server, and changes nothing else of it. cert-manager writes no owner unless it
-// is told to.
-func (s Server) IssuedOwner(issued *corev1.Secret) *corev1ac.SecretApplyConfiguration {
+// IssuedOwner makes the Secret into which cert-manager issued end with its
+// Certificate, and changes nothing else of it. cert-manager writes no owner unless
+// it is told to.
+func IssuedOwner(issued *corev1.Secret, cert *unstructured.Unstructured) *corev1ac.SecretApplyConfiguration {
 	return corev1ac.Secret(issued.Name, issued.Namespace).
 		WithUID(issued.UID).
 		WithOwnerReferences(metav1ac.OwnerReference().
-			WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("FileServer").WithName(s.Name).WithUID(s.UID))
+			WithAPIVersion(cert.GetAPIVersion()).WithKind(cert.GetKind()).WithName(cert.GetName()).WithUID(cert.GetUID()))
 }
 
 // Condition is what cert-manager says in the status of one of its objects.

@@ -46,10 +46,8 @@ type FileServerReconciler struct {
 	// Metadata is a cache of the metadata of Secrets, ConfigMaps and claims
 	// that are not the operator's.
 	Metadata client.Reader
-	// CertManager knows of cert-manager.
-	CertManager *certManager
-	Events      events.EventRecorder
-	Clock       clock.PassiveClock
+	Events   events.EventRecorder
+	Clock    clock.PassiveClock
 	// Pods asks pods what they have loaded.
 	Pods LoadedReader
 	// Image is the server's, where a FileServer names none.
@@ -64,8 +62,9 @@ type FileServerReconciler struct {
 	// WithoutNodes is true if the operator may not see nodes.
 	WithoutNodes bool
 
-	memory *memory
-	pace   *pace
+	certManager *certManager
+	memory      *memory
+	pace        *pace
 }
 
 // Reconcile makes one server and its users as they are described.

@@ -72,7 +72,7 @@ func (p *pass) orderCertificate(ctx context.Context, issued *corev1.Secret) (*un
 		return nil, p.noHostName()
 	}
 	missing := conditions.Waiting(v1alpha1.ReasonCertManagerMissing, "tls.issuerRef wants cert-manager, which is not installed: install it, or remove tls.issuerRef to get a certificate of the FileServer's own authority.")
-	switch present, err := p.CertManager.has(); {
+	switch present, err := p.certManager.has(); {
 	case err != nil:
 		return nil, err
 	case !present:
@@ -80,7 +80,7 @@ func (p *pass) orderCertificate(ctx context.Context, issued *corev1.Secret) (*un
 	}
 	// cert-manager writes into any Secret that a Certificate names.
 	if issued.UID != "" && !labelled(issued, p.server.FileServer) {
-		return nil, fmt.Errorf("Secret %s: %w", issued.Name, conditions.ErrNameTaken) //nolint:staticcheck // a kind has a capital letter
+		return nil, fmt.Errorf("%s %s: %w", secretKind.Kind, issued.Name, conditions.ErrNameTaken)
 	}
 	err = p.put(ctx, client.ApplyConfigurationFromUnstructured(p.server.Certificate(names)))
 	if noMatch(err) || apierrors.IsNotFound(err) {
@@ -89,7 +89,7 @@ func (p *pass) orderCertificate(ctx context.Context, issued *corev1.Secret) (*un
 	if err != nil {
 		return nil, err
 	}
-	cert, err := p.CertManager.certificate(ctx, p.certificateKey())
+	cert, err := p.certManager.certificate(ctx, p.certificateKey())
 	if err != nil {
 		return nil, err
 	}
@@ -148,11 +148,11 @@ func (p *pass) serveIssued(ctx context.Context, cert *unstructured.Unstructured,
 // withdrawRequest removes what cert-manager was asked for. The garbage collector
 // removes what it has issued.
 func (p *pass) withdrawRequest(ctx context.Context) error {
-	present, err := p.CertManager.has()
+	present, err := p.certManager.has()
 	if err != nil || !present {
 		return err
 	}
-	cert, err := p.CertManager.certificate(ctx, p.certificateKey())
+	cert, err := p.certManager.certificate(ctx, p.certificateKey())
 	if noMatch(err) || err == nil && (cert == nil || belongs(cert, p.server.FileServer) != nil) {
 		return nil
 	}

@@ -57,7 +57,7 @@ type observed struct {
 func (r *FileServerReconciler) begin(fs *v1alpha1.FileServer) *pass {
 	return &pass{
 		FileServerReconciler: r,
-		applier:              applier{cached: r.Client, others: r.CertManager.certificates, direct: r.Direct},
+		applier:              applier{cached: r.Client, others: r.certManager.certificates, direct: r.Direct},
 		server: resources.Server{
 			FileServer:        fs,
 			DefaultImage:      r.Image,

@@ -131,7 +131,6 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Client:            mgr.GetClient(),
 		Direct:            mgr.GetAPIReader(),
 		Metadata:          others,
-		CertManager:       certManager,
 		Events:            mgr.GetEventRecorder("fileserver-operator"),
 		Clock:             o.Clock,
 		Pods:              o.Pods,
@@ -140,6 +139,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		MetricsNamespaces: o.MetricsNamespaces,
 		ClusterDomain:     o.ClusterDomain,
 		WithoutNodes:      o.WithoutNodes,
+		certManager:       certManager,
 		memory:            newMemory(),
 	}
 	if r.Clock == nil {
@@ -234,5 +234,5 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 	if err != nil {
 		return err
 	}
-	return r.CertManager.watch(mgr, c)
+	return r.certManager.watch(mgr, c)
 }

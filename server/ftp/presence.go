@@ -30,6 +30,8 @@ const (
 	tlsShare, tlsGrace = 10, 250 * time.Millisecond
 	tlsLeast           = 10 * time.Millisecond
 	maxSilence         = 500 * time.Millisecond
+	// The kernel's clock for this is no more exact.
+	clockTick = 10 * time.Millisecond
 	// Shorter times are not worth the cost, or cannot be measured.
 	minGrace, minSilence = 50 * time.Microsecond, 10 * time.Millisecond
 	// What has come on the control connection is read before the upload
@@ -124,9 +126,12 @@ func (t *transfer) grace() time.Duration {
 		}
 		grace = max(min(took/tlsShare, tlsGrace), tlsLeast)
 	}
-	if silent := t.data.Silence(); silent >= minSilence {
+	silent, ago := t.data.End()
+	if silent >= minSilence {
 		grace = max(grace, min(silent, maxSilence))
 	}
+	// What has passed since the end came has been waited for.
+	grace -= max(ago-clockTick, 0)
 	if grace < minGrace {
 		return 0
 	}

@@ -252,3 +252,29 @@ func TestAServerWhoseChangeIsRefusedGoesOnAsItWas(t *testing.T) {
 	update(t, fs, func() { fs.Spec.Expose.Annotations = nil })
 	expect(t, fs, v1alpha1.ConditionStalled, metav1.ConditionFalse, v1alpha1.ReasonReady)
 }
+
+// The files of a volume belong to somebody else, as on NFS: the server finds out,
+// and whoever looks at the user or the server is told what to set.
+func TestAVolumeOfSomebodyElseIsReported(t *testing.T) {
+	t.Parallel()
+	c := cluster{t, namespace(t)}
+	fs, u := fileServer(c.ns, "files"), user(c.ns, "acme", "files")
+	create(t, fs, u)
+	pod := c.start("files-0", "")
+	c.address("files", "198.51.100.32")
+	was := pod.DeepCopy()
+	denied := config.Denied{User: "acme", Folder: "/", To: config.FolderMake, Owner: 1000, Group: 1000, Mode: "0755", AsUser: 65532, AsGroup: 65532}
+	pods.answer(pod, func() (config.Loaded, error) {
+		loaded, err := c.newest(was)
+		loaded.Denied = []config.Denied{denied}
+		return loaded, err
+	})
+	update(t, u, func() { u.Spec.Access = v1alpha1.UserReadOnly }) // the pod is asked
+	notReady(t, u, v1alpha1.ReasonVolumeDenied, `the folder "/" of the volume`, "belongs to user 1000 and group 1000", "{runAsUser: 1000, runAsGroup: 1000}")
+	isStalled(t, fs, v1alpha1.ReasonVolumeDenied, "belongs to user 1000 and group 1000")
+
+	pods.answer(pod, func() (config.Loaded, error) { return c.newest(was) })
+	update(t, u, func() { u.Spec.Access = v1alpha1.UserReadWrite })
+	ready(t, u, v1alpha1.ReasonLoaded)
+	ready(t, fs, v1alpha1.ReasonReady)
+}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
 
 // Before that much time has passed, it is normal that a volume or a pod is not
@@ -46,7 +47,19 @@ func (p *pass) inspectPods(ctx context.Context) error {
 			found = append(found, conditions.Stalled(v1alpha1.ReasonConfigurationRefused, "The pod %q refuses a file and keeps the last good one: %s.", p.pods[i].Name, conditions.Cut(e)))
 		}
 	}
+	found = append(found, p.inspectVolume())
 	return errors.Join(found...)
+}
+
+// inspectVolume tells of the first user whose home a pod may not use. Each such
+// user tells of it, too.
+func (p *pass) inspectVolume() error {
+	for i := range p.pods {
+		for _, d := range p.mem().pods[p.pods[i].UID].loaded.Denied {
+			return conditions.Stalled(v1alpha1.ReasonVolumeDenied, "%s", resources.Denied(d))
+		}
+	}
+	return nil
 }
 
 // inspectClaim finds out why a claim has no volume. A class that waits for the

@@ -50,6 +50,7 @@ type hashMemory struct {
 type podMemory struct {
 	loaded   config.Loaded
 	asked    bool      // and answered
+	at       time.Time // when it answered last
 	err      error     // of the last time it was asked
 	bumped   time.Time // when its mounts were last refreshed
 	attempts int       // how often, for the same files

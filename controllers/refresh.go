@@ -17,6 +17,7 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -26,6 +27,9 @@ const (
 	askSoon   = 200 * time.Millisecond
 	askLater  = 5 * time.Second
 	bumpAgain = 2 * time.Second
+	// A pod that may not use a folder is asked again: what somebody changes on
+	// the volume tells nobody.
+	askDenied = time.Minute
 	// Attempts after which a pod is asked less often.
 	patience = 25
 )
@@ -87,6 +91,9 @@ func (p *pass) refreshPods(ctx context.Context) error {
 		}
 	}
 	for _, m := range next {
+		if len(m.loaded.Denied) > 0 {
+			p.again(askDenied)
+		}
 		switch {
 		case m.asked && m.err == nil && m.attempts == 0:
 		case m.attempts <= patience:
@@ -111,7 +118,7 @@ func notInForce(pod *corev1.Pod, loaded config.Loaded) error {
 // refreshPod asks a pod what it has loaded, unless it is known to have all,
 // and has its mounts refreshed if it has not.
 func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (podMemory, error) {
-	if m.asked && m.err == nil && p.hasAll(pod, m.loaded) {
+	if m.asked && m.err == nil && p.hasAll(pod, m.loaded) && !m.loaded.Looking && !p.denialIsOld(m) {
 		m.others = p.othersWanted(pod)
 		return m, nil
 	}
@@ -120,9 +127,14 @@ func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (po
 		m.attempts++
 		return m, nil
 	}
-	m.loaded, m.asked = loaded, true
+	m.loaded, m.asked, m.at = loaded, true, p.Clock.Now()
 	if p.hasAll(pod, loaded) {
-		m.attempts, m.others = 0, p.othersWanted(pod)
+		m.others = p.othersWanted(pod)
+		if !loaded.Looking {
+			m.attempts = 0
+		} else {
+			m.attempts++ // nothing has to be refreshed, but it will know more
+		}
 		return m, nil
 	}
 	if wants := p.wants(pod); m.wants != wants {
@@ -138,6 +150,12 @@ func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (po
 	}
 	m.bumped = now
 	return m, p.bump(ctx, pod, fmt.Sprintf("%s.%d", m.wants, m.attempts))
+}
+
+// denialIsOld says whether a pod could not use a folder so long ago that it may
+// be another answer now.
+func (p *pass) denialIsOld(m podMemory) bool {
+	return len(m.loaded.Denied) > 0 && p.Clock.Since(m.at) >= askDenied
 }
 
 // hasAll says whether a pod has loaded what it should. A pod that has not
@@ -203,6 +221,12 @@ func (p *pass) loadedBy(u *userState) []conditions.Pod {
 		}
 		// It may be an older file, in which this user was the same.
 		c.Has = m.asked && (m.loaded.Users == p.wanted.users || p.mem().files[m.loaded.Users][u.user.LoginName()] == u.entry)
+		for _, d := range m.loaded.Denied {
+			if d.User == u.user.LoginName() {
+				c.Denied = resources.Denied(d)
+				break
+			}
+		}
 		pods = append(pods, c)
 	}
 	return pods

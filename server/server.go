@@ -68,6 +68,7 @@ type Server struct {
 	inForce  atomic.Pointer[files]  // all that follows from it has been done
 	refused  atomic.Pointer[string] // why the newest files are not in force
 	volume   *volume
+	homes    *homes
 	draining atomic.Bool
 	ready    atomic.Bool
 }
@@ -101,6 +102,7 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.volume = newVolume(func() string { return s.storage().Root })
+	s.homes = &homes{log: s.log}
 	before := newBudget(s.log)
 	s.audit = newAudit(s.log, s.metrics, before)
 	clients := slog.New(&tame{to: s.log.Handler(), budget: before}) // what the protocols tell of them
@@ -140,6 +142,7 @@ func (s *Server) use(f *files) {
 	if s.sftp != nil {
 		s.sftp.reload(f.config)
 	}
+	s.homes.look(f.config.Storage.Root, f.users.Users)
 	s.inForce.Store(f)
 }
 
@@ -182,6 +185,7 @@ func (s *Server) loaded() config.Loaded {
 	if reason := s.refused.Load(); reason != nil {
 		l.Error = *reason
 	}
+	l.Denied, l.Looking = s.homes.told()
 	for _, count := range s.counters() {
 		sessions, transfers := count()
 		l.Sessions += sessions

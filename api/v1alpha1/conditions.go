@@ -62,6 +62,9 @@ const (
 	ReasonPodsRefused = "PodsRefused"
 	// ReasonMountFailed: a pod cannot get one of its volumes.
 	ReasonMountFailed = "MountFailed"
+	// ReasonVolumeDenied: the files belong to somebody else, and the server may
+	// not use them as users need it.
+	ReasonVolumeDenied = "VolumeDenied"
 	// ReasonNameTaken: an object that the operator would make exists and
 	// belongs to somebody else.
 	ReasonNameTaken = "NameTaken"

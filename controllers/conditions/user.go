@@ -42,6 +42,8 @@ type Pod struct {
 	LeavesOut string
 	// Has is true if the account is in force there.
 	Has bool
+	// Denied says which folder the pod may not use as the user needs it.
+	Denied string
 }
 
 // Write writes the conditions of a FileServerUser.
@@ -71,6 +73,7 @@ var userIsReady = chain[User, decided]{
 	aPodLeavesSomethingOut,
 	theUserIsSuspended,
 	theUserHasExpired,
+	aPodMayNotUseTheHome,
 	somethingIsNotAsDescribed,
 	theUserCanLogIn,
 }
@@ -130,6 +133,11 @@ func theUserIsSuspended(u User) (decided, bool) {
 
 func theUserHasExpired(u User) (decided, bool) {
 	return decided{readiness: readiness{reason: v1alpha1.ReasonExpired, message: "The user is refused, since spec.expiresAt has passed.", asWanted: true}}, u.Expired
+}
+
+func aPodMayNotUseTheHome(u User) (decided, bool) {
+	p, found := first(u.Pods, func(p Pod) bool { return p.Denied != "" })
+	return because(found, Stalled(v1alpha1.ReasonVolumeDenied, "%s", p.Denied))
 }
 
 func somethingIsNotAsDescribed(u User) (decided, bool) {

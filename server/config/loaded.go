@@ -23,6 +23,11 @@ type Loaded struct {
 	Cold []string `json:"cold,omitempty"`
 	// Listeners are what clients can connect to.
 	Listeners []Listener `json:"listeners"`
+	// Denied are folders that the server may not use as the users need it, but no
+	// more than [MaxDenied] of them. Looking is true while it finds out about
+	// users that are new.
+	Denied  []Denied `json:"denied,omitempty"`
+	Looking bool     `json:"looking,omitempty"`
 	// Draining is true after SIGTERM.
 	Draining bool `json:"draining"`
 	// Sessions and Transfers are what runs now.

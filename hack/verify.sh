@@ -48,6 +48,8 @@ tidy() { go mod tidy -diff && go -C hack mod tidy -diff && go -C hack/tools mod 
 
 vetted() { go vet ./... && go vet -tags e2e ./test/... && go -C hack vet ./...; }
 
+elsewhere() { GOOS=darwin go build ./server/ftp/... ./server/sftp; }
+
 linted() { "$lint" run ./... && (cd hack && "$lint" run --config ../.golangci.yml ./...); }
 
 charts() { "$helm" lint --strict charts/fileserver-operator && "$unittest" charts/fileserver-operator; }
@@ -60,6 +62,7 @@ gate "format" "make fmt" formatted
 gate "modules are tidy" "go mod tidy in the folder that differs" tidy
 gate "generated files are current" "make generate, and commit what it changes" generated
 gate "vet" "see the lines below" vetted
+gate "the libraries build on other systems than Linux" "a file _other.go has what they lack" elsewhere
 gate "import rules" "see docs/architecture.md for who may import whom" go test -count=1 .
 gate "lint" "make lint" linted
 gate "charts" "see the lines below" charts

@@ -3,20 +3,12 @@ package server
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -27,10 +19,9 @@ import (
 	"time"
 
 	"github.com/jlaffaye/ftp"
-	"golang.org/x/crypto/bcrypt"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
 // deadline is for anything that should happen at once. It is long because the
@@ -56,21 +47,11 @@ type instance struct {
 func start(t *testing.T, change ...func(*instance)) *instance {
 	t.Helper()
 	i := &instance{t: t, dir: t.TempDir(), addrs: map[string]string{}, logs: &syncBuffer{}, done: make(chan error, 1)}
-	path := func(parts ...string) string { return filepath.Join(append([]string{i.dir}, parts...)...) }
-	i.config = &config.Config{
-		Version: config.Version,
-		Protocols: config.Protocols{
-			FTP:  &config.FTP{Port: 21, DataPort: 20, TLS: config.TLSOptional},
-			FTPS: &config.FTPS{Port: 990, DataPort: 989},
-			SFTP: &config.SFTP{Port: 22},
-		},
-		Passive:   &config.Passive{Ports: config.PortRange{First: 50000, Last: 50009}},
-		TLS:       &config.TLS{CertFile: path("tls.crt"), KeyFile: path("tls.key")},
-		SSH:       &config.SSH{HostKeyFiles: []string{path("host_key")}},
-		Storage:   config.Storage{Root: path("data")},
-		UsersFile: path("users.json"),
-		Drain:     config.Drain{AcceptFor: config.Duration(time.Millisecond), Timeout: config.Duration(deadline)},
-	}
+	// Ports are names here: Listen chooses others.
+	i.config = fixture.Config(i.dir, fixture.Ports{
+		FTP: 21, FTPData: 20, FTPS: 990, FTPSData: 989, SFTP: 22, Passive: config.PortRange{First: 50000, Last: 50009},
+	})
+	i.config.Drain.Timeout = config.Duration(deadline)
 	i.users = &config.Users{Version: config.Version, Users: []config.User{user(t, "alice")}}
 	if err := os.Mkdir(i.config.Storage.Root, 0o755); err != nil {
 		t.Fatal(err)
@@ -85,14 +66,7 @@ func start(t *testing.T, change ...func(*instance)) *instance {
 	return i
 }
 
-func user(t *testing.T, name string) config.User {
-	t.Helper()
-	hash, err := bcrypt.GenerateFromPassword([]byte("right"), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config.User{Name: name, PasswordHash: string(hash), Home: name, Access: config.AccessReadWrite}
-}
+func user(t *testing.T, name string) config.User { return fixture.User(name, "right") }
 
 // write writes the files as they are in the instance.
 func (i *instance) write() {
@@ -228,44 +202,14 @@ func (i *instance) login() *ftp.ServerConn {
 
 func writeCertificate(t *testing.T, files *config.TLS) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
+	if err := fixture.NewCertificate().Write(files.CertFile, files.KeyFile); err != nil {
 		t.Fatal(err)
-	}
-	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<62))
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{
-		files.CertFile: {Type: "CERTIFICATE", Bytes: der}, files.KeyFile: {Type: "PRIVATE KEY", Bytes: pkcs8},
-	} {
-		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
 func writeHostKey(t *testing.T, name string) {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(key, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+	if err := os.WriteFile(name, fixture.NewSSHKey().PEM, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

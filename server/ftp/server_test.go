@@ -3,14 +3,8 @@ package ftp_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"log/slog"
-	"math/big"
 	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
@@ -20,6 +14,7 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
+	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
 // patience is how long a test waits for anything before it fails. It is long
@@ -132,22 +127,7 @@ var serverTLS = sync.OnceValue(func() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{certificate("ftp.example.com")}}
 })
 
-func certificate(name string) tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(mathrand.Int64()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		panic(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
+func certificate(name string) tls.Certificate { return fixture.NewCertificate(name).TLS }
 
 // clientTLS returns a configuration whose sessions can be resumed.
 func clientTLS(version uint16) *tls.Config {

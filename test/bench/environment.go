@@ -2,27 +2,21 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/go-crypt/crypt/algorithm/shacrypt"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
+
+	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
 // The account that every server has.
@@ -34,19 +28,20 @@ const (
 
 // environment is what all servers share: files, an account and keys.
 type environment struct {
-	program string // this one, for helpers
-	dir     string // in memory; removed at the end
-	root    string // what the files are in; removed at the end
-	files   string // the account's home
-	host    string // the servers' address
-	wire    *wire  // the way to them; nil on the loopback
-	peers   string // where the peers are unpacked
-	hash    string // of the password
-	cert    string // PEM files
-	key     string
-	signer  ssh.Signer // the account's SSH key
-	cgroups string     // where they are mounted
-	ports   int        // the next port to try
+	program    string // this one, for helpers
+	dir        string // in memory; removed at the end
+	root       string // what the files are in; removed at the end
+	files      string // the account's home
+	host       string // the servers' address
+	wire       *wire  // the way to them; nil on the loopback
+	peers      string // where the peers are unpacked
+	hash       string // of the password
+	cert       string // PEM files
+	key        string
+	signer     ssh.Signer // the account's SSH key
+	authorized string     // the same, as a line of authorized_keys
+	cgroups    string     // where they are mounted
+	ports      int        // the next port to try
 }
 
 func (e *environment) path(parts ...string) string {
@@ -79,8 +74,12 @@ func newEnvironment(ctx context.Context, out io.Writer, p path) (*environment, e
 		}
 	}
 	e.files, e.cert, e.key = filepath.Join(e.root, "files"), e.path("tls.crt"), e.path("tls.key")
-	return e, errors.Join(os.Chmod(e.root, 0o755), os.Chmod(e.dir, 0o755), e.mountCgroups(), e.makeFolders(), e.makePassword(), e.makeSandbox(), e.makeCertificate(),
-		e.makeHostKey(), e.makeUserKey(), command(ctx, "", "go", "build", "-o", e.path("fileserver"), "./cmd/fileserver"))
+	return e, errors.Join(os.Chmod(e.root, 0o755), os.Chmod(e.dir, 0o755), e.mountCgroups(), e.makeFolders(), e.makePassword(), e.makeSandbox(), e.makeKeys(), e.build(ctx))
+}
+
+func (e *environment) build(ctx context.Context) error {
+	_, err := fixture.Build(ctx, e.dir)
+	return err
 }
 
 // checkFolder refuses to take memory for a disk.
@@ -130,55 +129,15 @@ func (e *environment) makePassword() error {
 	return err
 }
 
-// makeCertificate writes a certificate; key has the key alone, cert both.
-func (e *environment) makeCertificate() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "bench"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return err
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
-	both := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), private...)
-	return errors.Join(writeFor(uid, e.cert, both), writeFor(uid, e.key, private))
-}
-
-func (e *environment) makeHostKey() error {
-	_, pem, err := sshKey()
-	return errors.Join(err, writeFor(uid, e.path("host_key"), pem), writeFor(0, e.path("sshd_host_key"), pem))
-}
-
-func (e *environment) makeUserKey() error {
-	signer, pem, err := sshKey()
-	if err != nil {
-		return err
-	}
-	e.signer = signer
-	return errors.Join(writeFor(0, e.path("id"), pem),
-		writeFor(uid, e.path("authorized_keys"), ssh.MarshalAuthorizedKey(signer.PublicKey())))
-}
-
-func sshKey() (ssh.Signer, []byte, error) {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, nil, err
-	}
-	block, err := ssh.MarshalPrivateKey(key, "")
-	if err != nil {
-		return nil, nil, err
-	}
-	signer, err := ssh.NewSignerFromKey(key)
-	return signer, pem.EncodeToMemory(block), err
+// makeKeys writes a certificate, of which key has the key alone and cert both,
+// and the keys of the hosts and of the account.
+func (e *environment) makeKeys() error {
+	c, ours, theirs, user := fixture.NewCertificate(), fixture.NewSSHKey(), fixture.NewSSHKey(), fixture.NewSSHKey()
+	e.signer, e.authorized = user.Signer, user.Authorized
+	return errors.Join(
+		writeFor(uid, e.cert, append(c.CertPEM, c.KeyPEM...)), writeFor(uid, e.key, c.KeyPEM),
+		writeFor(uid, e.path("host_key"), ours.PEM), writeFor(0, e.path("sshd_host_key"), theirs.PEM),
+		writeFor(0, e.path("id"), user.PEM), writeFor(uid, e.path("authorized_keys"), []byte(user.Authorized+"\n")))
 }
 
 // writeFor writes a file that only one user can read.

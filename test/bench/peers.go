@@ -4,13 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 )
-
-func readString(name string) (string, error) {
-	b, err := os.ReadFile(name)
-	return strings.TrimSpace(string(b)), err
-}
 
 // conf writes a peer's configuration and returns its path.
 func (e *environment) conf(name, format string, args ...any) (string, error) {

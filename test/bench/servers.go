@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
 // passivePorts is how many each FTP server has, if it does not need more.
@@ -61,36 +63,21 @@ func startOurs(e *environment) (*server, error) {
 		return nil, err
 	}
 	port := first + passivePorts
-	c := &config.Config{
-		Version: config.Version,
-		Protocols: config.Protocols{
-			FTP:  &config.FTP{Port: port, DataPort: port + 1, TLS: config.TLSOptional},
-			FTPS: &config.FTPS{Port: port + 2, DataPort: port + 3},
-			SFTP: &config.SFTP{Port: port + 4},
-		},
-		Passive:   &config.Passive{Ports: config.PortRange{First: first, Last: first + passivePorts - 1}},
-		TLS:       &config.TLS{CertFile: e.cert, KeyFile: e.key},
-		SSH:       &config.SSH{HostKeyFiles: []string{e.path("host_key")}},
-		Storage:   config.Storage{Root: filepath.Dir(e.files)},
-		UsersFile: e.path("users.json"),
-	}
-	authorized, err := readString(e.path("authorized_keys"))
-	if err != nil {
+	c := fixture.Config(e.dir, fixture.Ports{
+		FTP: port, FTPData: port + 1, FTPS: port + 2, FTPSData: port + 3, SFTP: port + 4,
+		Passive: config.PortRange{First: first, Last: first + passivePorts - 1},
+	})
+	c.Storage.Root = filepath.Dir(e.files)
+	user := config.User{Name: account, PasswordHash: e.hash, AuthorizedKeys: []string{e.authorized}, Home: "files", Access: config.AccessReadWrite}
+	if err := fixture.WriteConfig(e.dir, c, user); err != nil {
 		return nil, err
 	}
-	users := &config.Users{Version: config.Version, Users: []config.User{{
-		Name: account, PasswordHash: e.hash, AuthorizedKeys: []string{authorized}, Home: "files", Access: config.AccessReadWrite,
-	}}}
-	for name, v := range map[string]interface{ Marshal() ([]byte, error) }{"config.json": c, "users.json": users} {
-		b, err := v.Marshal()
-		if err != nil {
-			return nil, err
-		}
-		if err := writeFor(uid, e.path(name), b); err != nil {
+	for _, name := range []string{fixture.ConfigFile, fixture.UsersFile} {
+		if err := os.Chown(e.path(name), uid, uid); err != nil {
 			return nil, err
 		}
 	}
-	cmd := exec.Command(e.path("fileserver"), "-config", e.path("config.json"), "-http-address", e.addr(port+5))
+	cmd := exec.Command(e.path("fileserver"), "-config", e.path(fixture.ConfigFile), "-http-address", e.addr(port+5))
 	cmd.Env = []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	p, err := e.launch(ours, port, cmd)

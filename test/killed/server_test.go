@@ -5,19 +5,10 @@ package killed
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
-	"math/big"
-	mathrand "math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,12 +16,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
 const (
@@ -41,10 +33,11 @@ const (
 
 // A fileserver is the real server, with a folder of its own.
 type fileserver struct {
+	*fixture.Process
 	atomic      bool
 	dir         string
-	ftp, data   string // ports
-	ssh, http   string
+	ftp, ssh    string // ports
+	http        int
 	fingerprint string // of the host key
 	obscured    string // the password, as rclone has it
 
@@ -57,60 +50,46 @@ func (s *fileserver) home() string { return filepath.Join(s.dir, "data", user) }
 func start(t *testing.T, atomic bool) *fileserver {
 	t.Helper()
 	s := &fileserver{atomic: atomic, dir: t.TempDir()}
-	ports := freePorts(t, 4)
-	s.ftp, s.data, s.ssh, s.http = ports[0], ports[1], ports[2], ports[3]
-	s.keys(t)
 	s.configure(t)
 	out, err := exec.Command("rclone", "obscure", password).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.obscured = strings.TrimSpace(string(out))
-	binary := filepath.Join(s.dir, "fileserver")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/fileserver").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	log, err := os.Create(filepath.Join(s.dir, "log"))
+	binary, err := fixture.Build(t.Context(), s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { log.Close() })
-	cmd := exec.Command(binary, "--config", filepath.Join(s.dir, "config.json"), "--http-address", "127.0.0.1:"+s.http)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	if s.Process, err = fixture.Start(t.Context(), binary, s.dir, s.http); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGKILL)
-		_ = cmd.Wait()
-	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := s.get("readyz"); err == nil {
-			return s
-		} else if time.Now().After(deadline) {
-			said, _ := os.ReadFile(log.Name())
-			t.Fatalf("the server is not ready: %v\n%s", err, said)
-		}
-	}
+	t.Cleanup(s.Kill)
+	return s
 }
 
-// freePorts are ports that nobody has, out of a range of which the system gives
-// none to whoever asks for any.
-func freePorts(t *testing.T, n int) (ports []string) {
+// configure writes all that server and clients need.
+func (s *fileserver) configure(t *testing.T) {
 	t.Helper()
-	for range 1000 {
-		port := strconv.Itoa(10_000 + mathrand.IntN(10_000))
-		l, err := net.Listen("tcp", ":"+port)
-		if err != nil {
-			continue
-		}
-		defer l.Close()
-		if ports = append(ports, port); len(ports) == n {
-			return ports
-		}
+	ports, err := fixture.FreePorts(100)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return nil
+	s.ftp, s.ssh, s.http = strconv.Itoa(ports.FTP), strconv.Itoa(ports.SFTP), ports.HTTP
+	host, key := fixture.NewSSHKey(), fixture.NewSSHKey()
+	s.fingerprint = ssh.FingerprintSHA256(host.Signer.PublicKey())
+	c := fixture.Config(s.dir, ports)
+	c.Storage.AtomicUploads = s.atomic
+	c.Sessions.Bandwidth.Upload = rate
+	c.Drain = config.Drain{}
+	alice := fixture.User(user, password)
+	alice.AuthorizedKeys = []string{key.Authorized}
+	if err := errors.Join(fixture.WriteKeys(s.dir, fixture.NewCertificate(), host), fixture.WriteConfig(s.dir, c, alice),
+		os.MkdirAll(s.home(), 0o770)); err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "key", key.PEM)
+	s.write(t, "key.pub", []byte(key.Authorized+"\n"))
+	s.write(t, "big", make([]byte, bigSize))
 }
 
 func (s *fileserver) write(t *testing.T, name string, content []byte) {
@@ -120,94 +99,8 @@ func (s *fileserver) write(t *testing.T, name string, content []byte) {
 	}
 }
 
-// keys makes the keys of server and user.
-func (s *fileserver) keys(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{"host_key", "key"} {
-		public, private, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		block, err := ssh.MarshalPrivateKey(private, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.write(t, name, pem.EncodeToMemory(block))
-		key, err := ssh.NewPublicKey(public)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.write(t, name+".pub", ssh.MarshalAuthorizedKey(key))
-		if name == "host_key" {
-			s.fingerprint = ssh.FingerprintSHA256(key)
-		}
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotAfter: time.Now().Add(time.Hour),
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.write(t, "tls.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
-	s.write(t, "tls.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	s.write(t, "big", make([]byte, bigSize))
-}
-
-func (s *fileserver) configure(t *testing.T) {
-	t.Helper()
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := os.ReadFile(filepath.Join(s.dir, "key.pub"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(s.home(), 0o770); err != nil {
-		t.Fatal(err)
-	}
-	port := func(s string) int { n, _ := strconv.Atoi(s); return n }
-	first := 20_000 + mathrand.IntN(120)*100
-	in := func(name string) string { return filepath.Join(s.dir, name) }
-	for name, content := range map[string]any{
-		"users.json": map[string]any{"version": "v1", "users": []any{map[string]any{
-			"name": user, "passwordHash": string(hash), "home": user, "access": "ReadWrite",
-			"authorizedKeys": []string{strings.TrimSpace(string(public))},
-		}}},
-		"config.json": map[string]any{
-			"version": "v1",
-			"protocols": map[string]any{
-				"ftp":  map[string]any{"port": port(s.ftp), "dataPort": port(s.data), "tls": "Optional"},
-				"sftp": map[string]any{"port": port(s.ssh)},
-			},
-			"passive":   map[string]any{"ports": map[string]int{"first": first, "last": first + 99}},
-			"tls":       map[string]any{"certFile": in("tls.crt"), "keyFile": in("tls.key")},
-			"ssh":       map[string]any{"hostKeyFiles": []string{in("host_key")}},
-			"storage":   map[string]any{"root": in("data"), "atomicUploads": s.atomic},
-			"usersFile": in("users.json"),
-			"sessions":  map[string]any{"bandwidth": map[string]any{"upload": rate}},
-			"drain":     map[string]any{},
-		},
-	} {
-		b, err := json.Marshal(content)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.write(t, name, b)
-	}
-}
-
 func (s *fileserver) get(path string) (string, error) {
-	r, err := http.Get("http://127.0.0.1:" + s.http + "/" + path)
+	r, err := http.Get("http://" + fixture.Address(s.http) + "/" + path)
 	if err != nil {
 		return "", err
 	}

@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
 // startDeadline is for all that comes before the first row.
@@ -58,7 +60,7 @@ func run(m *testing.M) (code int, err error) {
 	if sources, err = makeFixtures(filepath.Join(base, "sources")); err != nil {
 		return 1, err
 	}
-	binary, err := build(ctx)
+	binary, err := fixture.Build(ctx, base)
 	if err != nil {
 		return 1, err
 	}

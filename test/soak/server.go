@@ -4,33 +4,22 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/go-crypt/crypt/algorithm"
 	"github.com/go-crypt/crypt/algorithm/argon2"
 	"github.com/go-crypt/crypt/algorithm/shacrypt"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
 const (
@@ -55,69 +44,39 @@ func (t target) address(port int) string { return net.JoinHostPort(serverIP, str
 // server is the process under test.
 type server struct {
 	target
+	*fixture.Process
 	http  string
-	cmd   *exec.Cmd
-	log   string
 	group *group
-	ended chan struct{}
 }
 
 func startServer(ctx context.Context, program, dir string) (*server, error) {
-	first, err := freeRange(passivePorts + 6)
+	ports, err := fixture.FreePorts(passivePorts)
 	if err != nil {
 		return nil, err
 	}
-	rest := first + passivePorts
 	s := &server{
-		target: target{FTP: rest, FTPS: rest + 1, SFTP: rest + 2, PassiveFirst: first},
-		http:   net.JoinHostPort(serverIP, strconv.Itoa(rest+3)),
-		log:    filepath.Join(dir, "log"), ended: make(chan struct{}),
+		target: target{FTP: ports.FTP, FTPS: ports.FTPS, SFTP: ports.SFTP, PassiveFirst: ports.Passive.First},
+		http:   fixture.Address(ports.HTTP),
 	}
-	file, err := writeFiles(dir, s.target, rest+4, rest+5)
-	if err != nil {
+	if err := writeFiles(dir, ports); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(s.log)
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
 	if s.group, err = newGroup(memoryLimit); err != nil {
 		return nil, err
 	}
 	// The shell joins the group before it becomes the server, so that all of
 	// the server's memory counts.
-	s.cmd = exec.Command("/bin/sh", "-c", `echo $$ > "$0/cgroup.procs" && exec "$@"`, s.group.path,
-		program, "--config", file, "--http-address", s.http)
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
+	s.Process, err = fixture.Start(ctx, program, dir, ports.HTTP, "/bin/sh", "-c", `echo $$ > "$0/cgroup.procs" && exec "$@"`, s.group.path)
+	if err != nil {
 		s.group.remove()
 		return nil, err
 	}
-	go func() {
-		_ = s.cmd.Wait()
-		close(s.ended)
-	}()
-	for end := time.Now().Add(20 * time.Second); ; {
-		resp, err := http.Get("http://" + s.http + "/readyz")
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return s, nil
-			}
-		}
-		if ctx.Err() != nil || !s.alive() || time.Now().After(end) {
-			s.kill()
-			return nil, fmt.Errorf("the server does not become ready:\n%s", s.lastLines())
-		}
-		pause(ctx, 20*time.Millisecond)
-	}
+	return s, nil
 }
 
 func (s *server) alive() bool {
 	select {
-	case <-s.ended:
+	case <-s.Ended():
 		return false
 	default:
 		return true
@@ -125,30 +84,19 @@ func (s *server) alive() bool {
 }
 
 func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
-	<-s.ended
+	s.Kill()
 	s.group.remove()
 }
 
 // shutdown ends the server as a kubelet does.
 func (s *server) shutdown(within time.Duration) (time.Duration, error) {
 	begun := time.Now()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return 0, fmt.Errorf("ending the server: %w", err)
-	}
-	select {
-	case <-s.ended:
-	case <-time.After(within):
-		return time.Since(begun), fmt.Errorf("the server has not ended %s after SIGTERM, although its drain has %s", within, acceptFor+drainTimeout)
-	}
-	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
-		return time.Since(begun), fmt.Errorf("the server ended with exit code %d:\n%s", code, s.lastLines())
-	}
-	return time.Since(begun), nil
+	err := s.Stop(within)
+	return time.Since(begun), err
 }
 
 func (s *server) lastLines() string {
-	b, err := os.ReadFile(s.log)
+	b, err := os.ReadFile(s.LogFile)
 	if err != nil {
 		return err.Error()
 	}
@@ -226,81 +174,36 @@ func (u usage) within(start usage) bool {
 		u.heap <= start.heap+tolerance.heap
 }
 
-// freeRange finds ports side by side, below those that the kernel gives to
-// connections.
-func freeRange(n int) (int, error) {
-next:
-	for first := 20000; first < 30000; first += n {
-		for p := first; p < first+n; p++ {
-			l, err := net.Listen("tcp", ":"+strconv.Itoa(p))
-			if err != nil {
-				continue next
-			}
-			l.Close()
-		}
-		return first, nil
-	}
-	return 0, errors.New("there is no range of free ports")
-}
-
-// writeFiles makes all that the server reads, and returns the configuration's
-// path: that of an empty spec, but for ports, plain FTP and a short drain.
-func writeFiles(dir string, t target, ftpData, ftpsData int) (string, error) {
-	data := filepath.Join(dir, "data")
-	cert, key, host := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), filepath.Join(dir, "host_key")
+// writeFiles makes all that the server reads: the configuration is that of an
+// empty spec, but for ports, plain FTP and a short drain.
+func writeFiles(dir string, ports fixture.Ports) error {
 	users, err := users()
 	if err != nil {
-		return "", err
+		return err
 	}
-	c := config.Config{
-		Version: config.Version,
-		Protocols: config.Protocols{
-			FTP:  &config.FTP{Port: t.FTP, DataPort: ftpData, TLS: config.TLSOptional},
-			FTPS: &config.FTPS{Port: t.FTPS, DataPort: ftpsData},
-			SFTP: &config.SFTP{Port: t.SFTP},
-		},
-		Passive: &config.Passive{Ports: config.PortRange{First: t.PassiveFirst, Last: t.PassiveFirst + passivePorts - 1}, PeerCheck: config.PeerAddress},
-		TLS:     &config.TLS{CertFile: cert, KeyFile: key},
-		SSH:     &config.SSH{HostKeyFiles: []string{host}},
-		Storage: config.Storage{Root: data}, UsersFile: filepath.Join(dir, "users.json"),
-		Sessions: config.Sessions{
-			IdleTimeout: config.Duration(15 * time.Minute), LoginGrace: config.Duration(time.Minute),
-			Ban: config.Ban{Failures: 10, Window: config.Duration(10 * time.Minute), Duration: config.Duration(10 * time.Minute)},
-		},
-		Drain: config.Drain{AcceptFor: config.Duration(acceptFor), Timeout: config.Duration(drainTimeout)},
+	c := fixture.Config(dir, ports)
+	c.Passive.PeerCheck = config.PeerAddress
+	c.Sessions = config.Sessions{
+		IdleTimeout: config.Duration(15 * time.Minute), LoginGrace: config.Duration(time.Minute),
+		Ban: config.Ban{Failures: 10, Window: config.Duration(10 * time.Minute), Duration: config.Duration(10 * time.Minute)},
 	}
-	text, err := c.Marshal()
-	if err != nil {
-		return "", err
-	}
-	certPEM, keyPEM, hostPEM, err := keys()
-	if err != nil {
-		return "", err
-	}
-	home := filepath.Join(data, malloryUser)
-	for _, d := range []string{filepath.Join(data, friendUser), home} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			return "", err
-		}
-	}
-	for name, content := range map[string][]byte{
-		filepath.Join(dir, "config.json"): text, c.UsersFile: users, cert: certPEM, key: keyPEM, host: hostPEM,
-		filepath.Join(home, largeFile): bytes.Repeat([]byte("0123456789abcde\n"), largeSize/16),
-	} {
-		if err := os.WriteFile(name, content, 0o600); err != nil {
-			return "", err
-		}
+	c.Drain = config.Drain{AcceptFor: config.Duration(acceptFor), Timeout: config.Duration(drainTimeout)}
+	home := filepath.Join(c.Storage.Root, malloryUser)
+	if err := errors.Join(fixture.WriteKeys(dir, fixture.NewCertificate(), fixture.NewSSHKey()), fixture.WriteConfig(dir, c, users...),
+		os.MkdirAll(filepath.Join(c.Storage.Root, friendUser), 0o755), os.MkdirAll(home, 0o755),
+		os.WriteFile(filepath.Join(home, largeFile), bytes.Repeat([]byte("0123456789abcde\n"), largeSize/16), 0o600)); err != nil {
+		return err
 	}
 	for i := range 400 { // what a folder that is open holds in memory
 		name := fmt.Sprintf("a file with a name that is rather long, number %d", i)
 		if err := os.WriteFile(filepath.Join(home, name), nil, 0o600); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return filepath.Join(dir, "config.json"), nil
+	return nil
 }
 
-func users() ([]byte, error) {
+func users() (users []config.User, err error) {
 	sha, err := shacrypt.New(shacrypt.WithSHA512(), shacrypt.WithIterations(5000)) // as the operator makes them
 	if err != nil {
 		return nil, err
@@ -309,7 +212,6 @@ func users() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := config.Users{Version: config.Version}
 	for _, u := range []struct {
 		name, home string
 		access     config.Access
@@ -324,39 +226,9 @@ func users() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		file.Users = append(file.Users, config.User{Name: u.name, PasswordHash: digest.Encode(), Home: u.home, Access: u.access})
+		users = append(users, config.User{Name: u.name, PasswordHash: digest.Encode(), Home: u.home, Access: u.access})
 	}
-	return json.Marshal(file)
-}
-
-// keys makes a certificate with its key, and a host key.
-func keys() (cert, key, host []byte, err error) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "soak"}, IPAddresses: []net.IP{net.ParseIP(serverIP)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	_, ed, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	block, err := ssh.MarshalPrivateKey(ed, "")
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), pem.EncodeToMemory(block), nil
+	return users, nil
 }
 
 // pause waits, unless all is over.

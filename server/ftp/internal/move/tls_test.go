@@ -2,33 +2,20 @@ package move
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
-var certificate = sync.OnceValue(func() tls.Certificate {
-	public, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, public, key)
-	if err != nil {
-		panic(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-})
+var certificate = sync.OnceValue(func() tls.Certificate { return fixture.NewCertificate().TLS })
 
 // A cutter passes on only so many bytes of what is written, once it is cut.
 type cutter struct {

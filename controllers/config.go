@@ -31,7 +31,7 @@ func (p *pass) reconcileConfig(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "The server's configuration would not be valid: %s.", conditions.Cut(err.Error()))
 	}
-	files, err := p.olderConfigs(ctx)
+	files, err := p.olderConfigs(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +65,8 @@ func (p *pass) noteLeftOut(c *config.Config) {
 }
 
 // olderConfigs are the configurations of pods that listen on other ports than
-// the spec has now.
-func (p *pass) olderConfigs(ctx context.Context) (map[string]string, error) {
+// the spec has now. What is hot is in force there too.
+func (p *pass) olderConfigs(ctx context.Context, wanted *config.Config) (map[string]string, error) {
 	files := map[string]string{}
 	cm := &corev1.ConfigMap{}
 	err := p.Get(ctx, client.ObjectKey{Namespace: p.server.Namespace, Name: resources.ConfigName(p.server.Name)}, cm)
@@ -79,7 +79,7 @@ func (p *pass) olderConfigs(ctx context.Context) (map[string]string, error) {
 	keep := func(spec *corev1.PodSpec) {
 		key := configKey(spec)
 		if file, ok := cm.Data[key]; ok {
-			files[key] = file
+			files[key] = resources.OlderConfig(file, wanted)
 		}
 	}
 	for i := range p.deployments {

@@ -89,6 +89,9 @@ func (p *pass) refreshPods(ctx context.Context) error {
 		if pod := &p.pods[i]; !terminating(pod) {
 			errs = append(errs, notInForce(pod, next[pod.UID].loaded))
 		}
+		if p.progress == "" {
+			p.progress = p.yetToLoad(&p.pods[i], next[p.pods[i].UID])
+		}
 	}
 	for _, m := range next {
 		if len(m.loaded.Denied) > 0 {
@@ -103,6 +106,23 @@ func (p *pass) refreshPods(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// yetToLoad says that what is declared is not in force in a pod yet, or that this is
+// not known. Users have conditions of their own.
+func (p *pass) yetToLoad(pod *corev1.Pod, m podMemory) string {
+	switch {
+	case pod.Status.PodIP == "" || !podReady(pod) && !terminating(pod):
+		return "" // it has been waited for anyway
+	case !m.asked || m.err != nil:
+		if terminating(pod) {
+			return "" // it has ended, most likely
+		}
+		return fmt.Sprintf("The pod %q does not say whether it has the configuration in force; the operator must be able to reach its port %d.", pod.Name, config.PortHTTP)
+	case !p.hasConfig(pod, m.loaded):
+		return fmt.Sprintf("The pod %q does not have the newest configuration in force yet.", pod.Name)
+	}
+	return ""
 }
 
 // notInForce tells of a protocol by which nobody can log in to a pod.
@@ -161,9 +181,13 @@ func (p *pass) denialIsOld(m podMemory) bool {
 // hasAll says whether a pod has loaded what it should. A pod that has not
 // reported a users' file yet lacks it.
 func (p *pass) hasAll(pod *corev1.Pod, loaded config.Loaded) bool {
+	return p.hasConfig(pod, loaded) && (p.wanted.users == "" || loaded.Users == p.wanted.users)
+}
+
+// hasConfig says so of all but the users.
+func (p *pass) hasConfig(pod *corev1.Pod, loaded config.Loaded) bool {
 	want, known := p.wanted.config[configKey(&pod.Spec)]
 	return (!known || loaded.Config == want) &&
-		(p.wanted.users == "" || loaded.Users == p.wanted.users) &&
 		(p.tls.leaf == nil || !mounts(pod, config.VolumeTLS, p.server.TLSSecret()) || loaded.TLS == p.tls.fingerprint()) &&
 		(len(p.hostKeys.Files) == 0 || !mounts(pod, config.VolumeSSH, p.server.HostKeysSecret()) || slices.Equal(loaded.HostKeys, p.hostKeys.Fingerprints()))
 }

@@ -51,7 +51,8 @@ type FTP struct {
 	// tls says what is asked of clients. Required refuses logins and
 	// transfers without TLS. Optional leaves it to the client: passwords and
 	// files of those who do not use it can be read on the way. Disabled
-	// offers none.
+	// offers none. A change counts at once: with Required, sessions and
+	// transfers without TLS are ended.
 	// +optional
 	// +kubebuilder:default=Required
 	TLS TLSPolicy `json:"tls,omitempty"`

@@ -62,8 +62,10 @@ type Sessions struct {
 	Bandwidth *Bandwidth `json:"bandwidth,omitempty"`
 
 	// ban refuses an address for a while after too many failed logins. It is
-	// on by default where client addresses arrive at the pod, and off where
-	// the exposure hides them, since all clients then look the same.
+	// on by default where client addresses arrive at the pod. Where the
+	// exposure hides them all clients look the same, and a ban would be of
+	// everybody: there, bans are off, and if one is described here the
+	// status says so.
 	// +optional
 	Ban *Ban `json:"ban,omitempty"`
 }

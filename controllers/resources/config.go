@@ -184,6 +184,25 @@ func (s Server) ConfigKey() string {
 	return "config-" + config.Hash(b)[:10] + ".json"
 }
 
+// OlderConfig is the file of pods that keep the cold fields of an older one, and
+// have the hot fields of the wanted configuration in force until they are replaced.
+// Where that is not possible, the file stays as it is.
+func OlderConfig(file string, wanted *config.Config) string {
+	older, err := config.Parse([]byte(file))
+	if err != nil {
+		return file
+	}
+	c, _ := config.Reload(older, wanted)
+	if c.Passive != nil {
+		c.Passive.TellPorts = older.Passive.TellPorts // of their own ports
+	}
+	b, err := c.Marshal()
+	if err != nil {
+		return file
+	}
+	return string(b)
+}
+
 // ConfigMap holds the configuration of the wanted pods, and those of older
 // ones that still run.
 func (s Server) ConfigMap(files map[string]string) *corev1ac.ConfigMapApplyConfiguration {

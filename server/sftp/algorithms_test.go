@@ -235,11 +235,11 @@ func TestAlgorithmsAreChecked(t *testing.T) {
 		t.Error(err)
 	}
 	for want, a := range map[string]sftp.Algorithms{
-		`is "x", and no key exchange`:         {KeyExchanges: []string{"x"}},
-		`is "aes512-gcm", and no cipher`:      {Ciphers: []string{"aes512-gcm"}},
-		`is "md5", and no MAC`:                {MACs: []string{"hmac-sha1", "md5"}},
-		`is "rsa", and no host key algorithm`: {HostKeys: []string{"rsa"}},
-		`is "x", and no public key algorithm`: {PublicKeys: []string{"x"}},
+		`is "x", and no key exchange`:                                    {KeyExchanges: []string{"x"}},
+		`is "aes512-gcm", and no cipher`:                                 {Ciphers: []string{"aes512-gcm"}},
+		`is "md5", and no MAC`:                                           {MACs: []string{"hmac-sha1", "md5"}},
+		`is "rsa", and no host key algorithm`:                            {HostKeys: []string{"rsa"}},
+		`is "x", and no public key algorithm`:                            {PublicKeys: []string{"x"}},
 		`is "diffie-hellman-group-exchange-sha256", and no key exchange`: {KeyExchanges: []string{"diffie-hellman-group-exchange-sha256"}},
 	} {
 		if err := a.Validate(); err == nil || !strings.Contains(err.Error(), want) {

@@ -18,7 +18,8 @@ type FTPApplyConfiguration struct {
 	// tls says what is asked of clients. Required refuses logins and
 	// transfers without TLS. Optional leaves it to the client: passwords and
 	// files of those who do not use it can be read on the way. Disabled
-	// offers none.
+	// offers none. A change counts at once: with Required, sessions and
+	// transfers without TLS are ended.
 	TLS *apiv1alpha1.TLSPolicy `json:"tls,omitempty"`
 }
 

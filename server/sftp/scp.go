@@ -204,3 +204,18 @@ func (s *scp) transfer(direction Direction, name string) TransferRecord {
 
 // scpMode is the mode of a file as the protocol has it.
 func scpMode(info fs.FileInfo) string { return fmt.Sprintf("%04o", toUnixMode(info.Mode())&0o7777) }
+
+// setAttributes sets the mode and times. That it may not be possible is no
+// reason for the upload to fail.
+func (s *scp) setAttributes(name string, mode fs.FileMode, times *scpHeader) {
+	s.tell(name, s.session.Chmod(s.ctx, name, mode))
+	if times != nil {
+		s.tell(name, s.session.Chtimes(s.ctx, name, times.accessed, times.modified))
+	}
+}
+
+func (s *scp) tell(name string, err error) {
+	if err != nil {
+		s.log.Debug("attributes were not set", "path", name, "error", err)
+	}
+}

@@ -286,18 +286,3 @@ func (s *scp) receiveData(f File, size int64, t *transfer) (writeErr, err error)
 	}
 	return writeErr, nil
 }
-
-// setAttributes sets the mode and times. That it may not be possible is no
-// reason for the upload to fail.
-func (s *scp) setAttributes(name string, mode fs.FileMode, times *scpHeader) {
-	s.tell(name, s.session.Chmod(s.ctx, name, mode))
-	if times != nil {
-		s.tell(name, s.session.Chtimes(s.ctx, name, times.accessed, times.modified))
-	}
-}
-
-func (s *scp) tell(name string, err error) {
-	if err != nil {
-		s.log.Debug("attributes were not set", "path", name, "error", err)
-	}
-}

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
-	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
@@ -189,154 +187,6 @@ func (r *restricted) List(name string) iter.Seq2[fs.FileInfo, error] {
 	}
 }
 
-func (r *restricted) OpenFile(name string, flag int, perm fs.FileMode) (file storage.File, err error) {
-	const writing = os.O_WRONLY | os.O_RDWR | os.O_CREATE | os.O_TRUNC | os.O_APPEND
-	may := func(_ *config.User, s *spot) bool {
-		switch s.access {
-		case config.AccessReadWrite:
-			return true
-		case config.AccessReadOnly:
-			return flag&writing == 0
-		case config.AccessWriteOnly:
-			return flag&os.O_CREATE != 0 ||
-				flag&(os.O_WRONLY|os.O_RDWR) == os.O_WRONLY && (r.own(s) || !s.Exists() || flag&storage.Upload != 0)
-		}
-		return false
-	}
-	err = r.on(act{"open", name, flag&os.O_EXCL == 0, may, func(tree storage.FS, name string, s *spot) error {
-		var f storage.File
-		var err error
-		if s.access == config.AccessWriteOnly {
-			f, err = r.drop(tree, name, s, flag, perm)
-		} else {
-			f, err = tree.OpenFile(name, flag, perm)
-		}
-		if err == nil {
-			file = r.guard(f, name, s, flag)
-		}
-		return err
-	}})
-	return file, err
-}
-
-// drop opens a file in a drop box: a new one, one that was made through this tree,
-// or an upload of the user's that was cut. It is not read, whatever the client
-// asks for, and it is hidden until it is complete: so who was cut may repeat the
-// upload under the same name.
-func (r *restricted) drop(tree storage.FS, name string, s *spot, flag int, perm fs.FileMode) (storage.File, error) {
-	exclusive := flag&os.O_EXCL != 0
-	if flag&os.O_RDWR != 0 {
-		flag = flag&^os.O_RDWR | os.O_WRONLY
-	}
-	if exclusive {
-		flag |= os.O_TRUNC // nothing of an earlier upload
-	}
-	if !r.own(s) || !s.Exists() {
-		flag |= os.O_EXCL
-	}
-	f, err := tree.OpenFile(name, flag|storage.Hide, perm)
-	switch {
-	case errors.Is(err, fs.ErrExist) && !exclusive,
-		errors.Is(err, fs.ErrNotExist) && flag&os.O_CREATE == 0 && !strings.HasSuffix(name, "/"):
-		return nil, errDenied // alike for what another has dropped and for nothing
-	case err != nil:
-		return nil, err
-	}
-	if !isUpload(f) && flag&os.O_EXCL == 0 && !s.isOpen(f) {
-		// Another's has come in its place. Nothing was emptied.
-		return nil, errors.Join(errDenied, f.Close())
-	}
-	r.made.add(&s.Place, f)
-	return f, nil
-}
-
-// isOpen reports whether what was walked is the file.
-func (s *spot) isOpen(f storage.File) bool {
-	osFile := storage.OSFile(f)
-	if osFile == nil {
-		return true // a tree that is no folder of the system
-	}
-	id, err := storage.IDOf(osFile)
-	return err == nil && id == s.ID()
-}
-
-func (r *restricted) Mkdir(name string, perm fs.FileMode) error {
-	return r.on(act{"mkdir", name, false, mayMake, func(tree storage.FS, name string, _ *spot) error {
-		return tree.Mkdir(name, perm)
-	}})
-}
-
-func (r *restricted) Remove(name string) error {
-	return r.on(act{"remove", name, false, mayMove, func(tree storage.FS, name string, _ *spot) error {
-		return tree.Remove(name)
-	}})
-}
-
-func (r *restricted) RemoveDir(name string) error {
-	return r.on(act{"rmdir", name, false, mayMove, func(tree storage.FS, name string, _ *spot) error {
-		return tree.RemoveDir(name)
-	}})
-}
-
-func (r *restricted) Rename(oldName, newName string) error {
-	return r.rename(oldName, newName, storage.FS.Rename)
-}
-
-func (r *restricted) RenameNew(oldName, newName string) error {
-	return r.rename(oldName, newName, storage.FS.RenameNew)
-}
-
-func (r *restricted) rename(oldName, newName string, rename func(tree storage.FS, oldName, newName string) error) error {
-	mayLeave := func(c *config.User, s *spot) bool { return s.mayMove(c) || r.own(s) }
-	return r.on(act{"rename", oldName, false, mayLeave, func(_ storage.FS, from string, old *spot) error {
-		own := r.own(old)
-		mayCome := func(c *config.User, s *spot) bool {
-			return s.mayMove(c) && !own || own && s.access == config.AccessWriteOnly && !s.ruled()
-		}
-		return r.on(act{"rename", newName, false, mayCome, func(tree storage.FS, to string, s *spot) error {
-			if !own {
-				return rename(tree, from, to)
-			}
-			err := tree.RenameNew(from, to)
-			if errors.Is(err, fs.ErrExist) {
-				return errDenied
-			}
-			if err == nil {
-				r.made.move(old.Name, s.Name)
-			}
-			return err
-		}})
-	}})
-}
-
-func (r *restricted) Link(oldName, newName string) error {
-	mayWrite := func(_ *config.User, s *spot) bool { return s.mayWrite() }
-	mayCome := func(_ *config.User, s *spot) bool { return s.mayWrite() && !s.ruled() }
-	return r.on(act{"link", oldName, false, mayWrite, func(_ storage.FS, from string, _ *spot) error {
-		return r.on(act{"link", newName, false, mayCome, func(tree storage.FS, to string, _ *spot) error {
-			return tree.Link(from, to)
-		}})
-	}})
-}
-
-func (r *restricted) Symlink(target, name string) error {
-	if storage.Reserved(target) {
-		return deny("symlink", name)
-	}
-	// A link to where the user may do something else would be no breach, as
-	// links are followed before each check, but a puzzle. One in the way of a
-	// rule would lead what the rule is for to elsewhere.
-	may := func(c *config.User, s *spot) bool {
-		if len(c.Paths) == 0 {
-			return s.mayWrite()
-		}
-		return s.mayWrite() && !s.ruled() && look(r.tree, c, s.linkTarget(target), true).mayWrite()
-	}
-	return r.on(act{"symlink", name, false, may, func(tree storage.FS, name string, _ *spot) error {
-		return tree.Symlink(target, name)
-	}})
-}
-
 func (r *restricted) Readlink(name string) (target string, err error) {
 	err = r.on(act{"readlink", name, false, mayRead, func(tree storage.FS, name string, _ *spot) (err error) {
 		target, err = tree.Readlink(name)
@@ -363,25 +213,6 @@ func (r *restricted) Resolve(name string, follow bool) (place storage.Place, err
 		return storage.Place{}, err
 	}
 	return place, nil
-}
-
-func (r *restricted) Chmod(name string, mode fs.FileMode) error {
-	return r.on(act{"chmod", name, true, r.mayChange, func(tree storage.FS, name string, _ *spot) error {
-		return tree.Chmod(name, mode)
-	}})
-}
-
-func (r *restricted) Chtimes(name string, accessed, modified time.Time) error {
-	return r.on(act{"chtimes", name, true, r.mayChange, func(tree storage.FS, name string, _ *spot) error {
-		return tree.Chtimes(name, accessed, modified)
-	}})
-}
-
-func (r *restricted) Lchtimes(name string, accessed, modified time.Time) error {
-	follow := strings.HasSuffix(name, "/")
-	return r.on(act{"lchtimes", name, follow, r.mayChange, func(tree storage.FS, name string, _ *spot) error {
-		return tree.Lchtimes(name, accessed, modified)
-	}})
 }
 
 func (r *restricted) Space(name string) (space storage.Space, err error) {

@@ -152,7 +152,7 @@ func (c *Conn) loggedOut(user string) {
 	if hook := c.server.opts.Hooks.Logout; hook != nil {
 		c.guard("hook Logout", func() { hook(c, r) })
 	}
-	c.since, c.state.commands = time.Now(), 1 // the command that has logged out
+	c.state.since, c.state.commands = time.Now(), 1 // the command that has logged out
 	c.mu.Lock()
 	c.downloaded, c.uploaded = 0, 0
 	c.mu.Unlock()
@@ -168,7 +168,7 @@ func (c *Conn) cmdAcct(string) error {
 func (c *Conn) cmdRein(string) error {
 	c.awaitEnd()
 	c.logout()
-	c.resetParameters()
+	c.state.parameters = c.defaultParameters()
 	return c.reply(220, c.greeting())
 }
 
@@ -176,11 +176,4 @@ func (c *Conn) cmdRein(string) error {
 func (c *Conn) cmdQuit(string) error {
 	c.stop(whenQuit)
 	return nil
-}
-
-func (c *Conn) resetParameters() {
-	s := &c.state
-	s.binary, s.deflate, s.epsvAll, s.zipLevel = false, false, false, -1
-	s.pbsz, s.protected = false, c.listener.Implicit
-	s.facts, s.hash = allFacts, defaultHash
 }

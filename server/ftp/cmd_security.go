@@ -31,7 +31,7 @@ func (c *Conn) cmdAuth(arg string) error {
 		return nil
 	}
 	c.logout()
-	c.resetParameters()
+	c.state.parameters = c.defaultParameters()
 	if err := c.startTLS(); err != nil {
 		c.state.end("error")
 		return nil

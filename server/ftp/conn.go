@@ -15,23 +15,13 @@ import (
 // A Conn is a control connection. Backends and hooks receive it to learn about
 // the client; its methods may be called from any goroutine.
 type Conn struct {
-	server   *Server
-	listener ListenerOptions
-	id       uint64
-	raw      net.Conn // as accepted, though it may be quiet
-	nc       net.Conn // raw, or TLS over it
-	direct   bool     // no proxy told the addresses
-	remote   netip.AddrPort
-	local    netip.AddrPort
-	started  time.Time
-	since    time.Time // the start, or the last logout; used by the control goroutine only
-	ctx      context.Context
-	cancel   context.CancelFunc
+	server *Server
+	origin
+	control
+	ctx    context.Context
+	cancel context.CancelFunc
 
 	resumes resumption // of TLS sessions, on data connections
-
-	in  lineReader
-	out replyWriter
 
 	state   state // used by the control goroutine only
 	stopped stopReason
@@ -48,6 +38,24 @@ type Conn struct {
 
 	mu sync.Mutex // guards what follows, which others read
 	shared
+}
+
+// origin is where a connection came from. It never changes.
+type origin struct {
+	id       uint64
+	listener ListenerOptions
+	started  time.Time
+	remote   netip.AddrPort
+	local    netip.AddrPort
+	direct   bool // the addresses are those of the socket: no proxy has named others
+}
+
+// control is the control connection.
+type control struct {
+	raw net.Conn // as accepted
+	nc  net.Conn // raw, or TLS over it
+	in  lineReader
+	out replyWriter
 }
 
 // shared is what the control goroutine tells others.

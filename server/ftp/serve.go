@@ -10,49 +10,6 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
-// state is what the control goroutine knows about the dialogue.
-type state struct {
-	session Session
-	logout  func() // ends what endWith began for session
-	dir     string // working directory
-	user    string // given with USER, while PASS is awaited
-	midway
-	dataOptions
-	facts       facts
-	hash        *hashAlgorithm
-	beforeLogin int
-	failed      int
-	logins      int
-	garbage     int
-	commands    int
-	reason      string
-	over        bool
-}
-
-// midway is what only the client's next command completes.
-type midway struct {
-	renameFrom string
-	offset     int64      // of REST
-	data       dataSource // where the next data connection comes from
-}
-
-// dataOptions are how data is to be transferred.
-type dataOptions struct {
-	binary    bool // TYPE I
-	deflate   bool // MODE Z
-	zipLevel  int
-	protected bool // PROT P
-	pbsz      bool // PBSZ was given
-	epsvAll   bool
-}
-
-// end makes the control goroutine finish after the current command.
-func (s *state) end(reason string) {
-	if !s.over {
-		s.over, s.reason = true, reason
-	}
-}
-
 // serveConn serves one control connection.
 func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
 	defer nc.Close()
@@ -64,13 +21,16 @@ func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 	keepUrgent(nc)
 	_, direct := nc.(*net.TCPConn)
 	c := &Conn{
-		server: s, id: s.conns.NextID(), listener: opts, raw: nc, nc: nc, direct: direct, started: time.Now(), since: time.Now(),
+		server: s,
+		origin: origin{
+			id: s.conns.NextID(), listener: opts, started: time.Now(), direct: direct,
+			remote: conns.AddrPort(nc.RemoteAddr()), local: conns.AddrPort(nc.LocalAddr()),
+		},
+		control:   control{raw: nc, nc: nc},
 		attention: attention{noticed: make(chan struct{}, 1)},
-		remote:    conns.AddrPort(nc.RemoteAddr()),
-		local:     conns.AddrPort(nc.LocalAddr()),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.state.facts, c.state.hash, c.state.zipLevel = allFacts, defaultHash, -1
+	c.state.parameters, c.state.since = c.defaultParameters(), c.started
 	c.active.Store(c.started.UnixNano())
 	c.loginSince.Store(c.started.UnixNano())
 	defer c.raw.Close()
@@ -104,15 +64,13 @@ func (c *Conn) refuse(err error) {
 // dialogue greets the client and serves its commands.
 func (c *Conn) dialogue() {
 	if c.listener.Implicit {
-		// By custom data is protected too from the start, without PROT.
-		c.state.protected = true
 		if err := c.startTLS(); err != nil {
 			c.state.end("lost")
 			return
 		}
 	}
 	c.reply(220, c.greeting())
-	for !c.state.over {
+	for c.state.reason == "" {
 		line, err := c.next()
 		switch {
 		case err == nil:

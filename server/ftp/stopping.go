@@ -127,8 +127,8 @@ func (c *Conn) mustStop() error {
 }
 
 // midway reports whether the client has asked for what only its next command
-// completes: a data connection, a rename or an offset. A session in which
-// something was refused then would be no idle one.
+// completes: a data connection, a rename or an offset. A drain must not end the
+// session then, because the client is in the middle of an exchange.
 func (c *Conn) midway() bool {
 	return c.state.data != nil || c.state.renameFrom != "" || c.state.offset > 0
 }
@@ -265,7 +265,7 @@ func (c *Conn) drain() {
 
 func (c *Conn) sessionRecord(user string) SessionRecord {
 	r := SessionRecord{
-		User: user, Start: c.since, Duration: time.Since(c.since),
+		User: user, Start: c.state.since, Duration: time.Since(c.state.since),
 		Commands: c.state.commands, FailedLogins: c.state.failed, Reason: c.state.reason,
 	}
 	if c.aborted.Load() {

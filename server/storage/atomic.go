@@ -27,19 +27,23 @@ type Uploads struct {
 // name, and gets its own when it is closed. Whoever looks at the volume finds
 // whole files only.
 //
-// A file counts as complete when Close is called and every Write, WriteAt,
-// Truncate and Sync before has succeeded. CloseWithError ends an upload that is
-// not complete. What has come of it stays hidden: it goes on when its user
-// opens the file again without O_TRUNC, from any session, protocol or pod. For
-// that, the name has the size and the times of the hidden file as long as there
-// is no other. Listings do not show it. What changes a file that exists, such as
-// an append, is written in place.
+// Complete and not complete:
 //
-// While a session writes a file, the name is that file for this session: for
-// Stat, for reading, and for Rename.
+//   - A file is complete when Close is called, and every Write, WriteAt, Truncate
+//     and Sync before has succeeded.
+//   - CloseWithError ends an upload that is not complete. Its bytes stay hidden.
+//   - Its user goes on with it by opening the name again without O_TRUNC, from any
+//     session, protocol or pod. So that clients find out where to go on, Stat of the
+//     name returns the size and the times of the hidden file, unless there is a
+//     visible one. Listings do not show the hidden file.
+//   - A change of a file that exists, such as an append, is written in place.
 //
-// Names of hidden files are no names for callers: there is nothing to be found
-// under them, and nothing can be made.
+// Names:
+//
+//   - While a session writes a file, the name stands for that file in this session:
+//     in Stat, in reading, and in Rename.
+//   - The names of hidden files do not exist for callers: nothing is found under
+//     them, and nothing can be made there.
 //
 // A tree is for one session. A second upload of one user to one name at the same
 // time is refused with EBUSY.

@@ -178,9 +178,10 @@ func alertError(content []byte) error {
 	return fmt.Errorf("tlsrecord: alert from the client: %w", tls.AlertError(content[1]))
 }
 
-// keyUpdate is the only message of a handshake that a client sends after it,
-// without the byte that asks for the server's (section 4.6.3). Who only receives
-// owes no answer to that: it is due before the next data.
+// keyUpdate begins the only message of a handshake that a client sends after the
+// handshake (section 4.6.3). A byte follows that may ask for the server's new key. A
+// receiver that never sends application data need not answer that: the answer is due
+// before its next data.
 var keyUpdate = []byte{24, 0, 0, 1}
 
 func (o *Opener) update(message []byte) (err error) {

@@ -10,8 +10,6 @@ import (
 	"time"
 )
 
-const errRefused = syscall.EINVAL
-
 func TestPlainFilesTakeTheWayThroughTheKernel(t *testing.T) {
 	t.Parallel()
 	conn, _ := connected(t)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -239,7 +240,7 @@ func TestADownloadGoesOnAfterADeadline(t *testing.T) {
 type refusing struct{ closed *bool }
 
 func (r refusing) Move(int, time.Time) (int, error) {
-	return 0, os.NewSyscallError("sendfile", errRefused)
+	return 0, os.NewSyscallError("sendfile", syscall.EINVAL)
 }
 func (r refusing) Close() { *r.closed = true }
 

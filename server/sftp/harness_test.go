@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	pkgsftp "github.com/pkg/sftp"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp/rootfs"
+	testfixture "github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
 // deadline is how long anything in a test may take. It is long because the machine
@@ -42,7 +44,8 @@ type fixture struct {
 	key     ssh.Signer // alice's
 	log     *syncBuffer
 	events  *events
-	buffer  int // of the server's sockets, if not the system's
+	buffer  int                // of the server's sockets, if not the system's
+	pipes   *testfixture.Pipes // that the server listens on, if not on a socket
 }
 
 // events are what hooks were told.
@@ -205,9 +208,11 @@ func serve(t *testing.T, change ...func(*fixture)) *fixture {
 		c(f)
 	}
 	f.server = sftp.New(f.options)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	ln := net.Listener(f.pipes)
+	if f.pipes == nil {
+		if ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	f.addr = ln.Addr().String()
 	if f.buffer > 0 {
@@ -231,6 +236,17 @@ func serve(t *testing.T, change ...func(*fixture)) *fixture {
 	})
 	return f
 }
+
+// inNoTime runs a test whose server and clients live by a clock that goes on by
+// itself while all of them wait. serve wants inMemory then.
+func inNoTime(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, test)
+}
+
+// inMemory has a server listen on pipes.
+func inMemory(f *fixture) { f.pipes = testfixture.NewPipes() }
 
 // A smallListener has sockets that keep little of what clients do not read.
 type smallListener struct {
@@ -257,11 +273,30 @@ func (f *fixture) dial(methods ...ssh.AuthMethod) (*ssh.Client, error) {
 func (f *fixture) dialConfig(c *ssh.ClientConfig) (*ssh.Client, error) {
 	c.HostKeyCallback = ssh.InsecureIgnoreHostKey()
 	c.Timeout = deadline
-	client, err := ssh.Dial("tcp", f.addr, c)
-	if err == nil {
-		f.t.Cleanup(func() { client.Close() })
+	if f.pipes == nil {
+		client, err := ssh.Dial("tcp", f.addr, c)
+		if err == nil {
+			f.t.Cleanup(func() { client.Close() })
+		}
+		return client, err
 	}
-	return client, err
+	conn, err := f.pipes.Dial()
+	if err != nil {
+		return nil, err
+	}
+	return f.clientOn(conn, c)
+}
+
+// clientOn speaks SSH on a connection.
+func (f *fixture) clientOn(conn net.Conn, config *ssh.ClientConfig) (*ssh.Client, error) {
+	c, chans, reqs, err := ssh.NewClientConn(conn, f.addr, config)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	client := ssh.NewClient(c, chans, reqs)
+	f.t.Cleanup(func() { client.Close() })
+	return client, nil
 }
 
 // setKey makes key the only one of alice's.

@@ -63,31 +63,32 @@ func TestAnIdleSessionIsEndedByADrain(t *testing.T) {
 }
 
 func TestARunningTransferFinishesInADrain(t *testing.T) {
-	t.Parallel()
-	f := serve(t)
-	r := f.raw()
-	h := r.open("/f", openWrite|openCreate)
-	r.want(statusOK, fxpWrite, h, uint64(0), "a")
-	done := f.shutdown(deadline)
-	for i := range 15 {
-		time.Sleep(100 * time.Millisecond) // longer than a session without a file may be quiet
-		r.want(statusOK, fxpWrite, h, uint64(i), "a")
-	}
-	r.want(statusOK, fxpClose, h)
-	if err := r.ended(); err == nil {
-		t.Error("the session goes on after the transfer")
-	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if got := f.content("f"); got != strings.Repeat("a", 15) {
-		t.Errorf("the file is %q", got)
-	}
-	for _, tr := range f.events.transfers {
-		if tr.Err != nil {
-			t.Errorf("the transfer ended with %v", tr.Err)
+	inNoTime(t, func(t *testing.T) {
+		f := serve(t, inMemory)
+		r := f.raw()
+		h := r.open("/f", openWrite|openCreate)
+		r.want(statusOK, fxpWrite, h, uint64(0), "a")
+		done := f.shutdown(deadline)
+		for i := range 15 {
+			time.Sleep(100 * time.Millisecond) // longer than a session without a file may be quiet
+			r.want(statusOK, fxpWrite, h, uint64(i), "a")
 		}
-	}
+		r.want(statusOK, fxpClose, h)
+		if err := r.ended(); err == nil {
+			t.Error("the session goes on after the transfer")
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if got := f.content("f"); got != strings.Repeat("a", 15) {
+			t.Errorf("the file is %q", got)
+		}
+		for _, tr := range f.events.transfers {
+			if tr.Err != nil {
+				t.Errorf("the transfer ended with %v", tr.Err)
+			}
+		}
+	})
 }
 
 func TestADrainCutsNoFileOfASessionThatNeverRests(t *testing.T) {

@@ -103,27 +103,28 @@ func TestACommandThatWaitsForItsClientHoldsUpNoDrain(t *testing.T) {
 }
 
 func TestADrainDoesNotCutAFileThatSCPTakes(t *testing.T) {
-	t.Parallel()
-	f := serve(t)
-	c := f.exec(f.ssh(), "scp -t .")
-	c.expect("\x00")
-	c.say("C0644 15 g\n")
-	c.expect("\x00")
-	done := f.shutdown(deadline)
-	for range 15 {
-		time.Sleep(100 * time.Millisecond) // longer than a session without a file may be quiet
-		c.say("a")
-	}
-	c.say("\x00")
-	c.expect("\x00")
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	for _, tr := range f.events.transfers {
-		if tr.Err != nil || tr.Bytes != 15 {
-			t.Errorf("the transfer is %+v", tr)
+	inNoTime(t, func(t *testing.T) {
+		f := serve(t, inMemory)
+		c := f.exec(f.ssh(), "scp -t .")
+		c.expect("\x00")
+		c.say("C0644 15 g\n")
+		c.expect("\x00")
+		done := f.shutdown(deadline)
+		for range 15 {
+			time.Sleep(100 * time.Millisecond) // longer than a session without a file may be quiet
+			c.say("a")
 		}
-	}
+		c.say("\x00")
+		c.expect("\x00")
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		for _, tr := range f.events.transfers {
+			if tr.Err != nil || tr.Bytes != 15 {
+				t.Errorf("the transfer is %+v", tr)
+			}
+		}
+	})
 }
 
 func TestATransferOnWhichNothingMovesIsStalled(t *testing.T) {
@@ -184,14 +185,15 @@ func TestATransferOnWhichNothingMovesIsStalled(t *testing.T) {
 }
 
 func TestAPauseIsNoStallBetweenRequests(t *testing.T) {
-	t.Parallel()
-	f := serve(t, func(f *fixture) { f.options.Limits.StallTimeout = 100 * time.Millisecond })
-	r := f.raw()
-	h := r.open("/g", openWrite|openCreate)
-	for i := range 3 {
-		time.Sleep(400 * time.Millisecond)
-		r.want(statusOK, fxpWrite, h, uint64(i), "a")
-	}
+	inNoTime(t, func(t *testing.T) {
+		f := serve(t, inMemory, func(f *fixture) { f.options.Limits.StallTimeout = 100 * time.Millisecond })
+		r := f.raw()
+		h := r.open("/g", openWrite|openCreate)
+		for i := range 3 {
+			time.Sleep(400 * time.Millisecond)
+			r.want(statusOK, fxpWrite, h, uint64(i), "a")
+		}
+	})
 }
 
 func TestAChannelWithoutAProgramIsClosed(t *testing.T) {

@@ -253,28 +253,25 @@ func TestWhatFollowsTheRequestAtOnceIsNotTooEarly(t *testing.T) {
 }
 
 func TestKeepAlivesCountIfThatIsWanted(t *testing.T) {
-	t.Parallel()
-	const idle = 3 * time.Second // a busy machine may keep a client from its keepalives for some time
+	const idle = time.Minute
 	for _, counts := range []bool{false, true} {
 		t.Run(fmt.Sprint(counts), func(t *testing.T) {
-			t.Parallel()
-			f := serve(t, func(f *fixture) { f.options.Limits = sftp.Limits{IdleTimeout: idle, CountKeepAlives: counts} })
-			client := f.ssh()
-			lives := true
-			for began := time.Now(); lives && (!counts || time.Since(began) < idle*3/2); time.Sleep(20 * time.Millisecond) {
-				if time.Since(began) > deadline {
-					t.Fatal("keepalives count, though they are not to")
+			inNoTime(t, func(t *testing.T) {
+				f := serve(t, inMemory, func(f *fixture) { f.options.Limits = sftp.Limits{IdleTimeout: idle, CountKeepAlives: counts} })
+				client := f.ssh()
+				lives := true
+				for began := time.Now(); lives && time.Since(began) < idle*3/2; time.Sleep(idle / 10) {
+					_, _, err := client.SendRequest("keepalive@openssh.com", true, nil)
+					lives = err == nil
 				}
-				_, _, err := client.SendRequest("keepalive@openssh.com", true, nil)
-				lives = err == nil
-			}
-			if lives != counts {
-				t.Errorf("keepalives count: %v; the session lives: %v", counts, lives)
-			}
-			f.server.SetLimits(sftp.Limits{IdleTimeout: 100 * time.Millisecond}) // hot
-			if s := f.events.session(t); s.Reason != "idle" {
-				t.Errorf("ended as %q", s.Reason)
-			}
+				if lives != counts {
+					t.Errorf("keepalives count: %v; the session lives: %v", counts, lives)
+				}
+				f.server.SetLimits(sftp.Limits{IdleTimeout: 100 * time.Millisecond}) // hot
+				if s := f.events.session(t); s.Reason != "idle" {
+					t.Errorf("ended as %q", s.Reason)
+				}
+			})
 		})
 	}
 }

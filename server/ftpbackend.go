@@ -47,7 +47,7 @@ func (b *ftpBackend) Login(ctx context.Context, c *ftp.Conn, name, password stri
 	return &ftpSession{FS: tree, session: session}, nil
 }
 
-// SampleSession implements [ftp.SampleBackend].
+// SampleSession is for [ftp.Backend].
 func (b *ftpBackend) SampleSession() ftp.Session { return (*ftpSession)(nil) }
 
 // loginFailed keeps the reason for the audit log. For the protocols it is their
@@ -93,7 +93,7 @@ type symlinkInfo struct {
 	target string
 }
 
-// LinkTarget implements [ftp.Linked].
+// LinkTarget is for [ftp.Session].
 func (i symlinkInfo) LinkTarget() string { return i.target }
 
 func (s *ftpSession) OpenFile(_ context.Context, name string, flag int) (ftp.File, error) {
@@ -193,12 +193,14 @@ func (s *ftpSession) Close() error {
 }
 
 var (
-	_ ftp.SampleBackend  = (*ftpBackend)(nil)
-	_ ftp.Session        = (*ftpSession)(nil)
-	_ ftp.Chmodder       = (*ftpSession)(nil)
-	_ ftp.ModTimeSetter  = (*ftpSession)(nil)
-	_ ftp.Symlinker      = (*ftpSession)(nil)
-	_ ftp.LinkStater     = (*ftpSession)(nil)
+	_ interface{ SampleSession() ftp.Session } = (*ftpBackend)(nil)
+	_ ftp.Session                              = (*ftpSession)(nil)
+	_ ftp.Chmodder                             = (*ftpSession)(nil)
+	_ ftp.ModTimeSetter                        = (*ftpSession)(nil)
+	_ ftp.Symlinker                            = (*ftpSession)(nil)
+	_ interface {
+		Lstat(ctx context.Context, name string) (fs.FileInfo, error)
+	} = (*ftpSession)(nil)
 	_ ftp.SpaceReporter  = (*ftpSession)(nil)
 	_ ftp.FactReporter   = (*ftpSession)(nil)
 	_ ftp.LimitedSession = (*ftpSession)(nil)

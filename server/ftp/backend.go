@@ -10,6 +10,21 @@ import (
 )
 
 // A Backend decides who may log in. It is called from many goroutines.
+//
+// A Backend may also implement:
+//
+//	// Log in by TLS client certificate, which is in c.TLS(): called for USER when the
+//	// client has presented one. Which are asked for and trusted is up to the
+//	// tls.Config. The user is logged in if it returns a session (reply 232). With
+//	// ErrPasswordNeeded the client is asked for a password as usual. Every other
+//	// error is as with Login.
+//	LoginCertificate(ctx context.Context, c *Conn, user string) (Session, error)
+//
+//	// Return a session that has the interfaces which those of users have, for
+//	// clients that ask with FEAT before the login. None of its methods is called,
+//	// so it may be a nil pointer. Without it, such clients are told what every
+//	// session can do.
+//	SampleSession() Session
 type Backend interface {
 	// Login checks a password and returns the session of the user. It should
 	// take as long for an unknown user as for a wrong password. It may ask
@@ -22,25 +37,12 @@ type Backend interface {
 	Login(ctx context.Context, c *Conn, user, password string) (Session, error)
 }
 
-// A CertificateBackend can also log in by TLS client certificate. Which are
-// asked for and trusted is up to the tls.Config.
-type CertificateBackend interface {
-	Backend
-	// LoginCertificate is called for USER when the client has presented a
-	// certificate, which is in c.TLS(). The user is logged in if it returns a
-	// session (reply 232); with ErrPasswordNeeded the client is asked for a
-	// password as usual; every other error is as with Login.
+// certificateBackend and sampleBackend are what a Backend may also implement.
+type certificateBackend interface {
 	LoginCertificate(ctx context.Context, c *Conn, user string) (Session, error)
 }
 
-// A SampleBackend tells before the login what its sessions can do, for clients that
-// ask with FEAT first. Without it, they are told what every session can do.
-type SampleBackend interface {
-	Backend
-	// SampleSession returns a session that has the interfaces which those of users
-	// have. None of its methods is called, so it may be a nil pointer.
-	SampleSession() Session
-}
+type sampleBackend interface{ SampleSession() Session }
 
 var (
 	// ErrLoginFailed means that the user does not exist, the password is
@@ -62,15 +64,25 @@ var (
 // errors.ErrUnsupported and the error numbers of Unix. The text of an error is
 // never sent, except that of an *Error.
 //
-// FEAT and HELP promise what a session implements. It may also implement Chmodder, ModTimeSetter, CreateTimeSetter,
-// Symlinker, LinkStater, Uploader, SpaceReporter, FactReporter, LimitedSession
-// and EndingSession.
+// FEAT and HELP promise what a session implements. It may also implement Chmodder,
+// ModTimeSetter, Symlinker, Uploader, SpaceReporter, FactReporter, LimitedSession,
+// EndingSession, and:
+//
+//	// Set the time of creation (MFCT).
+//	SetCreateTime(ctx context.Context, name string, t time.Time) error
+//
+//	// Describe a symbolic link itself, for RNFR of one whose target does not exist.
+//	Lstat(ctx context.Context, name string) (fs.FileInfo, error)
 type Session interface {
 	// Stat describes a file or directory, following symbolic links.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
 	// List returns the entries of a directory in any order, without "." and
 	// "..". If name is no directory, it yields an error. Entries need not be
-	// in memory at once. An entry may also implement Owned and Linked.
+	// in memory at once.
+	//
+	// An entry may also have the methods Owner() string and Group() string, for
+	// LIST and the facts of MLST, and, if it is a symbolic link (its mode has
+	// fs.ModeSymlink), LinkTarget() string.
 	List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error]
 	// OpenFile opens a file with the flags of package os:
 	//
@@ -138,20 +150,9 @@ type ModTimeSetter interface {
 	SetModTime(ctx context.Context, name string, t time.Time) error
 }
 
-// CreateTimeSetter provides MFCT.
-type CreateTimeSetter interface {
-	SetCreateTime(ctx context.Context, name string, t time.Time) error
-}
-
 // Symlinker provides SITE SYMLINK. target is as the client gave it.
 type Symlinker interface {
 	Symlink(ctx context.Context, target, name string) error
-}
-
-// LinkStater describes a symbolic link itself, for RNFR of one whose target
-// does not exist.
-type LinkStater interface {
-	Lstat(ctx context.Context, name string) (fs.FileInfo, error)
 }
 
 // SpaceReporter provides AVBL: how many bytes may still be stored under name.
@@ -180,15 +181,21 @@ type EndingSession interface {
 	Done() <-chan struct{}
 }
 
-// Owned is implemented by entries that know their owner and group, shown by
-// LIST and by facts of MLST.
-type Owned interface {
-	Owner() string
-	Group() string
-}
+// What a session may also implement, besides the interfaces that have names.
+type (
+	createTimeSetter interface {
+		SetCreateTime(ctx context.Context, name string, t time.Time) error
+	}
+	linkStater interface {
+		Lstat(ctx context.Context, name string) (fs.FileInfo, error)
+	}
+)
 
-// Linked is implemented by entries that are symbolic links (their mode has
-// fs.ModeSymlink) and know where they lead.
-type Linked interface {
-	LinkTarget() string
-}
+// What an entry may also implement.
+type (
+	owned interface {
+		Owner() string
+		Group() string
+	}
+	linked interface{ LinkTarget() string }
+)

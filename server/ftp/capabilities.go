@@ -10,7 +10,7 @@ type capabilities struct {
 func capabilitiesOf(session Session) (can capabilities) {
 	_, can.chmod = session.(Chmodder)
 	_, can.modTime = session.(ModTimeSetter)
-	_, can.createTime = session.(CreateTimeSetter)
+	_, can.createTime = session.(createTimeSetter)
 	_, can.symlink = session.(Symlinker)
 	_, can.space = session.(SpaceReporter)
 	return can
@@ -22,7 +22,7 @@ func (c *Conn) capabilities() capabilities {
 	if c.state.session != nil {
 		return capabilitiesOf(c.state.session)
 	}
-	if b, ok := c.server.opts.Backend.(SampleBackend); ok {
+	if b, ok := c.server.opts.Backend.(sampleBackend); ok {
 		return capabilitiesOf(b.SampleSession())
 	}
 	return capabilities{}

@@ -94,7 +94,7 @@ func (c *Conn) cmdRnfr(arg string) error {
 // exists returns an error if there is nothing of that name. A symbolic link
 // that leads nowhere counts as something if the session can tell.
 func (c *Conn) exists(name string) error {
-	if s, ok := c.state.session.(LinkStater); ok {
+	if s, ok := c.state.session.(linkStater); ok {
 		_, err := s.Lstat(c.ctx, name)
 		return err
 	}

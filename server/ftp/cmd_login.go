@@ -23,7 +23,7 @@ var _ = register(map[string]*command{
 func (c *Conn) cmdUser(user string) error {
 	c.logout()
 	c.state.user = user
-	backend, ok := c.server.opts.Backend.(CertificateBackend)
+	backend, ok := c.server.opts.Backend.(certificateBackend)
 	if state := c.TLS(); ok && state != nil && len(state.PeerCertificates) > 0 {
 		session, err := backend.LoginCertificate(c.ctx, c, user)
 		if !errors.Is(err, ErrPasswordNeeded) {

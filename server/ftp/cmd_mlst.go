@@ -110,7 +110,7 @@ func appendFacts(b []byte, chosen facts, session Session, name string, info fs.F
 			b = append(b, '0')
 			b = strconv.AppendUint(b, uint64(lsformat.UnixMode(mode)), 8)
 		case factOwner, factGroup:
-			if o, ok := info.(Owned); ok {
+			if o, ok := info.(owned); ok {
 				owner := o.Owner()
 				if fact == factGroup {
 					owner = o.Group()
@@ -135,7 +135,7 @@ func appendType(b []byte, info fs.FileInfo) []byte {
 		return append(b, "file"...)
 	case mode&fs.ModeSymlink != 0:
 		b = append(b, "OS.unix=slink:"...)
-		if l, ok := info.(Linked); ok && !strings.ContainsAny(l.LinkTarget(), ";"+unspeakable) {
+		if l, ok := info.(linked); ok && !strings.ContainsAny(l.LinkTarget(), ";"+unspeakable) {
 			b = append(b, l.LinkTarget()...)
 		}
 		return b

@@ -147,7 +147,7 @@ func (c *Conn) cmdMfct(arg string) error {
 	if err != nil {
 		return err
 	}
-	s, ok := c.state.session.(CreateTimeSetter)
+	s, ok := c.state.session.(createTimeSetter)
 	if !ok {
 		return errors.ErrUnsupported
 	}
@@ -193,7 +193,7 @@ func (c *Conn) factChange(fact, name string) (func() error, error) {
 		}
 	case "create":
 		t, err := parseTime(value)
-		if s, ok := c.state.session.(CreateTimeSetter); ok || err != nil {
+		if s, ok := c.state.session.(createTimeSetter); ok || err != nil {
 			return func() error { return s.SetCreateTime(c.ctx, name, t) }, err
 		}
 	case "unix.mode":

@@ -127,17 +127,7 @@ type SessionInfo struct {
 	LastActive time.Time
 	TLS        bool
 	LastVerb   string
-	Transfer   *TransferInfo // nil when idle
-}
-
-// TransferInfo is a snapshot of a running transfer.
-type TransferInfo struct {
-	Verb      string
-	Path      string
-	Direction Direction
-	Start     time.Time
-	Bytes     int64 // moved so far
-	Size      int64 // of the file, or -1 where that is not known
+	Transfer   *TransferRecord // that runs, with the bytes moved so far; nil when idle
 }
 
 func (c *Conn) info() SessionInfo {

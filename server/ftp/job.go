@@ -141,10 +141,10 @@ func (j *job) moved() time.Time {
 	return now
 }
 
-func (j *job) info() *TransferInfo {
-	return &TransferInfo{
+func (j *job) info() *TransferRecord {
+	return &TransferRecord{
 		Verb: j.verb, Path: j.path, Direction: j.direction,
-		Start: j.start, Bytes: j.bytes.Load(), Size: j.size,
+		Start: j.start, Bytes: j.bytes.Load(),
 	}
 }
 

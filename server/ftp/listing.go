@@ -13,10 +13,10 @@ func appendListEntry(b []byte, name string, info fs.FileInfo, now time.Time) []b
 	e := lsformat.Entry{
 		Mode: info.Mode(), Owner: "ftp", Group: "ftp", Size: info.Size(), ModTime: info.ModTime().UTC(), Name: name,
 	}
-	if o, ok := info.(Owned); ok {
+	if o, ok := info.(owned); ok {
 		e.Owner, e.Group = o.Owner(), o.Group()
 	}
-	if l, ok := info.(Linked); ok {
+	if l, ok := info.(linked); ok {
 		e.Target = l.LinkTarget()
 	}
 	return append(e.Append(b, now), '\r', '\n')

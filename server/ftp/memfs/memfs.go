@@ -55,5 +55,5 @@ func (b *Backend) Login(_ context.Context, _ *ftp.Conn, name, password string) (
 	return u.fs.Session(), nil
 }
 
-// SampleSession implements ftp.SampleBackend.
+// SampleSession is for [ftp.Backend].
 func (b *Backend) SampleSession() ftp.Session { return session{} }

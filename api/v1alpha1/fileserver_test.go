@@ -109,6 +109,22 @@ func TestFileServerRefused(t *testing.T) {
 			`spec: {passive: {addressRules: [{clients: [everyone], address: 10.0.0.1}]}}`,
 			`clients has something that is not a network: write networks such as 10.0.0.0/8 or 2001:db8::/32`,
 		},
+		"an address rule with a scheme": {
+			`spec: {passive: {addressRules: [{clients: [10.0.0.0/8], address: "ftp://10.0.0.1"}]}}`,
+			`address is neither an IP address nor a host name: write one alone`,
+		},
+		"an authority of users that is none": {
+			`spec: {protocols: {sftp: {trustedUserCAKeys: [nonsense]}}}`,
+			`trustedUserCAKeys has something that is not a public key: write each as in the authority's .pub file`,
+		},
+		"a cipher with a typing error": {
+			`spec: {protocols: {sftp: {algorithms: {ciphers: [aes256-crt]}}}}`,
+			`spec.protocols.sftp.algorithms.ciphers[0]: Unsupported value: "aes256-crt"`,
+		},
+		"an algorithm of another kind": {
+			`spec: {protocols: {sftp: {algorithms: {macs: [ssh-rsa]}}}}`,
+			`spec.protocols.sftp.algorithms.macs[0]: Unsupported value: "ssh-rsa"`,
+		},
 		"a source range that is none": {
 			`spec: {expose: {loadBalancer: {sourceRanges: [192.0.2.1]}}}`,
 			`sourceRanges has something that is not a network: write networks such as 192.0.2.0/24 or 2001:db8::/32`,
@@ -360,6 +376,8 @@ func TestFileServerAccepted(t *testing.T) {
 		"names-and-variables":   `spec: {podTemplate: {env: [{name: TZ, value: UTC}], hostAliases: [{ip: 192.0.2.1, hostnames: [nas]}], dnsConfig: {searches: [example.com]}}}`,
 		"a-chosen-volume":       `spec: {storage: {claim: {volumeName: pv-7, selector: {matchLabels: {a: b}}, accessModes: [ReadOnlyMany], volumeAttributesClassName: gold}}}`,
 		"a-snapshot":            `spec: {storage: {claim: {dataSourceRef: {apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: old}}}}`,
+		"an-authority-of-users": `spec: {protocols: {sftp: {trustedUserCAKeys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFCEsxMoU9biB+285fWtQs+KyJbFHIH1UBFKvdZRzhK0 users@example.com"]}}}`,
+		"old-clients":           `spec: {protocols: {sftp: {algorithms: {keyExchanges: [curve25519-sha256, diffie-hellman-group14-sha1], ciphers: [aes256-ctr, aes128-cbc], macs: [hmac-sha1], hostKeys: [ssh-rsa], publicKeys: [ssh-rsa]}}}}`,
 		"an-office":             `spec: {sessions: {ban: {exempt: [192.0.2.7, 10.0.0.0/8, "2001:db8::/32"]}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -101,6 +101,7 @@ type AddressRule struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="isIP(self) || self.matches('^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?$')",message="address is neither an IP address nor a host name: write one alone, without port or scheme, such as 203.0.113.10 or ftp.example.com"
 	Address string `json:"address,omitempty"`
 }
 

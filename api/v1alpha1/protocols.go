@@ -99,10 +99,12 @@ type SFTP struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=8192
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.matches('^(ssh-(rsa|ed25519)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh[.]com) [A-Za-z0-9+/]+=*( .*)?$'))",message="trustedUserCAKeys has something that is not a public key: write each as in the authority's .pub file, such as 'ssh-ed25519 AAAA... name'"
 	TrustedUserCAKeys []string `json:"trustedUserCAKeys,omitempty"`
 
 	// algorithms replace the defaults, which are modern. Use it to admit an
-	// old client. Each list that is given replaces the default one.
+	// old client: each list below has the names that are known, and the last
+	// of them are weak. Each list that is given replaces the default one.
 	// +optional
 	Algorithms *SSHAlgorithms `json:"algorithms,omitempty"`
 }
@@ -113,6 +115,7 @@ type SSHAlgorithms struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:Enum="mlkem768x25519-sha256";"curve25519-sha256";"ecdh-sha2-nistp256";"ecdh-sha2-nistp384";"ecdh-sha2-nistp521";"diffie-hellman-group14-sha256";"diffie-hellman-group16-sha512";"curve25519-sha256@libssh.org";"diffie-hellman-group14-sha1";"diffie-hellman-group1-sha1"
 	// +kubebuilder:validation:items:MaxLength=128
 	KeyExchanges []string `json:"keyExchanges,omitempty"`
 
@@ -120,6 +123,7 @@ type SSHAlgorithms struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:Enum="aes128-gcm@openssh.com";"aes256-gcm@openssh.com";"chacha20-poly1305@openssh.com";"aes128-ctr";"aes192-ctr";"aes256-ctr";"aes128-cbc";"3des-cbc";"arcfour256";"arcfour128";"arcfour"
 	// +kubebuilder:validation:items:MaxLength=128
 	Ciphers []string `json:"ciphers,omitempty"`
 
@@ -127,6 +131,7 @@ type SSHAlgorithms struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:Enum="hmac-sha2-256-etm@openssh.com";"hmac-sha2-512-etm@openssh.com";"hmac-sha2-256";"hmac-sha2-512";"hmac-sha1";"hmac-sha1-96"
 	// +kubebuilder:validation:items:MaxLength=128
 	MACs []string `json:"macs,omitempty"`
 
@@ -135,6 +140,7 @@ type SSHAlgorithms struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:Enum="rsa-sha2-256";"rsa-sha2-512";"ecdsa-sha2-nistp256";"ecdsa-sha2-nistp384";"ecdsa-sha2-nistp521";"ssh-ed25519";"ssh-rsa";"ssh-dss"
 	// +kubebuilder:validation:items:MaxLength=128
 	HostKeys []string `json:"hostKeys,omitempty"`
 
@@ -143,6 +149,7 @@ type SSHAlgorithms struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:Enum="ssh-ed25519";"sk-ssh-ed25519@openssh.com";"sk-ecdsa-sha2-nistp256@openssh.com";"ecdsa-sha2-nistp256";"ecdsa-sha2-nistp384";"ecdsa-sha2-nistp521";"rsa-sha2-256";"rsa-sha2-512";"ssh-rsa";"ssh-dss"
 	// +kubebuilder:validation:items:MaxLength=128
 	PublicKeys []string `json:"publicKeys,omitempty"`
 }

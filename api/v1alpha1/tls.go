@@ -31,7 +31,7 @@ type TLS struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
-	// +kubebuilder:validation:items:XValidation:rule="isIP(self) || (self.startsWith('*.') ? self.substring(2) : self).split('.').all(l, l.matches(r'^[\\p{L}\\p{N}]([-\\p{L}\\p{M}\\p{N}]{0,61}[\\p{L}\\p{M}\\p{N}])?$'))",message="tls.dnsNames has something that is no name: write host names, without port or scheme, such as ftp.example.com"
+	// +kubebuilder:validation:items:XValidation:rule="isIP(self) || self.matches(r'^([*][.])?[\\p{L}\\p{N}]([-\\p{L}\\p{M}\\p{N}]{0,61}[\\p{L}\\p{M}\\p{N}])?([.][\\p{L}\\p{N}]([-\\p{L}\\p{M}\\p{N}]{0,61}[\\p{L}\\p{M}\\p{N}])?)*$')",message="tls.dnsNames has something that is no name: write host names, without port or scheme, such as ftp.example.com"
 	DNSNames []string `json:"dnsNames,omitempty"`
 
 	// minVersion is the oldest version of TLS that FTP and FTPS serve: "1.0",

@@ -16,7 +16,8 @@ type SFTPApplyConfiguration struct {
 	// them signed for their name need no authorized key.
 	TrustedUserCAKeys []string `json:"trustedUserCAKeys,omitempty"`
 	// algorithms replace the defaults, which are modern. Use it to admit an
-	// old client. Each list that is given replaces the default one.
+	// old client: each list below has the names that are known, and the last
+	// of them are weak. Each list that is given replaces the default one.
 	Algorithms *SSHAlgorithmsApplyConfiguration `json:"algorithms,omitempty"`
 }
 

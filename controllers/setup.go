@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -114,6 +115,52 @@ func drainTaints(all []corev1.Taint) (drain []corev1.Taint) {
 	return drain
 }
 
+// Clients are the ways to the cluster.
+type Clients struct {
+	// Cached reads from a cache of what is the operator's.
+	Cached client.Client
+	// Direct reads from the API server itself.
+	Direct client.Reader
+	// Others is a cache of the metadata of what is not the operator's.
+	Others client.Reader
+	Events events.EventRecorder
+
+	certManager *certManager // nil: the cluster has none
+}
+
+// New returns the operator's reconciler.
+func New(c Clients, o Options) *FileServerReconciler {
+	if c.certManager == nil {
+		c.certManager = &certManager{known: true}
+	}
+	r := &FileServerReconciler{
+		Client:            c.Cached,
+		Direct:            c.Direct,
+		Metadata:          c.Others,
+		Events:            c.Events,
+		Clock:             o.Clock,
+		Pods:              o.Pods,
+		Image:             o.Image,
+		PullSecrets:       o.PullSecrets,
+		MetricsNamespaces: o.MetricsNamespaces,
+		ClusterDomain:     o.ClusterDomain,
+		WithoutNodes:      o.WithoutNodes,
+		certManager:       c.certManager,
+		memory:            newMemory(),
+	}
+	if r.Clock == nil {
+		r.Clock = clock.RealClock{}
+	}
+	r.pace = newPace(cmp.Or(o.RollingServers, DefaultRollingServers), r.Clock)
+	if r.Pods == nil {
+		r.Pods = NewPodHTTP()
+	}
+	if r.ClusterDomain == "" {
+		r.ClusterDomain = "cluster.local"
+	}
+	return r
+}
+
 // Add adds the operator's reconciler to a manager made with CacheOptions.
 func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
@@ -127,31 +174,13 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	r := &FileServerReconciler{
-		Client:            mgr.GetClient(),
-		Direct:            mgr.GetAPIReader(),
-		Metadata:          others,
-		Events:            mgr.GetEventRecorder("fileserver-operator"),
-		Clock:             o.Clock,
-		Pods:              o.Pods,
-		Image:             o.Image,
-		PullSecrets:       o.PullSecrets,
-		MetricsNamespaces: o.MetricsNamespaces,
-		ClusterDomain:     o.ClusterDomain,
-		WithoutNodes:      o.WithoutNodes,
-		certManager:       certManager,
-		memory:            newMemory(),
-	}
-	if r.Clock == nil {
-		r.Clock = clock.RealClock{}
-	}
-	r.pace = newPace(cmp.Or(o.RollingServers, DefaultRollingServers), r.Clock)
-	if r.Pods == nil {
-		r.Pods = NewPodHTTP()
-	}
-	if r.ClusterDomain == "" {
-		r.ClusterDomain = "cluster.local"
-	}
+	r := New(Clients{
+		Cached:      mgr.GetClient(),
+		Direct:      mgr.GetAPIReader(),
+		Others:      others,
+		Events:      mgr.GetEventRecorder("fileserver-operator"),
+		certManager: certManager,
+	}, o)
 	if err := mgr.Add(manager.RunnableFunc(resources.MakeSpareHostKeys)); err != nil {
 		return fmt.Errorf("adding the maker of host keys: %w", err)
 	}

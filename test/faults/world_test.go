@@ -14,13 +14,14 @@ import (
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/managedfields"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,7 +46,6 @@ type world struct {
 	client   client.WithWatch // of the test, which never fails
 	operator *controllers.FileServerReconciler
 	faults   *faults
-	loaded   map[types.UID]config.Loaded
 }
 
 // call is a request of the operator's.
@@ -74,16 +74,11 @@ func (f *faults) of(c call) error {
 	return apierrors.NewInternalError(errors.New(injected))
 }
 
-// watch starts to count anew.
-func (f *faults) watch(fails func(nth int, c call) bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.calls, f.fired, f.count, f.fails = nil, nil, map[string]int{}, fails
-}
-
+// scheme has only the kinds that the operator uses: the fake client goes through
+// all of them at each apply.
 var scheme = func() *runtime.Scheme {
 	s := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s)); err != nil {
+	if err := errors.Join(v1alpha1.AddToScheme(s), appsv1.AddToScheme(s), corev1.AddToScheme(s), networkingv1.AddToScheme(s), policyv1.AddToScheme(s)); err != nil {
 		panic(err)
 	}
 	return s
@@ -113,27 +108,36 @@ func newWorld(t *testing.T) *world {
 	alice, bob, carol := user("alice", "u-1"), user("bob", "u-2"), user("carol", "u-3")
 	bob.Spec.Password = &v1alpha1.Password{SecretRef: &v1alpha1.PasswordReference{Name: "bobs", Key: "password"}}
 	carol.Spec.AuthorizedKeysFrom = []v1alpha1.KeySource{{Kind: v1alpha1.KeysInConfigMap, Name: "carols", Key: "authorized_keys"}}
-	w := &world{t: t, loaded: map[types.UID]config.Loaded{}, faults: &faults{count: map[string]int{}}}
+	return worldOf(t, fs, alice, bob, carol,
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bobs"}, Data: map[string][]byte{"password": []byte("first")}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "carols"}, Data: map[string]string{"authorized_keys": publicKey}},
+		&corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: namespace, Name: "files-ssh-host-keys", UID: "keys-1", Labels: resources.Labels("files"),
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "FileServer", Name: "files", UID: "fs-1", Controller: &yes}},
+			},
+			Data: map[string][]byte{"ssh_host_rsa_key": keys["ssh_host_rsa_key"]},
+		},
+	)
+}
+
+// worldOf is one with these objects, and with an operator that has just started.
+func worldOf(t *testing.T, objects ...client.Object) *world {
+	t.Helper()
+	w := &world{t: t, faults: &faults{count: map[string]int{}}}
+	server, user := &v1alpha1.FileServer{}, &v1alpha1.FileServerUser{}
 	c := fake.NewClientBuilder().WithScheme(scheme).
 		WithTypeConverters(managedfields.NewDeducedTypeConverter()). // all fields have one owner
-		WithStatusSubresource(fs, alice).
-		WithIndex(alice, "spec.serverRef.name", func(o client.Object) []string {
+		WithStatusSubresource(server, user).
+		WithIndex(user, "spec.serverRef.name", func(o client.Object) []string {
 			return []string{o.(*v1alpha1.FileServerUser).Spec.ServerRef.Name}
 		}).
 		WithIndex(&corev1.Event{}, "involvedObject.uid", func(o client.Object) []string {
 			return []string{string(o.(*corev1.Event).InvolvedObject.UID)}
 		}).
-		WithObjects(fs, alice, bob, carol,
-			&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bobs"}, Data: map[string][]byte{"password": []byte("first")}},
-			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "carols"}, Data: map[string]string{"authorized_keys": publicKey}},
-			&corev1.Secret{
-				ObjectMeta: metav1.ObjectMeta{
-					Namespace: namespace, Name: "files-ssh-host-keys", UID: "keys-1", Labels: resources.Labels("files"),
-					OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "FileServer", Name: "files", UID: "fs-1", Controller: &yes}},
-				},
-				Data: map[string][]byte{"ssh_host_rsa_key": keys["ssh_host_rsa_key"]},
-			},
-		).Build()
+		WithObjects(objects...).
+		WithReturnManagedFields().
+		Build()
 	w.client = c
 	failing := interceptor.NewClient(c, w.faults.funcs())
 	w.operator = controllers.New(controllers.Clients{Cached: failing, Direct: failing, Others: c, Events: &events.FakeRecorder{}}, controllers.Options{Image: "fileserver:test", Pods: w})
@@ -191,6 +195,22 @@ func (f *faults) kindOf(o runtime.Object) (string, error) {
 		return "", err
 	}
 	return kinds[0].Kind, nil
+}
+
+// objects are all that there are, but for what the operator does not make.
+func (w *world) objects() []client.Object {
+	w.t.Helper()
+	var all []client.Object
+	for _, list := range []client.ObjectList{
+		&v1alpha1.FileServerList{}, &v1alpha1.FileServerUserList{}, &corev1.SecretList{}, &corev1.ConfigMapList{}, &corev1.ServiceList{},
+		&corev1.PersistentVolumeClaimList{}, &corev1.PodList{}, &appsv1.DeploymentList{}, &networkingv1.NetworkPolicyList{}, &policyv1.PodDisruptionBudgetList{},
+	} {
+		w.must(w.client.List(w.t.Context(), list), meta.EachListItem(list, func(o runtime.Object) error {
+			all = append(all, o.DeepCopyObject().(client.Object))
+			return nil
+		}))
+	}
+	return all
 }
 
 // reconcile has the operator look once, and the rest of the cluster do its part.
@@ -295,6 +315,17 @@ func (w *world) said() map[string][]metav1.Condition {
 	return said
 }
 
+// generation is that of an object.
+func (w *world) generation(name string) int64 {
+	w.t.Helper()
+	var o client.Object = &v1alpha1.FileServerUser{}
+	if name == "files" {
+		o = &v1alpha1.FileServer{}
+	}
+	w.get(o, name)
+	return o.GetGeneration()
+}
+
 // settled says what is not as it should be in the end.
 func (w *world) settled(reasons map[string]string) error {
 	w.t.Helper()
@@ -303,7 +334,7 @@ func (w *world) settled(reasons map[string]string) error {
 		if want == "" {
 			want = v1alpha1.ReasonLoaded
 		}
-		if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); c == nil || c.Reason != want {
+		if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); c == nil || c.Reason != want || c.ObservedGeneration != w.generation(name) {
 			return fmt.Errorf("%s: Ready is %+v, want %s", name, c, want)
 		}
 		for _, kind := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {

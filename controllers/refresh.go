@@ -244,7 +244,7 @@ func (p *pass) loadedBy(u *userState) []conditions.Pod {
 			c.Silent = fmt.Sprintf("the operator must be able to reach its port %d: %v", config.PortHTTP, m.err)
 		}
 		// It may be an older file, in which this user was the same.
-		c.Has = m.asked && (m.loaded.Users == p.wanted.users || p.mem().files[m.loaded.Users][u.user.LoginName()] == u.entry)
+		c.Has = m.asked && (p.wanted.users != "" && m.loaded.Users == p.wanted.users || p.mem().files[m.loaded.Users][u.user.LoginName()] == u.entry)
 		for _, d := range m.loaded.Denied {
 			if d.User == u.user.LoginName() {
 				c.Denied = resources.Denied(d)

@@ -116,17 +116,15 @@ var stages = []struct {
 	{"SFTP alone", func(w *world) {
 		w.change(func(spec *v1alpha1.FileServerSpec) {
 			spec.Protocols = &v1alpha1.Protocols{SFTP: &v1alpha1.SFTP{Port: 22}}
+			spec.NetworkPolicy = v1alpha1.NetworkPolicyNone
 		})
-	}, map[string]string{"files": v1alpha1.ReasonReady, "bob": v1alpha1.ReasonSuspended}},
-	{"the host's network", func(w *world) {
-		w.change(func(spec *v1alpha1.FileServerSpec) { spec.NetworkPolicy = v1alpha1.NetworkPolicyNone })
 	}, map[string]string{"files": v1alpha1.ReasonReady, "bob": v1alpha1.ReasonSuspended}},
 }
 
 func (w *world) suspend(name string) {
 	u := &v1alpha1.FileServerUser{}
 	w.get(u, name)
-	u.Spec.Suspended = true
+	u.Spec.State = v1alpha1.UserSuspended
 	u.Generation++
 	w.must(w.client.Update(w.t.Context(), u))
 }

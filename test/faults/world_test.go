@@ -46,6 +46,7 @@ type world struct {
 	client   client.WithWatch // of the test, which never fails
 	operator *controllers.FileServerReconciler
 	faults   *faults
+	answer   func(config.Loaded) (config.Loaded, error) // of pods, if they are odd
 }
 
 // call is a request of the operator's.
@@ -58,6 +59,7 @@ type faults struct {
 	mu    sync.Mutex
 	calls []call
 	fails func(nth int, c call) bool // nth request with that verb, from 1
+	errs  func(c call) error         // other errors than that
 	fired []call
 	count map[string]int
 }
@@ -67,6 +69,9 @@ func (f *faults) of(c call) error {
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, c)
 	f.count[c.verb]++
+	if f.errs != nil {
+		return f.errs(c)
+	}
 	if f.fails == nil || !f.fails(f.count[c.verb], c) {
 		return nil
 	}
@@ -84,14 +89,18 @@ var scheme = func() *runtime.Scheme {
 	return s
 }()
 
-// Making RSA keys takes the better part of a second.
-var hostKeys = sync.OnceValues(func() (map[string][]byte, error) { return resources.GenerateHostKeys(nil) })
+// Making an RSA key takes the better part of a second, and reading one some
+// milliseconds: another kind of key stands in for it.
+var hostKey = sync.OnceValues(func() ([]byte, error) {
+	keys, err := resources.GenerateHostKeys(map[string][]byte{"ssh_host_rsa_key": {0}})
+	return keys["ssh_host_ed25519_key"], err
+})
 
 // newWorld is one with a FileServer and three users: one with a password that is
 // generated, one with one from a Secret, and one with keys from a ConfigMap.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	keys, err := hostKeys()
+	key, err := hostKey()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +125,7 @@ func newWorld(t *testing.T) *world {
 				Namespace: namespace, Name: "files-ssh-host-keys", UID: "keys-1", Labels: resources.Labels("files"),
 				OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "FileServer", Name: "files", UID: "fs-1", Controller: &yes}},
 			},
-			Data: map[string][]byte{"ssh_host_rsa_key": keys["ssh_host_rsa_key"]},
+			Data: map[string][]byte{"ssh_host_rsa_key": key},
 		},
 	)
 }
@@ -296,6 +305,9 @@ func (w *world) Loaded(ctx context.Context, pod *corev1.Pod) (config.Loaded, err
 				l.TLS = resources.Fingerprint(leaf)
 			}
 		}
+	}
+	if w.answer != nil {
+		return w.answer(l)
 	}
 	return l, nil
 }

@@ -39,11 +39,11 @@ func passive(t *testing.T, ns string, check func(*config.Passive) error) {
 
 func tells(addresses ...string) func(*config.Passive) error {
 	return func(p *config.Passive) error {
-		if len(addresses) == 0 && len(p.Tell) == 0 {
+		if len(addresses) == 0 && len(p.Advertise) == 0 {
 			return nil
 		}
-		if len(p.Tell) != 1 || !slices.Equal(p.Tell[0].Addresses, addresses) {
-			return fmt.Errorf("clients are told %+v, want %v", p.Tell, addresses)
+		if len(p.Advertise) != 1 || !slices.Equal(p.Advertise[0].Addresses, addresses) {
+			return fmt.Errorf("clients are told %+v, want %v", p.Advertise, addresses)
 		}
 		return nil
 	}
@@ -51,8 +51,8 @@ func tells(addresses ...string) func(*config.Passive) error {
 
 func tellsAtLast(address string) func(*config.Passive) error {
 	return func(p *config.Passive) error {
-		if n := len(p.Tell); n == 0 || len(p.Tell[n-1].Clients) > 0 || !slices.Equal(p.Tell[n-1].Addresses, []string{address}) {
-			return fmt.Errorf("clients are told %+v, want %s at last", p.Tell, address)
+		if n := len(p.Advertise); n == 0 || len(p.Advertise[n-1].Clients) > 0 || !slices.Equal(p.Advertise[n-1].Addresses, []string{address}) {
+			return fmt.Errorf("clients are told %+v, want %s at last", p.Advertise, address)
 		}
 		return nil
 	}
@@ -68,14 +68,14 @@ func TestNodePortsAreReadBackAndTold(t *testing.T) {
 		nodePort[p.Port] = p.NodePort
 	}
 	passive(t, c.ns, func(p *config.Passive) error {
-		if len(p.TellPorts) != 40 || p.TellPorts[50017] != int(nodePort[50017]) {
-			return fmt.Errorf("%d ports are told, and %d for 50017; want 40, and %d", len(p.TellPorts), p.TellPorts[50017], nodePort[50017])
+		if len(p.AdvertisedPorts) != 40 || p.AdvertisedPorts[50017] != int(nodePort[50017]) {
+			return fmt.Errorf("%d ports are told, and %d for 50017; want 40, and %d", len(p.AdvertisedPorts), p.AdvertisedPorts[50017], nodePort[50017])
 		}
 		// Who comes in by a node is told that one, and everybody else the pod's.
-		if !slices.ContainsFunc(p.Tell, func(r config.TellRule) bool {
+		if !slices.ContainsFunc(p.Advertise, func(r config.AdvertiseRule) bool {
 			return len(r.Clients) == 1 && r.Clients[0].String() == "198.18.0.77/32" && slices.Equal(r.Addresses, []string{"198.18.0.77"})
 		}) {
-			return fmt.Errorf("clients are told %+v", p.Tell)
+			return fmt.Errorf("clients are told %+v", p.Advertise)
 		}
 		return tellsAtLast(config.NodeAddress)(p)
 	})

@@ -137,7 +137,7 @@ func TestStatusSaysWhereToConnect(t *testing.T) {
 		}
 	}
 	told, err := configFile(t, c.ns, "files")
-	if err != nil || len(told.Passive.Tell) != 1 || !slices.Equal(told.Passive.Tell[0].Addresses, []string{"198.51.100.7"}) {
+	if err != nil || len(told.Passive.Advertise) != 1 || !slices.Equal(told.Passive.Advertise[0].Addresses, []string{"198.51.100.7"}) {
 		t.Errorf("clients are told %+v (%v)", told, err)
 	}
 }

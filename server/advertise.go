@@ -25,9 +25,9 @@ type advertiser struct {
 	started time.Time
 
 	mu      sync.Mutex
-	rules   []config.TellRule
+	rules   []config.AdvertiseRule
 	names   map[string]resolvedName
-	delay   time.Duration // config.Passive.Settle
+	delay   time.Duration // config.Passive.AdvertiseAfter
 	visited time.Time     // when the first control connection came
 }
 
@@ -62,7 +62,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (a *advertiser) set(c *config.Passive) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.rules, a.delay = c.Tell, time.Duration(c.Settle)
+	a.rules, a.delay = c.Advertise, time.Duration(c.AdvertiseAfter)
 }
 
 // visit notes a control connection. The first one shows that the way by which it came

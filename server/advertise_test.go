@@ -14,31 +14,31 @@ func TestTheAddressThatIsAdvertised(t *testing.T) {
 	inside := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	node := netip.MustParseAddr("192.0.2.7")
 	for name, tc := range map[string]struct {
-		rules  []config.TellRule
+		rules  []config.AdvertiseRule
 		node   netip.Addr
 		client string
 		want   string // empty: an error
 	}{
 		"without rules it is where the client connected": {client: "203.0.113.1", want: "127.0.0.1"},
-		"a rule for all": {rules: []config.TellRule{{Addresses: []string{"198.51.100.1"}}}, client: "203.0.113.1", want: "198.51.100.1"},
+		"a rule for all": {rules: []config.AdvertiseRule{{Addresses: []string{"198.51.100.1"}}}, client: "203.0.113.1", want: "198.51.100.1"},
 		"the first rule that matches counts": {
-			rules:  []config.TellRule{{Clients: inside, Addresses: []string{"10.9.9.9"}}, {Addresses: []string{"198.51.100.1"}}},
+			rules:  []config.AdvertiseRule{{Clients: inside, Addresses: []string{"10.9.9.9"}}, {Addresses: []string{"198.51.100.1"}}},
 			client: "10.1.1.1", want: "10.9.9.9",
 		},
 		"a client outside gets the next rule": {
-			rules:  []config.TellRule{{Clients: inside, Addresses: []string{"10.9.9.9"}}, {Addresses: []string{"198.51.100.1"}}},
+			rules:  []config.AdvertiseRule{{Clients: inside, Addresses: []string{"10.9.9.9"}}, {Addresses: []string{"198.51.100.1"}}},
 			client: "203.0.113.1", want: "198.51.100.1",
 		},
-		"PASV cannot tell IPv6":                 {rules: []config.TellRule{{Addresses: []string{"2001:db8::1", "198.51.100.1"}}}, client: "203.0.113.1", want: "198.51.100.1"},
-		"IPv6 alone is an error":                {rules: []config.TellRule{{Addresses: []string{"2001:db8::1"}}}, client: "203.0.113.1"},
-		"the node's address":                    {rules: []config.TellRule{{Addresses: []string{config.NodeAddress}}}, node: node, client: "203.0.113.1", want: "192.0.2.7"},
-		"an unknown node's address is an error": {rules: []config.TellRule{{Addresses: []string{config.NodeAddress}}}, client: "203.0.113.1"},
-		"a host name is resolved":               {rules: []config.TellRule{{Addresses: []string{"lb.example.com"}}}, client: "203.0.113.1", want: "198.51.100.9"},
-		"an unknown host name is an error":      {rules: []config.TellRule{{Addresses: []string{"no.example.com"}}}, client: "203.0.113.1"},
+		"PASV cannot tell IPv6":                 {rules: []config.AdvertiseRule{{Addresses: []string{"2001:db8::1", "198.51.100.1"}}}, client: "203.0.113.1", want: "198.51.100.1"},
+		"IPv6 alone is an error":                {rules: []config.AdvertiseRule{{Addresses: []string{"2001:db8::1"}}}, client: "203.0.113.1"},
+		"the node's address":                    {rules: []config.AdvertiseRule{{Addresses: []string{config.NodeAddress}}}, node: node, client: "203.0.113.1", want: "192.0.2.7"},
+		"an unknown node's address is an error": {rules: []config.AdvertiseRule{{Addresses: []string{config.NodeAddress}}}, client: "203.0.113.1"},
+		"a host name is resolved":               {rules: []config.AdvertiseRule{{Addresses: []string{"lb.example.com"}}}, client: "203.0.113.1", want: "198.51.100.9"},
+		"an unknown host name is an error":      {rules: []config.AdvertiseRule{{Addresses: []string{"no.example.com"}}}, client: "203.0.113.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAdvertiser(tc.node)
-			a.set(&config.Passive{Tell: tc.rules})
+			a.set(&config.Passive{Advertise: tc.rules})
 			a.lookup = func(_ context.Context, _, host string) ([]netip.Addr, error) {
 				if host == "lb.example.com" {
 					return []netip.Addr{netip.MustParseAddr("198.51.100.9")}, nil
@@ -106,7 +106,7 @@ func TestNoPortIsAdvertisedBeforeAllWaysKnowOfTheServer(t *testing.T) {
 		a := newAdvertiser(netip.Addr{})
 		a.started, a.now = start, func() time.Time { return now }
 		a.sleep = func(_ context.Context, d time.Duration) error { slept = d; return nil }
-		a.set(&config.Passive{Settle: config.Duration(time.Minute)})
+		a.set(&config.Passive{AdvertiseAfter: config.Duration(time.Minute)})
 		now = start.Add(tc.visit)
 		a.visit()
 		now = start.Add(tc.ask)
@@ -119,7 +119,7 @@ func TestNoPortIsAdvertisedBeforeAllWaysKnowOfTheServer(t *testing.T) {
 
 func TestWhoHasLeftWaitsForNoPortToBeAdvertised(t *testing.T) {
 	a := newAdvertiser(netip.Addr{})
-	a.set(&config.Passive{Settle: config.Duration(time.Hour)})
+	a.set(&config.Passive{AdvertiseAfter: config.Duration(time.Hour)})
 	a.visit()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

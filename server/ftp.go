@@ -86,8 +86,8 @@ func (s *ftpService) advertise(ctx context.Context, c *ftp.Conn, extended bool) 
 }
 
 func (s *ftpService) passiveOptions(c *config.Config) passive.Options {
-	advertised := make(map[uint16]uint16, len(c.Passive.TellPorts))
-	for listen, port := range c.Passive.TellPorts {
+	advertised := make(map[uint16]uint16, len(c.Passive.AdvertisedPorts))
+	for listen, port := range c.Passive.AdvertisedPorts {
 		advertised[uint16(listen)] = uint16(port)
 	}
 	opts := passive.Options{

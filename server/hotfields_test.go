@@ -39,30 +39,30 @@ var hotTests = map[string]func(t *testing.T){
 		i.user("alice")
 		i.control().command("AUTH TLS", "234")
 	},
-	"passive.tellPorts": func(t *testing.T) {
+	"passive.advertisedPorts": func(t *testing.T) {
 		i := start(t, func(i *instance) { i.config.Passive.Ports = freeRange(t, 2) }, ownPorts)
 		c := i.user("alice")
 		first := i.config.Passive.Ports.First
-		i.config.Passive.TellPorts = map[int]int{first: 31000, first + 1: 31001}
+		i.config.Passive.AdvertisedPorts = map[int]int{first: 31000, first + 1: 31001}
 		i.reloadFiles()
 		if line := c.command("EPSV", "229"); !strings.Contains(line, "|||3100") {
 			t.Errorf("got %q", line)
 		}
 	},
-	"passive.tell[].clients": func(t *testing.T) {
+	"passive.advertise[].clients": func(t *testing.T) {
 		i := start(t, func(i *instance) {
-			i.config.Passive.Tell = []config.TellRule{{Clients: prefixes("192.0.2.0/24"), Addresses: []string{"198.51.100.1"}}}
+			i.config.Passive.Advertise = []config.AdvertiseRule{{Clients: prefixes("192.0.2.0/24"), Addresses: []string{"198.51.100.1"}}}
 		})
 		c := i.user("alice")
 		c.command("PASV", "227 Entering Passive Mode (127,")
-		i.config.Passive.Tell[0].Clients = prefixes("127.0.0.0/8")
+		i.config.Passive.Advertise[0].Clients = prefixes("127.0.0.0/8")
 		i.reloadFiles()
 		c.command("PASV", "227 Entering Passive Mode (198,51,100,1,")
 	},
-	"passive.tell[].addresses": func(t *testing.T) {
+	"passive.advertise[].addresses": func(t *testing.T) {
 		i := start(t)
 		c := i.user("alice")
-		i.config.Passive.Tell = []config.TellRule{{Addresses: []string{"198.51.100.2"}}}
+		i.config.Passive.Advertise = []config.AdvertiseRule{{Addresses: []string{"198.51.100.2"}}}
 		i.reloadFiles()
 		c.command("PASV", "227 Entering Passive Mode (198,51,100,2,")
 	},
@@ -90,10 +90,10 @@ var hotTests = map[string]func(t *testing.T){
 		}
 		c.reply("226")
 	},
-	"passive.settle": func(t *testing.T) {
-		i := start(t, func(i *instance) { i.config.Passive.Settle = config.Duration(time.Hour) })
+	"passive.advertiseAfter": func(t *testing.T) {
+		i := start(t, func(i *instance) { i.config.Passive.AdvertiseAfter = config.Duration(time.Hour) })
 		c := i.user("alice")
-		i.config.Passive.Settle = 0
+		i.config.Passive.AdvertiseAfter = 0
 		i.reloadFiles()
 		c.command("EPSV", "229") // which would have waited for an hour
 	},

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// settle is how long the watched folders must be quiet before they are read:
+	// debounce is how long the watched folders must be quiet before they are read:
 	// the kubelet writes the files of a volume one after the other.
-	settle = 50 * time.Millisecond
+	debounce = 50 * time.Millisecond
 
 	// watchAgain is how long after a failure a folder is tried again.
 	watchAgain = time.Minute
@@ -47,7 +47,7 @@ func (w *watcher) run(ctx context.Context) {
 	}()
 	// What changed between the first reading and now was not seen.
 	w.changed()
-	quiet := time.NewTimer(settle)
+	quiet := time.NewTimer(debounce)
 	quiet.Stop()
 	retry := time.NewTicker(w.again)
 	defer retry.Stop()
@@ -61,11 +61,11 @@ func (w *watcher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-events:
-			quiet.Reset(settle)
+			quiet.Reset(debounce)
 		case err := <-errors:
 			// The queue overflowed, say: something changed.
 			w.log.Debug("watching the configuration", "error", err)
-			quiet.Reset(settle)
+			quiet.Reset(debounce)
 		case <-retry.C:
 			if w.notify == nil || len(w.failed) > 0 {
 				w.changed()

@@ -63,18 +63,18 @@ func (s Server) Config() *config.Config {
 	return c
 }
 
-// settleNodes is how much later than the first node the last one may learn of a
+// nodesLearnIn is how much later than the first node the last one may learn of a
 // new pod: kube-proxy waits up to a second between two changes of its rules
 // (minSyncPeriod), each on its own, and then takes a moment for the change.
-const settleNodes = 1500 * time.Millisecond
+const nodesLearnIn = 1500 * time.Millisecond
 
 func (s Server) passive() *config.Passive {
 	r := s.Spec.PassivePorts()
 	p := &config.Passive{
-		Ports:     config.PortRange{First: int(r.First), Last: int(r.Last)},
-		Tell:      s.tell(),
-		TellPorts: s.tellPorts(),
-		PeerCheck: config.PeerCheck(s.Spec.Passive.PeerCheck),
+		Ports:           config.PortRange{First: int(r.First), Last: int(r.Last)},
+		Advertise:       s.tell(),
+		AdvertisedPorts: s.advertisedPorts(),
+		PeerCheck:       config.PeerCheck(s.Spec.Passive.PeerCheck),
 	}
 	if p.PeerCheck == "" {
 		p.PeerCheck = config.PeerAddress
@@ -83,7 +83,7 @@ func (s Server) passive() *config.Passive {
 		}
 	}
 	if s.ByAnyNode() {
-		p.Settle = config.Duration(settleNodes)
+		p.AdvertiseAfter = config.Duration(nodesLearnIn)
 	}
 	return p
 }
@@ -194,7 +194,7 @@ func OlderConfig(file string, wanted *config.Config) string {
 	}
 	c, _ := config.Reload(older, wanted)
 	if c.Passive != nil {
-		c.Passive.TellPorts = older.Passive.TellPorts // of their own ports
+		c.Passive.AdvertisedPorts = older.Passive.AdvertisedPorts // of their own ports
 	}
 	b, err := c.Marshal()
 	if err != nil {

@@ -23,11 +23,11 @@ type Exposure struct {
 	// NodePorts are the ports that clients use in place of the server's own,
 	// where the two differ.
 	NodePorts map[int32]int32
-	// ToldAddresses are what clients of passive mode are told. None: the
+	// AdvertisedAddresses are what clients of passive mode are told. None: the
 	// address to which they connected.
-	ToldAddresses []string
+	AdvertisedAddresses []string
 	// ToldFirst are rules that come before that.
-	ToldFirst []config.TellRule
+	ToldFirst []config.AdvertiseRule
 }
 
 // Port that clients use for a port of the server.
@@ -63,10 +63,10 @@ func Observe(spec *v1alpha1.FileServerSpec, policy v1alpha1.TrafficPolicy, svc *
 			return Exposure{}
 		}
 		ips := clusterIPs(svc)
-		return Exposure{Addresses: ips, ToldAddresses: ips}
+		return Exposure{Addresses: ips, AdvertisedAddresses: ips}
 	default:
 		addresses := ingress(svc)
-		return Exposure{Addresses: addresses, ToldAddresses: addresses}
+		return Exposure{Addresses: addresses, AdvertisedAddresses: addresses}
 	}
 }
 
@@ -104,13 +104,13 @@ func nodePortExposure(policy v1alpha1.TrafficPolicy, svc *corev1.Service, nodes 
 		e.NodePorts[p.Port] = p.NodePort
 	}
 	e.Addresses = nodeAddresses(nodes.Shown)
-	e.ToldAddresses = []string{config.NodeAddress}
+	e.AdvertisedAddresses = []string{config.NodeAddress}
 	if policy == v1alpha1.TrafficCluster {
 		e.ToldFirst = entryNodes(nodes.All)
 	}
 	external := addressesOf(nodes.serving(), corev1.NodeExternalIP)
 	if len(external) > 0 && (policy == v1alpha1.TrafficCluster || len(nodes.serving()) == 1) {
-		e.ToldAddresses = external
+		e.AdvertisedAddresses = external
 	}
 	return e
 }
@@ -122,16 +122,16 @@ const maxEntryNodes = 64
 // traffic for any pod, but puts its own address in place of the client's: a
 // data connection by the same node comes from the same address as the control
 // connection, and passes the check.
-func entryNodes(nodes []corev1.Node) []config.TellRule {
+func entryNodes(nodes []corev1.Node) []config.AdvertiseRule {
 	if len(nodes) > maxEntryNodes {
 		return nil
 	}
-	var rules []config.TellRule
+	var rules []config.AdvertiseRule
 	for i := range nodes {
 		internal := prefixes(addressesOf(nodes[i:i+1], corev1.NodeInternalIP))
 		told := nodeAddresses(nodes[i : i+1])
 		if len(internal) > 0 && len(told) > 0 {
-			rules = append(rules, config.TellRule{Clients: internal, Addresses: told})
+			rules = append(rules, config.AdvertiseRule{Clients: internal, Addresses: told})
 		}
 	}
 	return rules
@@ -247,26 +247,26 @@ func (s Server) protocolPorts() []protocolPort {
 }
 
 // tell are the rules of the address that clients of passive mode are told.
-func (s Server) tell() []config.TellRule {
-	var rules []config.TellRule
+func (s Server) tell() []config.AdvertiseRule {
+	var rules []config.AdvertiseRule
 	for _, r := range s.Spec.Passive.AddressRules {
 		clients, _ := check.Sources(r.Clients)
-		rules = append(rules, config.TellRule{Clients: clients, Addresses: []string{r.Address}})
+		rules = append(rules, config.AdvertiseRule{Clients: clients, Addresses: []string{r.Address}})
 	}
 	if s.Spec.Passive.Address == "" {
 		rules = append(rules, s.Exposure.ToldFirst...)
 	}
 	switch {
 	case s.Spec.Passive.Address != "":
-		rules = append(rules, config.TellRule{Addresses: []string{s.Spec.Passive.Address}})
-	case len(s.Exposure.ToldAddresses) > 0:
-		rules = append(rules, config.TellRule{Addresses: s.Exposure.ToldAddresses})
+		rules = append(rules, config.AdvertiseRule{Addresses: []string{s.Spec.Passive.Address}})
+	case len(s.Exposure.AdvertisedAddresses) > 0:
+		rules = append(rules, config.AdvertiseRule{Addresses: s.Exposure.AdvertisedAddresses})
 	}
 	return rules
 }
 
-// tellPorts are the passive ports that clients reach under another number.
-func (s Server) tellPorts() map[int]int {
+// advertisedPorts are the passive ports that clients reach under another number.
+func (s Server) advertisedPorts() map[int]int {
 	r := s.Spec.PassivePorts()
 	var ports map[int]int
 	for own, told := range maps.All(s.Exposure.NodePorts) {

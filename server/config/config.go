@@ -137,27 +137,27 @@ type Passive struct {
 	// own slice of it.
 	Ports PortRange `json:"ports"`
 
-	// TellPorts maps a port that the server listens on to the port that
+	// AdvertisedPorts maps a port that the server listens on to the port that
 	// clients are told, where the two differ (node ports). A port that is
 	// not here is told as it is.
-	TellPorts map[int]int `json:"tellPorts,omitempty" change:"hot"`
+	AdvertisedPorts map[int]int `json:"advertisedPorts,omitempty" change:"hot"`
 
-	// Tell has the addresses that clients are told. The first rule that
+	// Advertise has the addresses that clients are told. The first rule that
 	// matches the client counts; where none does, the client is told the
 	// address to which it connected.
-	Tell []TellRule `json:"tell,omitempty" change:"hot"`
+	Advertise []AdvertiseRule `json:"advertise,omitempty" change:"hot"`
 
 	// PeerCheck says which data connections are accepted; default Address.
 	PeerCheck PeerCheck `json:"peerCheck,omitempty" change:"hot"`
 
-	// Settle is how long after the server's first control connection the
+	// AdvertiseAfter is how long after the server's first control connection the
 	// first ports are told, for exposures by which data connections come by
 	// other nodes than their control connections; default at once.
-	Settle Duration `json:"settle,omitzero" change:"hot"`
+	AdvertiseAfter Duration `json:"advertiseAfter,omitzero" change:"hot"`
 }
 
-// TellRule is an address told to some clients.
-type TellRule struct {
+// AdvertiseRule is an address told to some clients.
+type AdvertiseRule struct {
 	// Clients are the networks that the rule is for. Empty: all.
 	Clients []netip.Prefix `json:"clients,omitempty"`
 	// Addresses are IP addresses, host names (resolved when a client asks,

@@ -21,9 +21,9 @@ func full() *Config {
 			SFTP: &SFTP{Port: PortSFTP},
 		},
 		Passive: &Passive{
-			Ports:     PortRange{First: PassiveFirst, Last: PassiveLast},
-			TellPorts: map[int]int{50000: 31000},
-			Tell: []TellRule{
+			Ports:           PortRange{First: PassiveFirst, Last: PassiveLast},
+			AdvertisedPorts: map[int]int{50000: 31000},
+			Advertise: []AdvertiseRule{
 				{Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Addresses: []string{NodeAddress}},
 				{Addresses: []string{"198.51.100.1", "ftp.example.com"}},
 			},
@@ -111,8 +111,8 @@ func TestBadConfigIsRefusedWithTheFieldsName(t *testing.T) {
 		"a reversed passive range":          {func(c *Config) { c.Passive.Ports = PortRange{60000, 50000} }, "passive.ports is 60000-50000, which is reversed; write the smaller port first"},
 		"a passive range beyond the ports":  {func(c *Config) { c.Passive.Ports.Last = 70000 }, "passive.ports is 50000-70000; ports are 1 to 65535"},
 		"no passive range":                  {func(c *Config) { c.Passive = nil }, "passive is missing; FTP needs a range of passive ports"},
-		"a told port outside the range":     {func(c *Config) { c.Passive.TellPorts[1] = 2 }, "passive.tellPorts[1] is not in passive.ports 50000-50039"},
-		"a rule without an address":         {func(c *Config) { c.Passive.Tell[0].Addresses = nil }, "passive.tell[0].addresses is empty"},
+		"a told port outside the range":     {func(c *Config) { c.Passive.AdvertisedPorts[1] = 2 }, "passive.advertisedPorts[1] is not in passive.ports 50000-50039"},
+		"a rule without an address":         {func(c *Config) { c.Passive.Advertise[0].Addresses = nil }, "passive.advertise[0].addresses is empty"},
 		"an unknown peer check":             {func(c *Config) { c.Passive.PeerCheck = "Maybe" }, `passive.peerCheck is "Maybe"; it is Address, TLSSession or Any`},
 		"an unknown TLS policy":             {func(c *Config) { c.Protocols.FTP.TLS = "" }, `protocols.ftp.tls is ""; it is Required, Optional or Disabled`},
 		"no certificate":                    {func(c *Config) { c.TLS = nil }, "tls is missing; FTP with TLS needs a certificate"},

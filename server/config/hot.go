@@ -17,7 +17,7 @@ const (
 
 // A Field is a leaf of [Config]: no struct of this package, nor a pointer to one.
 type Field struct {
-	// Path are the names in JSON: "passive.tell[].addresses".
+	// Path are the names in JSON: "passive.advertise[].addresses".
 	Path string
 	// Hot says that a running server has a change in force. Otherwise only a
 	// server that starts anew has it.

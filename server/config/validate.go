@@ -71,8 +71,8 @@ func (c *Config) validatePassive(p *problems) {
 	}
 	r := c.Passive.Ports
 	p.addErr("passive.ports", r.Validate())
-	for listen, tell := range c.Passive.TellPorts {
-		field := fmt.Sprintf("passive.tellPorts[%d]", listen)
+	for listen, tell := range c.Passive.AdvertisedPorts {
+		field := fmt.Sprintf("passive.advertisedPorts[%d]", listen)
 		if !r.Contains(listen) {
 			p.add(field, "is not in passive.ports %d-%d", r.First, r.Last)
 		}
@@ -80,13 +80,13 @@ func (c *Config) validatePassive(p *problems) {
 			p.add(field, "is %d; a port is 1 to 65535", tell)
 		}
 	}
-	for i, rule := range c.Passive.Tell {
+	for i, rule := range c.Passive.Advertise {
 		if len(rule.Addresses) == 0 {
-			p.add(fmt.Sprintf("passive.tell[%d].addresses", i), "is empty; name an address, a host name or %q", NodeAddress)
+			p.add(fmt.Sprintf("passive.advertise[%d].addresses", i), "is empty; name an address, a host name or %q", NodeAddress)
 		}
 		for j, a := range rule.Addresses {
 			if strings.TrimSpace(a) != a || a == "" {
-				p.add(fmt.Sprintf("passive.tell[%d].addresses[%d]", i, j), "is %q; it is an address, a host name or %q", a, NodeAddress)
+				p.add(fmt.Sprintf("passive.advertise[%d].addresses[%d]", i, j), "is %q; it is an address, a host name or %q", a, NodeAddress)
 			}
 		}
 	}

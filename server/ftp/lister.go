@@ -59,7 +59,7 @@ const maxDepth = 64
 
 func (c *Conn) writeListing(ctx context.Context, session Session, w *walk, l *lister) error {
 	g := newListing(ctx, session)
-	g.walk, g.lister, g.patience = w, l, c.limits().StallTimeout
+	g.walk, g.lister, g.fruitless = w, l, c.limits().StallTimeout
 	switch {
 	case w.dir == "":
 		return l.line(w.format(l.buf.b, w.name, w.info, g.now))
@@ -72,14 +72,14 @@ func (c *Conn) writeListing(ctx context.Context, session Session, w *walk, l *li
 // A listing is a walk on its way.
 type listing struct {
 	*walk
-	ctx      context.Context
-	session  Session
-	lister   *lister
-	now      time.Time
-	patience time.Duration // how long it may find nothing, if not 0
-	found    time.Time     // when it last found something
-	entries  int           // that it has seen
-	room     int           // bytes of names that it may still keep
+	ctx       context.Context
+	session   Session
+	lister    *lister
+	now       time.Time
+	fruitless time.Duration // how long it may find nothing, if not 0
+	found     time.Time     // when it last found something
+	entries   int           // that it has seen
+	room      int           // bytes of names that it may still keep
 }
 
 func newListing(ctx context.Context, session Session) *listing {
@@ -206,7 +206,7 @@ func (g *listing) each(dir string, f func(fs.FileInfo) error) error {
 		if g.ctx.Err() != nil {
 			return context.Cause(g.ctx)
 		}
-		if g.entries++; g.entries%256 == 0 && g.patience > 0 && time.Since(g.found) > g.patience {
+		if g.entries++; g.entries%256 == 0 && g.fruitless > 0 && time.Since(g.found) > g.fruitless {
 			return errFruitless
 		}
 		if err := f(info); err != nil {

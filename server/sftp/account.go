@@ -31,7 +31,7 @@ func (s *Server) enter(user string) *account {
 
 func (s *Server) leave(c *Conn) {
 	c.wire.inflow.share(nil)
-	c.settle()
+	c.giveBack()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.account.conns--; c.account.conns == 0 {

@@ -140,9 +140,9 @@ func (c *Conn) release(k kind) {
 	c.budgets.weight.Add(-int64(k.weight))
 }
 
-// settle gives back what the connection has taken and not given back, because
+// giveBack gives back what the connection has taken and not given back, because
 // something has panicked in between. Nothing of the connection runs any more.
-func (c *Conn) settle() {
+func (c *Conn) giveBack() {
 	c.unbuffer(int(c.budgets.buffered.Load()))
 	c.unhold(int(c.budgets.held.Load()))
 	files := c.budgets.files.Swap(0)

@@ -200,7 +200,7 @@ func (n *space) servePlainly() string {
 		if err := json.Unmarshal([]byte(text), &config); err != nil {
 			n.t.Fatal(err)
 		}
-		config["passive"].(map[string]any)["tell"] = []any{map[string]any{"addresses": []string{address}}}
+		config["passive"].(map[string]any)["advertise"] = []any{map[string]any{"addresses": []string{address}}}
 		b, err := json.Marshal(config)
 		if err != nil {
 			n.t.Fatal(err)

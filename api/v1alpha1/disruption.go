@@ -22,7 +22,7 @@ type Disruption struct {
 	// a pod there: set 1 where they should.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 : self.matches('^(100|[0-9]{1,2})%$')",message="maxUnavailable is neither a number of pods nor a share such as 25%"
+	// +kubebuilder:validation:Pattern=`^(100|[0-9]{1,2})%$`
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 }
 

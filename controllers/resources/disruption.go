@@ -49,5 +49,5 @@ func (s Server) toleratedDisruption() int32 {
 	if err != nil {
 		return 0 // the API server refuses such a value
 	}
-	return int32(n)
+	return max(0, int32(n))
 }

@@ -36,7 +36,11 @@ func (ts *testServer) connect() *client {
 // dial connects from a local address, if it is given.
 func (ts *testServer) dial(from string) *client {
 	ts.t.Helper()
-	conn, err := dialFrom(from, ts.addr)
+	dial := func() (net.Conn, error) { return dialFrom(from, ts.addr) }
+	if ts.pipes != nil {
+		dial = ts.pipes.Dial
+	}
+	conn, err := dial()
 	if err != nil {
 		ts.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
@@ -28,6 +29,19 @@ type testServer struct {
 	fs   *memfs.FS
 	addr string
 	log  *logBuffer
+	// pipes are what the server listens on, if not on a socket.
+	pipes *fixture.Pipes
+}
+
+// inMemory has a server listen on pipes. Control connections need no more.
+const inMemory = ""
+
+// inNoTime runs a test whose server and clients live by a clock that goes on by
+// itself while all of them wait. The server has to be in memory then.
+func inNoTime(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, test)
 }
 
 // serve starts a server, which change may change before.
@@ -49,7 +63,12 @@ func serveOn(t *testing.T, listen string, opts ftp.ListenerOptions, change func(
 		change(&options)
 	}
 	ts.Server = ftp.New(options)
-	ts.addr = ts.listen(listen, opts)
+	if listen == inMemory {
+		ts.pipes = fixture.NewPipes()
+		go ts.Serve(ts.pipes, opts)
+	} else {
+		ts.addr = ts.listen(listen, opts)
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

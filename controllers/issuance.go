@@ -82,7 +82,8 @@ func (p *pass) orderCertificate(ctx context.Context, issued *corev1.Secret) (*un
 	if issued.UID != "" && !labelled(issued, p.server.FileServer) {
 		return nil, fmt.Errorf("%s %s: %w", secretKind.Kind, issued.Name, conditions.ErrNameTaken)
 	}
-	err = p.put(ctx, client.ApplyConfigurationFromUnstructured(p.server.Certificate(names)))
+	want := p.server.Certificate(names)
+	err = p.put(ctx, client.ApplyConfigurationFromUnstructured(want))
 	if noMatch(err) || apierrors.IsNotFound(err) {
 		return nil, missing // it is going at this moment
 	}
@@ -93,7 +94,7 @@ func (p *pass) orderCertificate(ctx context.Context, issued *corev1.Secret) (*un
 	if err != nil {
 		return nil, err
 	}
-	if cert != nil {
+	if cert != nil && holds(cert.Object["spec"], want.Object["spec"]) { // else the cache is behind
 		if c := resources.ConditionOf(cert, "Ready"); c.True && c.Current {
 			return cert, nil
 		}
@@ -172,12 +173,14 @@ func (p *pass) certificateKey() client.ObjectKey {
 // whyPending is what cert-manager says last about a certificate that is not
 // there: of what was made for it, the deepest that says something.
 func (p *pass) whyPending(ctx context.Context, cert *unstructured.Unstructured) (string, error) {
+	says := "it has only been asked for"
 	if cert == nil {
-		return "it has only been asked for", nil
+		return says, nil
 	}
-	says := resources.ConditionOf(cert, "Ready").Message
-	if c := resources.ConditionOf(cert, "Issuing"); c.Message != "" {
-		says = c.Message
+	for _, kind := range []string{"Ready", "Issuing"} {
+		if c := resources.ConditionOf(cert, kind); c.Message != "" {
+			says = c.Message
+		}
 	}
 	request, err := p.newestOf(ctx, resources.CertificateRequestKind, cert.GetUID())
 	if err != nil || request == nil {

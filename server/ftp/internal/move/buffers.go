@@ -79,9 +79,7 @@ func (b *Buffers) FullBlock() []byte {
 }
 
 // PutBlock gives a block back.
-func (b *Buffers) PutBlock(block []byte) { b.putBlock(block) }
-
-func (b *Buffers) putBlock(block []byte) {
+func (b *Buffers) PutBlock(block []byte) {
 	if len(block) == BlockSize {
 		b.blocks.give(BlockSize)
 	}
@@ -122,7 +120,7 @@ func (b *Buffers) putIn(in []byte) {
 // Copy copies what src has to dst. Both tell their own errors.
 func (b *Buffers) Copy(dst io.Writer, src io.Reader) error {
 	block := b.block()
-	defer b.putBlock(block)
+	defer b.PutBlock(block)
 	for {
 		n, err := src.Read(block)
 		if n > 0 {

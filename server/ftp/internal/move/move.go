@@ -143,7 +143,7 @@ func (s *sender) Move(n int, by time.Time) (int, error) {
 	return sent, err
 }
 
-func (s *sender) Close() { s.to.buffers.putBlock(s.block) }
+func (s *sender) Close() { s.to.buffers.PutBlock(s.block) }
 
 // A receiver copies from a connection.
 type receiver struct {
@@ -162,7 +162,7 @@ func (r *receiver) Move(n int, by time.Time) (int, error) {
 	return n, err
 }
 
-func (r *receiver) Close() { r.from.buffers.putBlock(r.block) }
+func (r *receiver) Close() { r.from.buffers.PutBlock(r.block) }
 
 // A readFrom has a connection read the file itself.
 type readFrom struct {

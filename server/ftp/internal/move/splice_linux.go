@@ -124,7 +124,7 @@ func (s *splice) store(size int) (stored int, err error) {
 
 func (s *splice) copy(size int) (copied int, err error) {
 	block := s.buffers.block()
-	defer s.buffers.putBlock(block)
+	defer s.buffers.PutBlock(block)
 	for copied < size {
 		n, err := syscall.Read(s.r, block[:min(size-copied, len(block))])
 		if err == syscall.EINTR {

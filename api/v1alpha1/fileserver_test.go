@@ -49,6 +49,14 @@ func TestFileServerRefused(t *testing.T) {
 			`spec: {protocols: {ftps: {port: 989}}}`,
 			`port and dataPort are the same: give each a number of its own`,
 		},
+		"a share of pods that is none": {
+			`spec: {disruption: {maxUnavailable: half}}`,
+			`spec.disruption.maxUnavailable in body should match`,
+		},
+		"a budget of another kind": {
+			`spec: {disruption: {budget: Strict}}`,
+			`spec.disruption.budget: Unsupported value: "Strict": supported values: "Managed", "None"`,
+		},
 		"the pod's own port": {
 			`spec: {protocols: {sftp: {port: 9090}}}`,
 			`port 9090 is the pod's own, for metrics and probes: choose another one`,
@@ -370,6 +378,9 @@ func TestFileServerAccepted(t *testing.T) {
 		"never":                 `spec: {sessions: {idleTimeout: Never, stallTimeout: Never}, drain: {timeout: Never}}`,
 		"atomic-uploads":        `spec: {storage: {uploads: Atomic}}`,
 		"somebody-elses-files":  `spec: {podTemplate: {securityContext: {runAsUser: 1000, runAsGroup: 1000, supplementalGroups: [5000]}}}`,
+		"a-budget-of-one-pod":   `spec: {disruption: {maxUnavailable: 1}}`,
+		"a-budget-of-a-share":   `spec: {disruption: {maxUnavailable: "25%"}}`,
+		"no-budget":             `spec: {disruption: {budget: None}}`,
 		"a-group-for-the-files": `spec: {podTemplate: {securityContext: {fsGroup: 2000, fsGroupChangePolicy: Always}}}`,
 		"ids-of-the-platform":   `spec: {podTemplate: {securityContext: {}, sysctls: None}}`,
 		"high-ports-of-a-host":  `spec: {expose: {type: HostNetwork}, protocols: {sftp: {port: 2022}}, podTemplate: {securityContext: {runAsUser: 1000, runAsGroup: 1000}}}`,

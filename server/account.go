@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
+	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
 )
@@ -19,6 +22,37 @@ type trees struct {
 
 // defaultKeepIncomplete is for storage.keepIncomplete.
 const defaultKeepIncomplete = 7 * 24 * time.Hour
+
+// begin begins a session of a user who has shown a proof, and opens the files. Its
+// error is loginFailed if the user may not log in, and one for tooMany if there is no
+// room.
+func (t trees) begin(ctx context.Context, d *users.Directory, a users.Attempt, p users.Proof, trail *trail) (storage.FS, *users.Session, error) {
+	session, err := d.Begin(ctx, a, p)
+	switch {
+	case errors.Is(err, users.ErrLogin):
+		return nil, nil, loginFailed{err}
+	case err != nil:
+		return nil, nil, noRoom{err}
+	}
+	tree, err := t.open(session.User, trail)
+	if err != nil {
+		session.End()
+		return nil, nil, err
+	}
+	return tree, session, nil
+}
+
+// loginFailed keeps the reason for the audit log. For the protocols it is their
+// ErrLoginFailed, and they tell a client no more than that.
+type loginFailed struct{ error }
+
+func (e loginFailed) Is(target error) bool {
+	return target == ftp.ErrLoginFailed || target == sftp.ErrLoginFailed || target == sftp.ErrRefused && !users.WrongCredential(e.error)
+}
+func (e loginFailed) Unwrap() error { return e.error }
+
+// noRoom is the error of one too many.
+type noRoom struct{ error }
 
 // open returns what a user who has logged in may do with the files. The trail
 // tells of it; permissions are asked next, under the names that the user knows;

@@ -11,7 +11,6 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
-	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
 )
@@ -32,16 +31,12 @@ type ftpBackend struct {
 // Login implements [ftp.Backend].
 func (b *ftpBackend) Login(ctx context.Context, c *ftp.Conn, name, password string) (ftp.Session, error) {
 	attempt := users.Attempt{User: name, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr(), Visit: b.visits.of(c)}
-	session, err := b.users.Begin(ctx, attempt, users.Password(password))
-	switch {
-	case errors.Is(err, users.ErrLogin):
-		return nil, loginFailed{err}
-	case err != nil:
-		return nil, &ftp.Error{Code: 421, Text: tooMany(err)}
+	trail := &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()}
+	tree, session, err := b.trees.begin(ctx, b.users, attempt, users.Password(password), trail)
+	if full, ok := errors.AsType[noRoom](err); ok {
+		return nil, &ftp.Error{Code: 421, Text: tooMany(full.error)}
 	}
-	tree, err := b.trees.open(session.User, &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()})
 	if err != nil {
-		session.End()
 		return nil, err
 	}
 	return &ftpSession{FS: tree, session: session}, nil
@@ -49,15 +44,6 @@ func (b *ftpBackend) Login(ctx context.Context, c *ftp.Conn, name, password stri
 
 // SampleSession is for [ftp.Backend].
 func (b *ftpBackend) SampleSession() ftp.Session { return (*ftpSession)(nil) }
-
-// loginFailed keeps the reason for the audit log. For the protocols it is their
-// ErrLoginFailed, and they tell a client no more than that.
-type loginFailed struct{ error }
-
-func (e loginFailed) Is(target error) bool {
-	return target == ftp.ErrLoginFailed || target == sftp.ErrLoginFailed || target == sftp.ErrRefused && !users.WrongCredential(e.error)
-}
-func (e loginFailed) Unwrap() error { return e.error }
 
 // ftpSession is a user's tree as the FTP engine wants it.
 type ftpSession struct {

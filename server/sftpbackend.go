@@ -77,17 +77,12 @@ func (a *sftpAccount) After(first sftp.Account) sftp.Account {
 
 // Login implements [sftp.Account].
 func (a *sftpAccount) Login(ctx context.Context, c *sftp.Conn) (sftp.Session, error) {
-	session, err := a.backend.users.Begin(ctx, a.attempt, a.checked.Proof)
-	switch {
-	case errors.Is(err, users.ErrLogin):
-		return nil, loginFailed{err}
-	case err != nil:
-		return nil, &sftp.Error{Text: tooMany(err)}
-	}
 	trail := &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()}
-	tree, err := a.backend.trees.open(session.User, trail)
+	tree, session, err := a.backend.trees.begin(ctx, a.backend.users, a.attempt, a.checked.Proof, trail)
+	if full, ok := errors.AsType[noRoom](err); ok {
+		return nil, &sftp.Error{Text: tooMany(full.error)}
+	}
 	if err != nil {
-		session.End()
 		return nil, err
 	}
 	return &sftpSession{tree, session, trail}, nil

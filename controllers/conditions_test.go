@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -276,4 +277,50 @@ func TestAVolumeOfSomebodyElseIsReported(t *testing.T) {
 	update(t, u, func() { u.Spec.Access = v1alpha1.UserReadWrite })
 	ready(t, u, v1alpha1.ReasonLoaded)
 	ready(t, fs, v1alpha1.ReasonReady)
+}
+
+func TestAPausedServerIsLeftAsItIsAndSaysSo(t *testing.T) {
+	t.Parallel()
+	c, fs := serving(t)
+	ready(t, fs, v1alpha1.ReasonReady)
+	update(t, fs, func() { fs.Annotations = map[string]string{v1alpha1.AnnotationPaused: "true"} })
+	expect(t, fs, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused, "remove the annotation fileserver.dev/paused")
+	before, err := configFile(t, c.ns, "files")
+	if err != nil {
+		t.Fatal(err)
+	}
+	update(t, fs, func() { fs.Spec.Sessions.Max = int32(before.Sessions.Max) + 7 })
+	eventually(t, func() error { // the operator has looked at the change
+		if err := api.Get(t.Context(), client.ObjectKeyFromObject(fs), fs); err != nil {
+			return err
+		}
+		if p := meta.FindStatusCondition(fs.Status.Conditions, v1alpha1.ConditionPaused); p == nil || p.ObservedGeneration != fs.Generation {
+			return fmt.Errorf("the condition is %+v", p)
+		}
+		return nil
+	})
+	if after, err := configFile(t, c.ns, "files"); err != nil || after.Sessions.Max != before.Sessions.Max {
+		t.Errorf("a change was made all the same: %+v, %v", after, err)
+	}
+	if *fs.Status.ObservedGeneration == fs.Generation {
+		t.Error("the status says that the change is in force")
+	}
+
+	update(t, fs, func() { delete(fs.Annotations, v1alpha1.AnnotationPaused) })
+	eventually(t, func() error {
+		after, err := configFile(t, c.ns, "files")
+		if err == nil && after.Sessions.Max != before.Sessions.Max+7 {
+			err = errors.New("the change is not made")
+		}
+		return err
+	})
+	eventually(t, func() error {
+		if err := api.Get(t.Context(), client.ObjectKeyFromObject(fs), fs); err != nil {
+			return err
+		}
+		if meta.FindStatusCondition(fs.Status.Conditions, v1alpha1.ConditionPaused) != nil {
+			return errors.New("the condition is still there")
+		}
+		return nil
+	})
 }

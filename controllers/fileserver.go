@@ -82,6 +82,9 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		return ctrl.Result{}, nil // the garbage collector removes what it owns
 	}
 	p := r.begin(fs)
+	if fs.Annotations[v1alpha1.AnnotationPaused] == v1alpha1.LabelTrue {
+		return ctrl.Result{}, p.sayPaused(ctx)
+	}
 	p.run(ctx)
 	p.draw(ctx)
 	if err := p.writeStatus(ctx); err != nil {

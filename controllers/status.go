@@ -45,10 +45,23 @@ func (p *pass) writeUserStatuses(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// sayPaused says that nothing is done. All else in the status stays as it was,
+// and so does observedGeneration.
+func (p *pass) sayPaused(ctx context.Context) error {
+	before := p.server.FileServer
+	after := before.DeepCopy()
+	meta.SetStatusCondition(&after.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionPaused, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonPaused, ObservedGeneration: before.Generation,
+		Message: "No change of the FileServer or of its users is made, a suspension neither: remove the annotation " + v1alpha1.AnnotationPaused + " to go on.",
+	})
+	return p.patchStatus(ctx, before, after, before.Status.Conditions, after.Status.Conditions, equality.Semantic.DeepEqual(before.Status, after.Status))
+}
+
 // describe writes what was found out; what was not stays as it was.
 func (p *pass) describe(status *v1alpha1.FileServerStatus) {
 	s := p.server
 	status.ObservedGeneration = &s.Generation
+	meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionPaused)
 	found := conditions.Server{
 		Name: s.Name, Generation: s.Generation,
 		Replicas: *s.Spec.Replicas, Pods: -1, Expose: s.Spec.Expose.Type,

@@ -13,6 +13,9 @@ const (
 	// ConditionActiveMode is True when active data connections come from the
 	// address to which clients connect, as strict clients want it.
 	ConditionActiveMode = "ActiveMode"
+	// ConditionPaused is True, and there only then, while the operator leaves
+	// the FileServer and its users as they are.
+	ConditionPaused = "Paused"
 	// ConditionWideRange is True, and there only then, when the Service has so
 	// many ports that other pods of the namespace may suffer from it.
 	ConditionWideRange = "WideRange"
@@ -33,6 +36,9 @@ const (
 	// into the pods of its namespace.
 	ReasonServiceLinks = "ServiceLinks"
 )
+
+// ReasonPaused, of the condition Paused: an annotation wants it.
+const ReasonPaused = "Paused"
 
 // Reasons of a FileServer's conditions.
 const (

@@ -232,7 +232,7 @@ func TestALongTextOfOthersFitsTheStatus(t *testing.T) {
 	w := serving(t)
 	long := strings.Repeat("é", 50_000)
 	w.answer = func(l config.Loaded) (config.Loaded, error) {
-		return config.Loaded{Config: l.Config, TLS: l.TLS, Error: long}, nil
+		return config.Loaded{Config: l.Config, TLS: l.TLS, HostKeys: l.HostKeys, Error: long}, nil
 	}
 	w.suspend("bob")
 	w.expect("files", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonConfigurationRefused)

@@ -289,7 +289,7 @@ func (w *world) get(o client.Object, name string) bool {
 // Loaded implements controllers.LoadedReader: a pod has what is mounted once it
 // was bumped for it, or is new.
 func (w *world) Loaded(ctx context.Context, pod *corev1.Pod) (config.Loaded, error) {
-	var users, tls corev1.Secret
+	var users, tls, ssh corev1.Secret
 	var cm corev1.ConfigMap
 	var l config.Loaded
 	if w.get(&users, "files-users") {
@@ -303,6 +303,13 @@ func (w *world) Loaded(ctx context.Context, pod *corev1.Pod) (config.Loaded, err
 		case v.Name == config.VolumeTLS && w.get(&tls, v.Secret.SecretName):
 			if leaf, err := resources.KeyPairFrom(tls.Data).Leaf(); err == nil {
 				l.TLS = resources.Fingerprint(leaf)
+			}
+		}
+	}
+	if w.get(&ssh, "files-ssh-host-keys") {
+		if keys, err := resources.ReadHostKeys(ssh.Data); err == nil {
+			for _, k := range keys.Status {
+				l.HostKeys = append(l.HostKeys, k.Fingerprint)
 			}
 		}
 	}

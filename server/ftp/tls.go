@@ -150,7 +150,7 @@ func keyLog(w, has io.Writer) io.Writer {
 func (c *Conn) tlsServer(nc net.Conn, t *tickets, secrets io.Writer) *tls.Conn {
 	return tls.Server(nc, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if c.server.opts.TLSConfig == nil {
-			return nil, errors.New("ftp: Server.TLSConfig is not set")
+			return nil, errors.New("ftp: Options.TLSConfig is not set")
 		}
 		config, err := c.server.opts.TLSConfig(c, hello)
 		if err == nil && config != nil && config.GetConfigForClient != nil {

@@ -8,7 +8,7 @@ type TLSRule struct {
 	// implicit.
 	Policy TLSPolicy
 	// MinVersion is the oldest version of TLS with which sessions may be. The
-	// handshake itself goes by the configuration that Server.TLSConfig returns,
+	// handshake itself goes by the configuration that Options.TLSConfig returns,
 	// which has to say the same.
 	MinVersion uint16
 }

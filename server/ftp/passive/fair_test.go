@@ -66,7 +66,7 @@ func TestAGrantedPortIsListenedOn(t *testing.T) {
 		for _, w := range waits[:maxSpare] {
 			w.Close()
 		}
-		// The last one's connection comes, and is looked at when a port is chosen.
+		// The last one's connection comes while another port is chosen.
 		conn, err := p.dial(here, last)
 		if err != nil {
 			t.Fatal(err)

@@ -26,23 +26,29 @@ type FileServerStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	Address string `json:"address,omitempty"`
 
-	// ports has the port of each protocol, as in "ftp:21,ftps:990,sftp:22".
+	// ports has the port of each protocol, as in "ftp:21,ftps:990,sftp:22". It is
+	// for the columns of `kubectl get`; programs read endpoints.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Ports string `json:"ports,omitempty"`
 
-	// endpoints are where clients connect, protocol by protocol.
+	// endpoints are where clients connect, protocol by protocol. If there are
+	// more than 64, the first 64 are listed, and the condition Ready says how many
+	// there are.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
 
-	// passivePorts is the range of passive data connections.
+	// passivePorts is the range of passive data connections. It is for the columns
+	// of `kubectl get`; programs read spec.passive.ports.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16
 	PassivePorts string `json:"passivePorts,omitempty"`
 
-	// sshHostKeys are the fingerprints by which SFTP clients know the server.
+	// sshHostKeys are the fingerprints by which SFTP clients know the server. If
+	// there are more than 16, the first 16 are listed, and the condition Ready says
+	// how many there are.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
@@ -67,7 +73,8 @@ type FileServerStatus struct {
 	// +kubebuilder:validation:MaxLength=512
 	Selector string `json:"selector,omitempty"`
 
-	// users is the number of accounts.
+	// users is the number of accounts in the users' file: a FileServerUser whose
+	// account cannot be made is not counted, one that is suspended is.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Users *int32 `json:"users,omitempty"`

@@ -4,7 +4,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // FileServerUserStatus is what was observed.
 type FileServerUserStatus struct {
-	// conditions are Ready (the user can log in), Reconciling and Stalled.
+	// conditions are Ready (the user can log in as described), Reconciling and
+	// Stalled. Of a user who is suspended or has expired, Ready is False with the
+	// reason Suspended or Expired, once every pod refuses the user.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -22,13 +22,19 @@ type FileServerStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// address is where clients connect.
 	Address *string `json:"address,omitempty"`
-	// ports has the port of each protocol, as in "ftp:21,ftps:990,sftp:22".
+	// ports has the port of each protocol, as in "ftp:21,ftps:990,sftp:22". It is
+	// for the columns of `kubectl get`; programs read endpoints.
 	Ports *string `json:"ports,omitempty"`
-	// endpoints are where clients connect, protocol by protocol.
+	// endpoints are where clients connect, protocol by protocol. If there are
+	// more than 64, the first 64 are listed, and the condition Ready says how many
+	// there are.
 	Endpoints []EndpointApplyConfiguration `json:"endpoints,omitempty"`
-	// passivePorts is the range of passive data connections.
+	// passivePorts is the range of passive data connections. It is for the columns
+	// of `kubectl get`; programs read spec.passive.ports.
 	PassivePorts *string `json:"passivePorts,omitempty"`
-	// sshHostKeys are the fingerprints by which SFTP clients know the server.
+	// sshHostKeys are the fingerprints by which SFTP clients know the server. If
+	// there are more than 16, the first 16 are listed, and the condition Ready says
+	// how many there are.
 	SSHHostKeys []SSHHostKeyStatusApplyConfiguration `json:"sshHostKeys,omitempty"`
 	// tls is the certificate in use.
 	TLS *TLSStatusApplyConfiguration `json:"tls,omitempty"`
@@ -38,7 +44,8 @@ type FileServerStatusApplyConfiguration struct {
 	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
 	// selector finds the pods; autoscalers use it.
 	Selector *string `json:"selector,omitempty"`
-	// users is the number of accounts.
+	// users is the number of accounts in the users' file: a FileServerUser whose
+	// account cannot be made is not counted, one that is suspended is.
 	Users *int32 `json:"users,omitempty"`
 }
 

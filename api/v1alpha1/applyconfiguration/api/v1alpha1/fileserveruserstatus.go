@@ -11,7 +11,9 @@ import (
 //
 // FileServerUserStatus is what was observed.
 type FileServerUserStatusApplyConfiguration struct {
-	// conditions are Ready (the user can log in), Reconciling and Stalled.
+	// conditions are Ready (the user can log in as described), Reconciling and
+	// Stalled. Of a user who is suspended or has expired, Ready is False with the
+	// reason Suspended or Expired, once every pod refuses the user.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the generation of the spec that the rest of the
 	// status is about; -1 before the first look.

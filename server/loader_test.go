@@ -48,8 +48,8 @@ func TestNoFileMakesTheServerPanicOrRefuseAGoodOneLater(t *testing.T) {
 			FTP: &config.FTP{Port: 21, DataPort: 20, TLS: config.TLSOptional}, FTPS: &config.FTPS{Port: 990, DataPort: 989}, SFTP: &config.SFTP{Port: 22},
 		},
 		Passive: &config.Passive{
-			Ports: config.PortRange{First: 50000, Last: 50009}, TellPorts: map[int]int{50000: 31000},
-			Tell: []config.TellRule{{Clients: prefixes("10.0.0.0/8"), Addresses: []string{"node"}}},
+			Ports: config.PortRange{First: 50000, Last: 50009}, AdvertisedPorts: map[int]int{50000: 31000},
+			Advertise: []config.AdvertiseRule{{Clients: prefixes("10.0.0.0/8"), Addresses: []string{"node"}}},
 		},
 		TLS: &config.TLS{CertFile: path("tls.crt"), KeyFile: path("tls.key"), ClientCAFile: path("tls.crt")},
 		SSH: &config.SSH{

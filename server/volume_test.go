@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -14,9 +15,10 @@ import (
 
 func TestAVolumeThatDoesNotReturnKeepsNoProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked, release := 0, make(chan struct{})
+		var asked atomic.Int32
+		release := make(chan struct{})
 		v := &volume{wait: volumeWait, ask: func() error {
-			asked++
+			asked.Add(1)
 			<-release
 			return nil
 		}}
@@ -29,8 +31,8 @@ func TestAVolumeThatDoesNotReturnKeepsNoProbe(t *testing.T) {
 				t.Errorf("the probe took %s, want %s", took, volumeWait)
 			}
 		}
-		if asked != 1 {
-			t.Errorf("%d calls are stuck, want one", asked)
+		if n := asked.Load(); n != 1 {
+			t.Errorf("%d calls are stuck, want one", n)
 		}
 		close(release)
 		synctest.Wait()

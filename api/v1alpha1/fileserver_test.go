@@ -226,7 +226,7 @@ func TestFileServerRefused(t *testing.T) {
 			`this is no time at all`,
 		},
 		"a timeout in words": {
-			`spec: {sessions: {idleTimeout: Off}}`,
+			`spec: {sessions: {idleTimeout: 'Off'}}`,
 			`this is neither a duration nor Never: write one such as 90s, 5m or 1h30m, or Never`,
 		},
 		"strangers who may wait for ever": {

@@ -1,7 +1,6 @@
 package controllers_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -13,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -271,7 +271,7 @@ func (c cluster) settle() {
 			if err := api.Get(c.t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
 				return err
 			}
-			if cmp.Or(*u.Status.ObservedGeneration, 0) != u.Generation {
+			if ptr.Deref(u.Status.ObservedGeneration, 0) != u.Generation {
 				return fmt.Errorf("the operator has not looked at %s", u.Name)
 			}
 			return nil

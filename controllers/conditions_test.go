@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -181,8 +182,10 @@ func TestWhatTheServerWillLeaveOutIsNamed(t *testing.T) {
 	t.Parallel()
 	c, fs := serving(t)
 	update(t, fs, func() {
-		fs.Spec.Protocols.SFTP.TrustedUserCAKeys = []string{"ssh-ed25519 AAAA"} // a key by its looks
-		fs.Spec.Protocols.SFTP.Algorithms = &v1alpha1.SSHAlgorithms{HostKeys: []string{"ssh-dss"}}
+		served := fs.Spec.ServedProtocols()
+		fs.Spec.Protocols = &served
+		served.SFTP.TrustedUserCAKeys = []string{"ssh-ed25519 AAAA"} // a key by its looks
+		served.SFTP.Algorithms = &v1alpha1.SSHAlgorithms{HostKeys: []string{"ssh-dss"}}
 	})
 	isStalled(t, fs, v1alpha1.ReasonInvalidConfiguration,
 		"spec.protocols.sftp.trustedUserCAKeys[0] is left out: it is no public key in OpenSSH's format.",
@@ -302,7 +305,7 @@ func TestAPausedServerIsLeftAsItIsAndSaysSo(t *testing.T) {
 	if after, err := configFile(t, c.ns, "files"); err != nil || after.Sessions.Max != before.Sessions.Max {
 		t.Errorf("a change was made all the same: %+v, %v", after, err)
 	}
-	if *fs.Status.ObservedGeneration == fs.Generation {
+	if ptr.Deref(fs.Status.ObservedGeneration, 0) == fs.Generation {
 		t.Error("the status says that the change is in force")
 	}
 

@@ -11,6 +11,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -79,8 +80,8 @@ func TestANewTemplateRunsBeforeTheOldOneEnds(t *testing.T) {
 		if err := api.Get(t.Context(), client.ObjectKeyFromObject(fs), fs); err != nil {
 			return err
 		}
-		if *fs.Status.Replicas != 1 || *fs.Status.ReadyReplicas != 1 {
-			return fmt.Errorf("the status counts %d pods, of which %d serve", *fs.Status.Replicas, *fs.Status.ReadyReplicas)
+		if pods, ready := ptr.Deref(fs.Status.Replicas, -1), ptr.Deref(fs.Status.ReadyReplicas, -1); pods != 1 || ready != 1 {
+			return fmt.Errorf("the status counts %d pods, of which %d serve", pods, ready)
 		}
 		return nil
 	})

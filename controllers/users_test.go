@@ -263,7 +263,9 @@ func TestWhoCanNeverLogInIsToldSo(t *testing.T) {
 	update(t, fs, func() {
 		fs.Spec.Expose.LoadBalancer = &v1alpha1.LoadBalancer{ExternalTrafficPolicy: v1alpha1.TrafficCluster}
 		fs.Spec.Sessions.Ban = &v1alpha1.Ban{}
-		fs.Spec.Protocols.SFTP = nil
+		served := fs.Spec.ServedProtocols()
+		served.SFTP = nil
+		fs.Spec.Protocols = &served
 	})
 	isStalled(t, near, v1alpha1.ReasonAddressesHidden, "refused by spec.allowedSources", "externalTrafficPolicy under expose to Local")
 	isStalled(t, key, v1alpha1.ReasonProtocolNotServed, "which only SFTP can ask for")

@@ -62,10 +62,27 @@ func TestHealth(t *testing.T) {
 				{type: Reconciling, status: "True", reason: Progressing, message: a pod is replaced}]}}`,
 			"Progressing", "a pod is replaced",
 		},
-		"refused, as the user's spec wants": {
+		"a user whom the spec suspends": {
 			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [
-				{type: Ready, status: "True", reason: Suspended, message: the user is refused}]}}`,
-			"Healthy", "the user is refused",
+				{type: Ready, status: "False", reason: Suspended, message: the user is refused}]}}`,
+			"Suspended", "the user is refused",
+		},
+		"a user who has expired": {
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [
+				{type: Ready, status: "False", reason: Expired, message: the user is refused}]}}`,
+			"Suspended", "the user is refused",
+		},
+		"a user who is suspended, and whom some pod still lets in": {
+			`{metadata: {generation: 1}, status: {observedGeneration: 1, conditions: [
+				{type: Ready, status: "False", reason: Progressing, message: one pod is behind},
+				{type: Reconciling, status: "True", reason: Progressing, message: one pod is behind}]}}`,
+			"Progressing", "one pod is behind",
+		},
+		"changed while it is paused": {
+			`{metadata: {generation: 2}, status: {observedGeneration: 1, conditions: [
+				{type: Paused, status: "True", reason: Paused, message: remove the annotation},
+				{type: Ready, status: "True", reason: Ready, message: clients can connect}]}}`,
+			"Suspended", "remove the annotation",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -77,6 +77,17 @@ func (c cluster) restore(objects []unstructured.Unstructured, owners bool) {
 			for _, field := range []string{"clusterIP", "clusterIPs", "healthCheckNodePort"} {
 				unstructured.RemoveNestedField(o.Object, "spec", field)
 			}
+			// Somebody else may have the node ports by now, in a test as in a cluster.
+			ports, _, err := unstructured.NestedSlice(o.Object, "spec", "ports")
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			for _, port := range ports {
+				delete(port.(map[string]any), "nodePort")
+			}
+			if err := unstructured.SetNestedSlice(o.Object, ports, "spec", "ports"); err != nil {
+				c.t.Fatal(err)
+			}
 		}
 		create(c.t, &o)
 	}

@@ -26,12 +26,12 @@ const (
 	// slower for that.
 	firstUploads, firstShare     = 3, 10
 	minFirstGrace, maxFirstGrace = 2 * time.Millisecond, 10 * time.Millisecond
-	// Most clients end TLS with close_notify, and do not wait at all.
+	// Most clients end TLS with close_notify, and do not wait at all. So one whose
+	// session has ended no upload without it yet is most likely killed.
 	tlsShare, tlsGrace = 10, 250 * time.Millisecond
 	tlsLeast           = 10 * time.Millisecond
+	tlsFirst           = 500 * time.Millisecond
 	maxSilence         = 500 * time.Millisecond
-	// The kernel's clock for this is no more exact.
-	clockTick = 10 * time.Millisecond
 	// Shorter times are not worth the cost, or cannot be measured.
 	minGrace, minSilence = 50 * time.Microsecond, 10 * time.Millisecond
 	// What has come on the control connection is read before the upload
@@ -56,6 +56,7 @@ type attention struct {
 	waits     atomic.Int32  // what for: see forCommand
 	noticed   chan struct{} // it waits for something else now
 	uploads   atomic.Int32  // whose end has come
+	unsaid    atomic.Bool   // one of them ended TLS without close_notify
 	lingering atomic.Int32  // data connections, see linger
 }
 
@@ -125,13 +126,15 @@ func (t *transfer) grace() time.Duration {
 			return 0 // the client itself has said so
 		}
 		grace = max(min(took/tlsShare, tlsGrace), tlsLeast)
+		if !t.conn.unsaid.Swap(true) {
+			grace = tlsFirst
+		}
 	}
-	silent, ago := t.data.End()
-	if silent >= minSilence {
+	// The server's own delay counts, too: a machine that is busy is slow to close
+	// connections.
+	if silent := t.data.Silence(); silent >= minSilence {
 		grace = max(grace, min(silent, maxSilence))
 	}
-	// What has passed since the end came has been waited for.
-	grace -= max(ago-clockTick, 0)
 	if grace < minGrace {
 		return 0
 	}

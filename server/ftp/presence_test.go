@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 )
@@ -133,6 +134,122 @@ func TestAnUploadIsAbortedIfItsControlConnectionHasEnded(t *testing.T) {
 				t.Errorf("%s, TLS %v: the file is complete", name, protected)
 			}
 		}
+	}
+}
+
+// passed waits for as long as d after since.
+func passed(t *testing.T, since time.Time, d time.Duration) {
+	t.Helper()
+	eventually(t, "the time has passed", func() bool { return time.Since(since) >= d })
+}
+
+// The kernel of a client that is killed may be busy, and takes a while to close the second
+// connection. That an end without close_notify is no habit of the client is known as long
+// as it has not done so before.
+func TestTheFirstEndOfTLSWithoutCloseNotifyIsMostLikelyThatOfTheClient(t *testing.T) {
+	t.Parallel()
+	config := clientTLS(tls.VersionTLS13)
+	start := func(change func(*ftp.Options)) (*client, *recorder, func() net.Conn) {
+		rec := &recorder{}
+		c := serve(t, plain, func(s *ftp.Options) {
+			rec.hook(s)
+			if change != nil {
+				change(s)
+			}
+		}).connect()
+		control := c.conn
+		c = c.startTLS(config).login().protectData(config)
+		return c, rec, func() net.Conn {
+			raw := c.data(c.epsv())
+			c.command("STOR f", "150 ...")
+			if _, err := tls.Client(raw, config).Write([]byte("half")); err != nil {
+				t.Fatal(err)
+			}
+			raw.Close()
+			return control
+		}
+	}
+	dir, cause := t.TempDir(), make(chan error, 1)
+	_, rec, upload := start(func(s *ftp.Options) { s.Backend = closingBackend{diskBackend{dir}, cause} })
+	control := upload()
+	passed(t, time.Now(), 60*time.Millisecond)
+	control.Close()
+	if r := rec.lastTransfer(t, 1); r.Err == nil || <-cause == nil {
+		t.Errorf("the file is complete: %+v", r)
+	}
+
+	c, rec, upload := start(nil)
+	var least time.Duration
+	for i := range 5 {
+		upload()
+		c.expect("226 ...")
+		if took := rec.lastTransfer(t, i+1).Duration; i == 1 || i > 1 && took < least {
+			least = took
+		}
+	}
+	if least >= 500*time.Millisecond {
+		t.Errorf("a client that ends all TLS so waits for %v each time", least)
+	}
+}
+
+// A lateFile is not written until it is told so.
+type lateFile struct {
+	closingFile
+	writing chan struct{} // closed when something has come
+	write   chan struct{}
+}
+
+func (f lateFile) Write(p []byte) (int, error) {
+	close(f.writing)
+	<-f.write
+	return f.closingFile.Write(p)
+}
+
+type lateSession struct {
+	ftp.Session
+	backend lateBackend
+}
+
+func (s lateSession) OpenFile(ctx context.Context, name string, flag int) (ftp.File, error) {
+	f, err := s.Session.OpenFile(ctx, name, flag)
+	if err != nil {
+		return nil, err
+	}
+	return lateFile{f.(closingFile), s.backend.writing, s.backend.write}, nil
+}
+
+type lateBackend struct {
+	closingBackend
+	writing, write chan struct{}
+}
+
+func (b lateBackend) Login(ctx context.Context, c *ftp.Conn, user, password string) (ftp.Session, error) {
+	s, err := b.closingBackend.Login(ctx, c, user, password)
+	return lateSession{s, b}, err
+}
+
+// What delays the server may delay the kernel that closes the connections of a client.
+func TestAServerThatIsLateGivesAClientAsLongToEnd(t *testing.T) {
+	t.Parallel()
+	backend := lateBackend{closingBackend{diskBackend{t.TempDir()}, make(chan error, 1)}, make(chan struct{}), make(chan struct{})}
+	rec := &recorder{}
+	c := serve(t, plain, func(s *ftp.Options) {
+		rec.hook(s)
+		s.Backend = backend
+	}).login()
+	data := c.data(c.epsv())
+	c.command("STOR f", "150 ...")
+	if _, err := io.WriteString(data, "half"); err != nil {
+		t.Fatal(err)
+	}
+	data.Close()
+	<-backend.writing
+	passed(t, time.Now(), 400*time.Millisecond)
+	close(backend.write)
+	passed(t, time.Now(), 30*time.Millisecond)
+	c.conn.Close()
+	if r := rec.lastTransfer(t, 1); r.Err == nil || <-backend.cause == nil {
+		t.Errorf("the file is complete: %+v", r)
 	}
 }
 

@@ -30,7 +30,7 @@ var (
 
 const (
 	// most bounds all of it, and patience one client.
-	most     = 4 * time.Minute
+	most     = 8 * time.Minute
 	patience = 20 * time.Second
 	workers  = 8
 )

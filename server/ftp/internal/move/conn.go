@@ -131,9 +131,8 @@ func (c *Conn) Notified() bool {
 	return c.tls != nil && !c.below.ended
 }
 
-// End returns how long the client had been silent before it ended what it sends, and how
-// long ago that was, in which the server may have had other things to do.
-func (c *Conn) End() (silent, ago time.Duration) { return end(c.raw) }
+// Silence is how long nothing has come.
+func (c *Conn) Silence() time.Duration { return silence(c.raw) }
 
 // Ended reports whether no more will come than has come already.
 func Ended(conn net.Conn) bool {

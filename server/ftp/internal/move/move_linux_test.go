@@ -150,27 +150,3 @@ func option(t *testing.T, conn *net.TCPConn, f func(fd int) error) {
 		t.Fatal(cerr, err)
 	}
 }
-
-// What the server takes until it looks is no silence of the client.
-func TestTheSilenceOfAClientEndsWithWhatItSends(t *testing.T) {
-	t.Parallel()
-	conn, peer := connected(t)
-	c := New(conn, &Buffers{})
-	begun := time.Now()
-	peer.Write([]byte("data"))
-	peer.CloseWrite()
-	most := time.Since(begun) + 100*time.Millisecond
-	const late = 300 * time.Millisecond
-	for deadline := inMoments(); ; time.Sleep(time.Millisecond) {
-		silent, ago := c.End()
-		if ago >= late {
-			if silent > most {
-				t.Errorf("it was silent for %v before the end, which came %v ago", silent, ago)
-			}
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the end came %v ago", ago)
-		}
-	}
-}

@@ -15,6 +15,6 @@ func Look(net.Conn) Presence { return Present }
 func newSendfile(context.Context, *net.TCPConn, *os.File, *Turns) Mover { return nil }
 func newSplice(*net.TCPConn, *os.File, *Buffers) Mover                  { return nil }
 
-func end(net.Conn) (silent, ago time.Duration) { return 0, 0 }
-func quickAck(net.Conn)                        {}
-func isClosed(net.Conn) bool                   { return false }
+func silence(net.Conn) time.Duration { return 0 }
+func quickAck(net.Conn)              {}
+func isClosed(net.Conn) bool         { return false }

@@ -36,16 +36,14 @@ func Look(conn net.Conn) (p Presence) {
 	return p
 }
 
-// end returns how long nothing had come before the end of what a connection receives, and
-// how long ago that was. The packet that ends it is the last to acknowledge something.
-func end(conn net.Conn) (silent, ago time.Duration) {
+// silence is how long nothing has come on a connection.
+func silence(conn net.Conn) (silent time.Duration) {
 	_ = withDescriptor(conn, func(fd uintptr) {
 		if info, ok := tcpInfo(fd); ok {
-			ago = time.Duration(info.Last_ack_recv) * time.Millisecond
-			silent = max(time.Duration(info.Last_data_recv)*time.Millisecond-ago, 0)
+			silent = time.Duration(info.Last_data_recv) * time.Millisecond
 		}
 	})
-	return silent, ago
+	return silent
 }
 
 // quickAck has what comes next acknowledged at once.

@@ -28,7 +28,7 @@ demo-down: ## remove the demo
 
 test: ## unit tests and envtest; needs no root
 	@HELM=$$($(TOOL) helm) && KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$$(go run -C hack ./cluster assets)} && \
-		export HELM KUBEBUILDER_ASSETS && go test -race ./...
+		export HELM KUBEBUILDER_ASSETS && go test -race -timeout 20m ./...
 	@go test -run TestTheMemoryOfOneUserIsBounded ./server/sftp # bytes are measured without -race
 	@go test -C hack -count=1 ./... # it looks at files outside of its module, which go test would not see change
 

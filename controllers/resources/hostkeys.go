@@ -71,18 +71,30 @@ func generateHostKey(file string) (crypto.PrivateKey, error) {
 // second, for which all pods of a new server would wait.
 var spareKey = make(chan *rsa.PrivateKey, 1)
 
-// MakeSpareHostKeys sees to it that there is a spare key, until ctx is done.
+// MakeSpareHostKeys sees to it that there is a spare key, until ctx is done. It
+// does not wait for a key that is being made then: on a busy machine that takes
+// longer than an operator has for its end.
 func MakeSpareHostKeys(ctx context.Context) error {
-	for {
-		key, err := rsa.GenerateKey(rand.Reader, rsaBits)
-		if err != nil {
-			return fmt.Errorf("making a spare host key: %w", err)
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+			if err != nil {
+				ended <- fmt.Errorf("making a spare host key: %w", err)
+				return
+			}
+			select {
+			case spareKey <- key:
+			case <-ctx.Done():
+				return
+			}
 		}
-		select {
-		case spareKey <- key:
-		case <-ctx.Done():
-			return nil
-		}
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return nil
 	}
 }
 

@@ -27,7 +27,7 @@ func TestCertificatesAreIssuedRenewedAndSwapped(t *testing.T) {
 	n.startIssuers(name)
 
 	// A server with the address of its balancer alone says what it lacks.
-	n.apply("{apiVersion: fileserver.dev/v1alpha1, kind: FileServer, metadata: {name: files}, spec: {tls: {issuerRef: {name: acme}}}}")
+	n.apply("{apiVersion: fileserver.dev/v1alpha1, kind: FileServer, metadata: {name: files}, spec: {tls: {issuerRef: {name: acme}}, " + spread + "}}")
 	n.hasCondition(v1alpha1.ConditionStalled, "True", v1alpha1.ReasonHostNameMissing)
 
 	// A name that the DNS server cannot be told is one that waits, and says why.

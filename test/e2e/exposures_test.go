@@ -127,7 +127,7 @@ func TestEveryExposureAndMode(t *testing.T) {
 	n := newSpace(t)
 	// HostNetwork needs a namespace that allows it.
 	n.kubectl("label", "namespace", n.name, "--overwrite", "pod-security.kubernetes.io/enforce=privileged")
-	target := n.serve("{protocols: {ftp: {tls: Optional}}}")
+	target := n.serve("{protocols: {ftp: {tls: Optional}, sftp: {}}}")
 	server := n.podOfSlot(0)
 	clientPod := n.clientPod(server.Node)
 	fmt.Printf("exposure %-26s %-7s %-15s %-15s %-15s %-15s\n", "", "mode", "outside curl", "outside lftp", "pod curl", "pod lftp")

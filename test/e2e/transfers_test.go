@@ -59,7 +59,7 @@ func TestEveryClientMovesFiles(t *testing.T) {
 		plain bool
 	}{
 		"by-default":        {"{}", false},
-		"with-TLS-optional": {"{protocols: {ftp: {tls: Optional}}}", true},
+		"with-TLS-optional": {"{protocols: {ftp: {tls: Optional}, sftp: {}}}", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -111,7 +111,7 @@ type Session interface {
 }
 
 // A File is an open file. If it is an *os.File, or says which one it stands
-// for with OSFile, plain transfers use sendfile and splice.
+// for with OSFile, plain downloads use sendfile.
 //
 // An upload is complete when Close is called and has succeeded. All that is not
 // (the client or one of its connections is gone, it aborts, a write fails) ends

@@ -32,7 +32,7 @@
 // Passive ports come from a [passive.Pool], which holds a port only while a
 // data connection is awaited and lets clients of different addresses await on
 // the same one. Where neither TLS nor a wrapper stands between, downloads are
-// sendfile(2) and uploads splice(2): a [File] may simply be an *os.File.
+// sendfile(2): a [File] may simply be an *os.File.
 //
 // # Standards
 //

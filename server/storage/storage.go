@@ -92,7 +92,7 @@ type FS interface {
 }
 
 // File is an open file. Those of [Local] are *os.File and nothing else, so
-// that the kernel can move their bytes (sendfile, splice), but for those that
+// that the kernel can move their bytes (sendfile), but for those that
 // are open for appending.
 //
 // A file may also have these methods:

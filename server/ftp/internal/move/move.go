@@ -4,7 +4,6 @@
 //	what moves                  how                                             where
 //	a file, plain               sendfile, in short turns                        Linux
 //	a file, plain               what package net makes of it                    elsewhere, and through wrappers
-//	an upload, plain            splice, through a pipe and in large batches     Linux
 //	what TLS sends              several records with one system call            everywhere
 //	what TLS 1.3 receives       several records with one system call, opened    everywhere, but not in FIPS mode
 //	                            into the block that is written to the file
@@ -71,15 +70,7 @@ func Download(ctx context.Context, to *Conn, from io.Reader, turns *Turns) Mover
 
 // Upload returns a Mover that receives a file.
 func Upload(to io.Writer, from *Conn) Mover {
-	toCopy := func() Mover { return &receiver{to: to, from: from, block: from.buffers.block()} }
-	if file := osFile(to); file != nil && from.tls == nil {
-		if conn, ok := from.raw.(*net.TCPConn); ok {
-			if m := newSplice(conn, file, from.buffers); m != nil {
-				return m
-			}
-		}
-	}
-	return toCopy()
+	return &receiver{to: to, from: from, block: from.buffers.block()}
 }
 
 // osFile returns the file of the operating system behind f, or nil.

@@ -1,16 +1,13 @@
 package move
 
 import (
-	"bytes"
-	"errors"
 	"net"
-	"os"
 	"syscall"
 	"testing"
 	"time"
 )
 
-func TestPlainFilesTakeTheWayThroughTheKernel(t *testing.T) {
+func TestDownloadsOfPlainFilesTakeTheWayThroughTheKernel(t *testing.T) {
 	t.Parallel()
 	conn, _ := connected(t)
 	f, c := fileOf(t, nil), New(conn, &Buffers{})
@@ -18,71 +15,6 @@ func TestPlainFilesTakeTheWayThroughTheKernel(t *testing.T) {
 		t.Error("a download does not")
 	} else if _, ok := m.Mover.(*sendfile); !ok {
 		t.Errorf("a download is sent by a %T", m.Mover)
-	}
-	m := Upload(f, c)
-	defer m.Close()
-	if _, ok := m.(*splice); !ok {
-		t.Errorf("an upload is received by a %T", m)
-	}
-}
-
-func TestASpliceKeepsNothingBackThatComesSlowly(t *testing.T) {
-	t.Parallel()
-	conn, peer := connected(t)
-	f := fileOf(t, nil)
-	m := Upload(f, New(conn, &Buffers{}))
-	defer m.Close()
-	peer.Write([]byte("slow"))
-	moved := 0
-	for end := inMoments(); moved < 4 && time.Now().Before(end); { // after the first deadline, it does not wait for more
-		n, err := m.Move(4<<20, time.Now().Add(100*time.Millisecond))
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Fatalf("%d bytes were moved, %v", n, err)
-		}
-		moved += n
-	}
-	if moved != 4 || string(contentOf(t, f)) != "slow" {
-		t.Errorf("%d bytes were moved", moved)
-	}
-}
-
-func TestASpliceCopiesIntoAFileThatDoesNotTakeIt(t *testing.T) {
-	t.Parallel()
-	conn, peer := connected(t)
-	data, f := random(3<<20), fileOf(t, nil)
-	appended, err := os.OpenFile(f.Name(), os.O_WRONLY|os.O_APPEND, 0) // see splice(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer appended.Close()
-	go func() {
-		peer.Write(data)
-		peer.CloseWrite()
-	}()
-	if n, err := all(Upload(appended, New(conn, &Buffers{})), 1<<20); n != len(data) || err != nil || !bytes.Equal(contentOf(t, f), data) {
-		t.Errorf("%d bytes were moved, %v", n, err)
-	}
-}
-
-func TestASpliceTellsTheFilesErrorsFromTheConnections(t *testing.T) {
-	t.Parallel()
-	conn, peer := connected(t)
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer full.Close()
-	m := Upload(full, New(conn, &Buffers{}))
-	defer m.Close()
-	peer.Write([]byte("data"))
-	peer.CloseWrite()
-	var ofConn *ConnError
-	if n, err := m.Move(10, inMoments()); n != 0 || !errors.Is(err, syscall.ENOSPC) || errors.As(err, &ofConn) {
-		t.Errorf("with the disk full: %d bytes were moved, %v", n, err)
-	}
-	conn.Close()
-	if _, err := m.Move(10, inMoments()); !errors.As(err, &ofConn) {
-		t.Errorf("with the connection closed: %v", err)
 	}
 }
 

@@ -146,9 +146,9 @@ func TestUploadsArriveWhicheverWayTheyGo(t *testing.T) {
 		conn func(*net.TCPConn) net.Conn
 		to   func(*os.File) io.Writer
 	}{
-		"splice":              {func(c *net.TCPConn) net.Conn { return c }, func(f *os.File) io.Writer { return f }},
-		"a copy":              {func(c *net.TCPConn) net.Conn { return wrapped{c} }, func(f *os.File) io.Writer { return f }},
-		"a copy into no file": {func(c *net.TCPConn) net.Conn { return c }, func(f *os.File) io.Writer { return opaqueFile{f} }},
+		"plain":             {func(c *net.TCPConn) net.Conn { return c }, func(f *os.File) io.Writer { return f }},
+		"through a wrapper": {func(c *net.TCPConn) net.Conn { return wrapped{c} }, func(f *os.File) io.Writer { return f }},
+		"into no file":      {func(c *net.TCPConn) net.Conn { return c }, func(f *os.File) io.Writer { return opaqueFile{f} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

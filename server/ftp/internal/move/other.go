@@ -13,7 +13,6 @@ import (
 func Look(net.Conn) Presence { return Present }
 
 func newSendfile(context.Context, *net.TCPConn, *os.File, *Turns) Mover { return nil }
-func newSplice(*net.TCPConn, *os.File, *Buffers) Mover                  { return nil }
 
 func silence(net.Conn) time.Duration { return 0 }
 func quickAck(net.Conn)              {}

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -203,10 +204,13 @@ func TestCertManagerComesAndGoesWhileTheOperatorRuns(t *testing.T) {
 			if err == nil {
 				err = api.List(context.Background(), list)
 			}
-			if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+			switch {
+			case err == nil:
+				return errors.New("cert-manager's kinds are still there")
+			case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
 				return nil
 			}
-			return fmt.Errorf("cert-manager's kinds are still there: %v", err)
+			return fmt.Errorf("looking for cert-manager's kinds: %w", err)
 		})
 	}
 	notReady(t, fs, v1alpha1.ReasonCertManagerMissing)

@@ -99,7 +99,7 @@ func (t trees) sweep(ctx context.Context) {
 	for {
 		// Pods that started together do not sweep together.
 		select {
-		case <-time.After(sweepEvery/2 + rand.N(sweepEvery)): //nolint:gosec // only so that pods differ //nolint:gosec // it is no secret
+		case <-time.After(sweepEvery/2 + rand.N(sweepEvery)): //nolint:gosec // only so that pods differ
 		case <-ctx.Done():
 			return
 		}

@@ -48,7 +48,7 @@ func (f *files) sameAs(o *files) bool {
 // read returns the content of a file that Config names.
 func (f *files) read(name string) ([]byte, error) {
 	b, err := os.ReadFile(name)
-	fmt.Fprintln(f.secrets, name, len(b), err == nil)
+	f.secrets.Write(fmt.Appendln(nil, name, len(b), err == nil))
 	f.secrets.Write(b)
 	return b, err
 }
@@ -87,7 +87,7 @@ func (f *files) readUsers(before *files) {
 	if err != nil {
 		f.users, f.usersHash = before.users, before.usersHash
 		f.leaveOut("usersFile", fmt.Errorf("cannot be used: %w", err))
-		fmt.Fprintln(f.secrets, err) // so that it is told when the users are good again
+		f.secrets.Write(fmt.Appendln(nil, err)) // so that it is told when the users are good again
 		return
 	}
 	f.users, f.usersHash, f.leftOut = users, hash, append(f.leftOut, leftOut...)

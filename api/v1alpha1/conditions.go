@@ -37,7 +37,7 @@ const (
 	ReasonServiceLinks = "ServiceLinks"
 )
 
-// ReasonPaused, of the condition Paused: an annotation wants it.
+// ReasonPaused is the reason of the condition Paused: an annotation wants it.
 const ReasonPaused = "Paused"
 
 // Reasons of a FileServer's conditions.

@@ -30,7 +30,7 @@ const (
 	AnnotationRefresh = Group + "/refresh"
 )
 
-// AnnotationPaused, with the value "true" on a FileServer, has the operator leave
+// AnnotationPaused with the value "true" on a FileServer has the operator leave
 // all as it is until it is removed. It is the one annotation that people write.
 const AnnotationPaused = Group + "/paused"
 

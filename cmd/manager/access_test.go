@@ -103,7 +103,7 @@ func TestTheAPIServerIsAskedOnceAMinuteAndItsFailuresAdmitNobody(t *testing.T) {
 	}
 	now := clocktesting.NewFakePassiveClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	a.clock = now
-	r := httptest.NewRequest("GET", "/metrics", nil)
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	r.Header.Set("Authorization", "Bearer prometheus")
 	if status, err := a.judge(r); err == nil {
 		t.Errorf("without the API server, the answer is %d", status)

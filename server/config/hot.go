@@ -34,8 +34,7 @@ func Fields() []Field {
 			if t.Kind() == reflect.Slice {
 				path += "[]"
 			}
-			for i := range below.NumField() {
-				f := below.Field(i)
+			for f := range below.Fields() {
 				walk(f.Type, join(path, nameOf(f)), changeOf(f, change))
 			}
 		default:

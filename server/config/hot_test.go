@@ -36,8 +36,8 @@ func fill(t *testing.T, v reflect.Value, n int) {
 		fill(t, value, n)
 		v.SetMapIndex(key, value)
 	case structIn(v.Type()) != nil:
-		for i := range v.NumField() {
-			fill(t, v.Field(i), n)
+		for _, field := range v.Fields() {
+			fill(t, field, n)
 		}
 	case v.Type() == reflect.TypeFor[netip.Prefix]():
 		v.Set(reflect.ValueOf(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}), 32)))
@@ -59,9 +59,9 @@ func leaf(v reflect.Value, path string) reflect.Value {
 		for v.Kind() == reflect.Pointer {
 			v = v.Elem()
 		}
-		for i := range v.NumField() {
-			if nameOf(v.Type().Field(i)) == name {
-				v = v.Field(i)
+		for f, value := range v.Fields() {
+			if nameOf(f) == name {
+				v = value
 				break
 			}
 		}

@@ -28,49 +28,49 @@ func plainly(ctx context.Context, t clients.Target, name string) (loggedIn, uplo
 	s := &session{host: t.Host, name: name}
 	conn, err := s.dial(ctx, t.FTP, patience)
 	if err != nil {
-		return
+		return loggedIn, uploaded
 	}
 	defer conn.Close()
 	s.conn, s.text = conn, textproto.NewConn(conn)
 	s.within(patience)
 	if _, _, err := s.text.ReadResponse(220); err != nil {
-		return
+		return loggedIn, uploaded
 	}
 	for _, step := range []struct {
 		code int
 		line string
 	}{{331, "USER " + t.User}, {230, "PASS " + t.Password}} {
 		if _, err := s.command(step.code, step.line); err != nil {
-			return
+			return loggedIn, uploaded
 		}
 	}
 	loggedIn = time.Now()
 	reply, err := s.command(229, "EPSV")
 	if err != nil {
-		return
+		return loggedIn, uploaded
 	}
 	_, after, _ := strings.Cut(reply, "(|||")
 	text, _, _ := strings.Cut(after, "|")
 	port, err := strconv.Atoi(text)
 	if err != nil {
-		return
+		return loggedIn, uploaded
 	}
 	data, err := s.dial(ctx, port, patience)
 	if err != nil {
-		return
+		return loggedIn, uploaded
 	}
 	defer data.Close()
 	if _, err := s.command(150, "STOR "+name); err != nil {
-		return
+		return loggedIn, uploaded
 	}
 	if _, err := data.Write(make([]byte, 4096)); err != nil {
-		return
+		return loggedIn, uploaded
 	}
 	data.Close()
 	if _, _, err := s.text.ReadResponse(226); err == nil {
 		uploaded = time.Now()
 	}
-	return
+	return loggedIn, uploaded
 }
 
 // patch changes the spec of the FileServer.

@@ -5,6 +5,7 @@ import "net"
 // A Presence is what the system knows about the other end of a connection.
 type Presence int
 
+// What [Look] finds.
 const (
 	Present    Presence = iota // open, and nothing has come
 	Speaking                   // something has come that is not read yet

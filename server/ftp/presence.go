@@ -24,8 +24,8 @@ const (
 	// The first uploads of a session may take a little longer: a client that is
 	// killed is most likely in one of them. A session of many small files is not
 	// slower for that.
-	firstUploads, firstShare     = 3, 10
-	minFirstGrace, maxFirstGrace = 2 * time.Millisecond, 10 * time.Millisecond
+	firstUploads = 3
+	firstGrace   = 10 * time.Millisecond
 	// Most clients end TLS with close_notify, and do not wait at all. So one whose
 	// session has ended no upload without it yet is most likely killed.
 	tlsShare, tlsGrace = 10, 250 * time.Millisecond
@@ -119,7 +119,7 @@ func (t *transfer) grace() time.Duration {
 	took := time.Since(t.start)
 	grace := min(took/plainShare, plainGrace)
 	if t.conn.uploads.Add(1) <= firstUploads {
-		grace = max(grace, minFirstGrace, min(took/firstShare, maxFirstGrace))
+		grace = max(grace, firstGrace)
 	}
 	if t.data.TLS() != nil {
 		if t.data.Notified() {

@@ -59,6 +59,8 @@ func run(m *testing.M) int {
 		CRDDirectoryPaths:     []string{filepath.Join("..", "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
+	// Nothing deletes the Services of a test, and each has some forty ports.
+	env.ControlPlane.GetAPIServer().Configure().Set("service-node-port-range", "1024-65535")
 	var err error
 	if restConfig, err = env.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "starting the API server:", err)

@@ -13,7 +13,7 @@ func TestManifestsThatCannotWorkAreRefused(t *testing.T) {
 	n := newSpace(t)
 	for name, tc := range map[string]struct{ spec, want string }{
 		"two protocols on one port":        {"{protocols: {ftp: {port: 22}, sftp: {port: 22}}}", "a port in common"},
-		"a passive range with a port":      {"{passive: {ports: {first: 900, last: 1000}}}", "lies in the passive range"},
+		"a passive range with a port":      {"{passive: {ports: {first: 900, last: 1000}}}", "passive.ports holds a port of the protocols"},
 		"a reversed range":                 {"{passive: {ports: {first: 50010, last: 50000}}}", "reversed"},
 		"an unknown field":                 {"{protokols: {}}", `unknown field "spec.protokols"`},
 		"no protocol":                      {"{protocols: {}}", "no protocol is enabled"},

@@ -200,10 +200,14 @@ func TestScaleSubresource(t *testing.T) {
 	if scale.Spec.Replicas != 1 || scale.Status.Replicas != 1 || scale.Status.Selector != "app.kubernetes.io/name=fileserver,fileserver.dev/server=files" {
 		t.Errorf("the scale is %+v", scale)
 	}
-	scale.Spec.Replicas = 3
-	if err := api.SubResource("scale").Update(t.Context(), fs, client.WithSubResourceBody(scale)); err != nil {
-		t.Fatal(err)
-	}
+	// The operator may write the status meanwhile, which is a conflict.
+	eventually(t, func() error {
+		if err := api.SubResource("scale").Get(t.Context(), fs, scale); err != nil {
+			return err
+		}
+		scale.Spec.Replicas = 3
+		return api.SubResource("scale").Update(t.Context(), fs, client.WithSubResourceBody(scale))
+	})
 	c.have("files-0", "files-1", "files-2")
 
 	scale.Spec.Replicas, scale.ResourceVersion = 5, ""

@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"net"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -166,7 +165,6 @@ func TestASessionThatADiskDoesNotReturnFromIsCutOff(t *testing.T) {
 // A deaf client sends commands and reads no reply, until the server cannot send more.
 func (c *client) deafen() {
 	c.t.Helper()
-	c.conn.(*net.TCPConn).SetReadBuffer(4096)
 	for range 10_000 {
 		c.conn.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 		if _, err := io.WriteString(c.conn, strings.Repeat("HELP\r\n", 1000)); err != nil {

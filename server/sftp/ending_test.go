@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,11 +43,16 @@ func (d *deafConn) Close() error {
 // deaf logs in as alice, with a client that can be told to read nothing any more.
 func (f *fixture) deaf() (*deafConn, *ssh.Client) {
 	f.t.Helper()
-	conn, err := net.Dial("tcp", f.addr)
+	// The buffer is small from the beginning: made smaller later, it would take back
+	// room that the server was told of, and Linux drops all that comes behind it,
+	// with the acknowledgements that the client's own bytes need to get on.
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<10) })
+	}}
+	conn, err := dialer.Dial("tcp", f.addr)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	conn.(*net.TCPConn).SetReadBuffer(16 << 10)
 	d := &deafConn{TCPConn: conn.(*net.TCPConn), deaf: make(chan struct{}), gone: make(chan struct{})}
 	c, chans, reqs, err := ssh.NewClientConn(d, f.addr, &ssh.ClientConfig{
 		User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(f.key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
@@ -58,17 +64,21 @@ func (f *fixture) deaf() (*deafConn, *ssh.Client) {
 	return d, ssh.NewClient(c, chans, reqs)
 }
 
+// enough channels make more answers than sockets hold, and few enough for a client
+// that looks through all of them to open one more.
+const enough = 2000
+
 // What a client may send without reading the answers.
 var unread = map[string]func(f *fixture, client *ssh.Client, deaf func()){
 	"channels that are refused": func(_ *fixture, client *ssh.Client, deaf func()) {
 		deaf()
-		for range 10_000 {
+		for range enough {
 			go client.OpenChannel("x", nil)
 		}
 	},
 	"channels that are opened": func(_ *fixture, client *ssh.Client, deaf func()) {
 		deaf()
-		for range 10_000 {
+		for range enough {
 			go client.OpenChannel("session", nil)
 		}
 	},

@@ -29,7 +29,7 @@ import (
 
 // deadline is how long anything in a test may take. It is long because the machine
 // may be busy.
-const deadline = 3 * time.Minute
+const deadline = time.Minute
 
 // A fixture is a server with the user alice, on a directory of its own.
 type fixture struct {

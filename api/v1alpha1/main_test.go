@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -77,4 +78,20 @@ func object(t *testing.T, ns, kind, name, manifest string) *unstructured.Unstruc
 	u.SetNamespace(ns)
 	u.SetName(name)
 	return u
+}
+
+// A refusal is a manifest that the API server refuses, and what it says.
+type refusal struct{ manifest, want string }
+
+// refused sees to it that the FileServers are refused.
+func refused(t *testing.T, cases map[string]refusal) {
+	ns := namespace(t)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			err := api.Create(t.Context(), object(t, ns, "FileServer", "refused", c.manifest))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got: %v\nwant an error with: %s", err, c.want)
+			}
+		})
+	}
 }

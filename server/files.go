@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"os"
@@ -29,6 +28,7 @@ type files struct {
 	users      *config.Users
 	cert       *tls.Certificate // nil if there is none
 	clientCAs  *x509.CertPool   // nil if no client certificate is asked for
+	suites     []uint16         // of TLS up to 1.2; none: the default
 	hostKeys   []ssh.Signer     // none if there is none
 	userCAs    []ssh.PublicKey
 	algorithms sftp.Algorithms  // of SSH
@@ -77,7 +77,7 @@ func readFiles(path string, before *files) (*files, error) {
 	}
 	f.readUsers(before)
 	f.readCertificate(before)
-	f.readClientCAs(before)
+	f.useTLS()
 	f.readSSH(before)
 	return f, nil
 }
@@ -117,22 +117,24 @@ func (f *files) readCertificate(before *files) {
 	f.cert, f.certHash = &cert, hex.EncodeToString(sum[:])
 }
 
-func (f *files) readClientCAs(before *files) {
-	if f.config.TLS == nil || f.config.TLS.ClientCAFile == "" {
+// useTLS finds out what of the rules for handshakes can be used. Whoever requires
+// certificates of clients, and names no authority that is one, lets nobody in.
+func (f *files) useTLS() {
+	t := f.config.TLS
+	if t == nil {
 		return
 	}
-	pem, err := f.read(f.config.TLS.ClientCAFile)
-	pool := x509.NewCertPool()
-	if err == nil && !pool.AppendCertsFromPEM(pem) {
-		err = errors.New("it has no certificate in PEM format")
-	}
-	if err == nil {
-		f.clientCAs = pool
+	var leftOut []config.LeftOut
+	f.suites, leftOut = check.CipherSuites(t)
+	f.leftOut = append(f.leftOut, leftOut...)
+	authorities, leftOut := check.ClientCAs(t.ClientCAs)
+	f.leftOut = append(f.leftOut, leftOut...)
+	if t.ClientAuth == "" || t.ClientAuth == config.ClientAuthOptional && len(authorities) == 0 {
 		return
 	}
-	f.leaveOut("tls.clientCAFile", fmt.Errorf("cannot be used: %w", err))
-	if f.clientCAs = before.clientCAs; f.clientCAs == nil {
-		f.clientCAs = x509.NewCertPool() // of nobody
+	f.clientCAs = x509.NewCertPool()
+	for _, authority := range authorities {
+		f.clientCAs.AddCert(authority)
 	}
 }
 
@@ -206,9 +208,6 @@ func (f *files) folders(configPath string) []string {
 	names := []string{configPath, f.config.UsersFile}
 	if t := f.config.TLS; t != nil {
 		names = append(names, t.CertFile, t.KeyFile)
-		if t.ClientCAFile != "" {
-			names = append(names, t.ClientCAFile)
-		}
 	}
 	if s := f.config.SSH; s != nil {
 		names = append(names, s.HostKeyFiles...)

@@ -1,12 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
@@ -47,7 +47,7 @@ func newFTPService(f *files, opts Options, current func() *files, backend *ftpBa
 		Advertise: s.advertise,
 		Hooks:     hooks,
 		Logger:    log,
-		Greeting:  "Ready",
+		Greeting:  cmp.Or(f.config.FTPBanner, "Ready"),
 	})
 	s.reload(f.config)
 	return s
@@ -107,60 +107,6 @@ var ftpPeerChecks = map[config.PeerCheck]ftp.PeerCheck{
 	config.PeerAddress:    ftp.PeerAddress,
 	config.PeerTLSSession: ftp.PeerTLSSession,
 	config.PeerAny:        ftp.PeerAny,
-}
-
-var ftpTLSPolicies = map[config.TLSPolicy]ftp.TLSPolicy{
-	config.TLSRequired: ftp.TLSRequired,
-	config.TLSOptional: ftp.TLSOptional,
-	config.TLSDisabled: ftp.TLSDisabled,
-}
-
-// ftpTLSRule is what sessions are measured by.
-func ftpTLSRule(c *config.Config) ftp.TLSRule {
-	var rule ftp.TLSRule
-	if c.Protocols.FTP != nil {
-		rule.Policy = ftpTLSPolicies[c.Protocols.FTP.TLS]
-	}
-	if c.TLS != nil {
-		rule.MinVersion = tlsVersions[c.TLS.MinVersion]
-	}
-	return rule
-}
-
-func (s *ftpService) tlsConfig(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error) {
-	f := s.current()
-	if f.cert == nil {
-		return nil, errors.New("there is no certificate that can be used")
-	}
-	c := &tls.Config{Certificates: []tls.Certificate{*f.cert}, ClientCAs: f.clientCAs}
-	setMinVersion(c, f.config.TLS)
-	if f.clientCAs != nil {
-		c.ClientAuth = tls.VerifyClientCertIfGiven
-	}
-	return c, nil
-}
-
-var tlsVersions = map[string]uint16{
-	"": tls.VersionTLS12, "1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
-}
-
-// setMinVersion sets the oldest version that is served. With one below 1.2, the
-// suites that go with it are offered too: devices that need the one need the
-// other. RC4 is not: no device of this century has nothing else.
-func setMinVersion(c *tls.Config, conf *config.TLS) {
-	c.MinVersion = tls.VersionTLS12
-	if conf == nil {
-		return
-	}
-	c.MinVersion = tlsVersions[conf.MinVersion]
-	if c.MinVersion >= tls.VersionTLS12 {
-		return
-	}
-	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
-		if !strings.Contains(suite.Name, "_RC4_") {
-			c.CipherSuites = append(c.CipherSuites, suite.ID)
-		}
-	}
 }
 
 // ftpLimits leaves numbers of sessions to package users, which counts them

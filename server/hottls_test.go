@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
 // hotTLS are the tests of what is hot about TLS.
@@ -29,30 +30,51 @@ var hotTLS = map[string]func(t *testing.T){
 	},
 	"tls.certFile": func(t *testing.T) { otherCertificate(t) },
 	"tls.keyFile":  func(t *testing.T) { otherCertificate(t) },
-	"tls.clientCAFile": func(t *testing.T) {
+	"tls.clientAuth": func(t *testing.T) {
+		partners, strangers := fixture.NewCertificate("partners"), fixture.NewCertificate("strangers")
+		i := start(t, func(i *instance) { i.config.TLS.ClientCAs = []string{string(partners.CertPEM)} })
+		for auth, want := range map[config.ClientAuth][3]bool{
+			"": {true, true, true}, config.ClientAuthOptional: {true, true, false}, config.ClientAuthRequired: {false, true, false},
+		} {
+			i.config.TLS.ClientAuth = auth
+			i.reloadFiles()
+			none, ours, theirs := i.handshakes(nil), i.handshakes(partners.Sign("alice")), i.handshakes(strangers.Sign("eve"))
+			if got := [3]bool{none() == nil, ours() == nil, theirs() == nil}; got != want {
+				t.Errorf("with %q, clients without, with our and with another certificate are admitted: %v, want %v", auth, got, want)
+			}
+		}
+	},
+	"tls.clientCAs": func(t *testing.T) {
+		before, after := fixture.NewCertificate("before"), fixture.NewCertificate("after")
+		i := start(t, func(i *instance) {
+			i.config.TLS.ClientAuth, i.config.TLS.ClientCAs = config.ClientAuthRequired, []string{string(before.CertPEM)}
+		})
+		old, young := i.handshakes(before.Sign("alice")), i.handshakes(after.Sign("alice"))
+		if err := old(); err != nil {
+			t.Error(err)
+		}
+		i.config.TLS.ClientCAs = []string{string(after.CertPEM)}
+		i.reloadFiles()
+		if old() == nil { // with the ticket that it has got
+			t.Error("the authority of before counts still")
+		}
+		if err := young(); err != nil {
+			t.Error(err)
+		}
+	},
+	"tls.cipherSuites": func(t *testing.T) {
 		i := start(t)
-		asked := func() (asked bool) {
-			conf := &tls.Config{InsecureSkipVerify: true, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-				asked = true
-				return &tls.Certificate{}, nil
-			}}
-			conn, err := tls.Dial("tcp", i.addrs["990"], conf)
+		for _, name := range []string{"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"} {
+			i.config.TLS.CipherSuites = []string{name}
+			i.reloadFiles()
+			conn, err := tls.Dial("tcp", i.addrs["990"], &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close()
-			if _, err := conn.Read(make([]byte, 1)); err != nil {
-				t.Fatal(err)
+			if got := tls.CipherSuiteName(conn.ConnectionState().CipherSuite); got != name {
+				t.Errorf("got %s, want %s", got, name)
 			}
-			return asked
-		}
-		if asked() {
-			t.Error("a certificate is asked for")
-		}
-		i.config.TLS.ClientCAFile = i.config.TLS.CertFile
-		i.reloadFiles()
-		if !asked() {
-			t.Error("no certificate is asked for")
+			conn.Close()
 		}
 	},
 	"tls.minVersion": func(t *testing.T) {

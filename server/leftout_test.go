@@ -61,23 +61,15 @@ func TestABadFileCostsNothingButWhatItIsFor(t *testing.T) {
 		ftp, ftps, sftp bool // who can still log in
 		errors          string
 	}{
-		"a certificate that is none":      {"tls.crt", "SECRET", "tls.certFile", true, false, true, "ftps"},
-		"a key that is none":              {"tls.key", "SECRET", "tls.certFile", true, false, true, "ftps"},
-		"one host key of two":             {"other_key", "SECRET", "ssh.hostKeyFiles[1]", true, true, true, ""},
-		"users that are no users":         {"users.json", `{"version":"v1","users":"SECRET"}`, "usersFile", false, false, false, ""},
-		"users of another version":        {"users.json", `{"version":"v9","users":[]}`, "usersFile", false, false, false, ""},
-		"an authority of clients no more": {"ca.crt", "SECRET", "tls.clientCAFile", true, true, true, ""},
+		"a certificate that is none": {"tls.crt", "SECRET", "tls.certFile", true, false, true, "ftps"},
+		"a key that is none":         {"tls.key", "SECRET", "tls.certFile", true, false, true, "ftps"},
+		"one host key of two":        {"other_key", "SECRET", "ssh.hostKeyFiles[1]", true, true, true, ""},
+		"users that are no users":    {"users.json", `{"version":"v1","users":"SECRET"}`, "usersFile", false, false, false, ""},
+		"users of another version":   {"users.json", `{"version":"v9","users":[]}`, "usersFile", false, false, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i := start(t, secondKey, func(i *instance) {
-				i.config.TLS.ClientCAFile = filepath.Join(i.dir, "ca.crt")
-				cert, err := os.ReadFile(i.config.TLS.CertFile)
-				if err != nil {
-					t.Fatal(err)
-				}
-				i.spoil("ca.crt", string(cert))
-			})
+			i := start(t, secondKey)
 			i.stop()
 			i.spoil(tc.file, tc.content)
 			again := *i

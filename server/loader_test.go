@@ -51,7 +51,7 @@ func TestNoFileMakesTheServerPanicOrRefuseAGoodOneLater(t *testing.T) {
 			Ports: config.PortRange{First: 50000, Last: 50009}, AdvertisedPorts: map[int]int{50000: 31000},
 			Advertise: []config.AdvertiseRule{{Clients: prefixes("10.0.0.0/8"), Addresses: []string{"node"}}},
 		},
-		TLS: &config.TLS{CertFile: path("tls.crt"), KeyFile: path("tls.key"), ClientCAFile: path("tls.crt")},
+		TLS: &config.TLS{CertFile: path("tls.crt"), KeyFile: path("tls.key"), ClientAuth: config.ClientAuthOptional, ClientCAs: []string{"PEM"}, CipherSuites: []string{"TLS_X"}},
 		SSH: &config.SSH{
 			HostKeyFiles: []string{path("host_key")}, TrustedUserCAKeys: []string{"ssh-ed25519 AAAA"},
 			Algorithms: config.SSHAlgorithms{Ciphers: []string{"aes256-ctr"}},

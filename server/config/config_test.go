@@ -29,7 +29,7 @@ func full() *Config {
 			},
 			PeerCheck: PeerTLSSession,
 		},
-		TLS: &TLS{CertFile: "/tls/tls.crt", KeyFile: "/tls/tls.key", ClientCAFile: "/tls/ca.crt"},
+		TLS: &TLS{CertFile: "/tls/tls.crt", KeyFile: "/tls/tls.key", ClientAuth: ClientAuthRequired, ClientCAs: []string{"PEM"}, MinVersion: "1.1", CipherSuites: []string{"TLS_RSA_WITH_AES_128_CBC_SHA"}},
 		SSH: &SSH{
 			HostKeyFiles:      HostKeyPaths(),
 			Banner:            "hello",
@@ -45,6 +45,7 @@ func full() *Config {
 			Ban:       Ban{Failures: 5, Window: Duration(time.Minute), Duration: Duration(time.Hour)},
 		},
 		Drain:             Drain{AcceptFor: Duration(time.Second), Timeout: Duration(time.Minute)},
+		FTPBanner:         "Hello\nthere",
 		ProxyProtocolFrom: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Validate returns all that is wrong with the configuration, each error with
@@ -105,6 +106,12 @@ func (c *Config) validateChoices(p *problems) {
 	if t := c.TLS; t != nil && !slices.Contains([]string{"", "1.0", "1.1", "1.2", "1.3"}, t.MinVersion) {
 		p.add("tls.minVersion", "is %q; it is 1.0, 1.1, 1.2 or 1.3", t.MinVersion)
 	}
+	if t := c.TLS; t != nil && !slices.Contains([]ClientAuth{"", ClientAuthOptional, ClientAuthRequired}, t.ClientAuth) {
+		p.add("tls.clientAuth", "is %q; it is Optional or Required", t.ClientAuth)
+	}
+	if strings.ContainsFunc(c.FTPBanner, func(r rune) bool { return r != '\n' && unicode.IsControl(r) }) {
+		p.add("ftpBanner", "is %q; it is a text without control characters besides line feeds", c.FTPBanner)
+	}
 	if c.Storage.KeepIncomplete < 0 {
 		p.add("storage.keepIncomplete", "is negative; zero is the default")
 	}
@@ -139,9 +146,6 @@ func (c *Config) validateFiles(p *problems) {
 	case c.TLS != nil:
 		file("tls.certFile", c.TLS.CertFile)
 		file("tls.keyFile", c.TLS.KeyFile)
-		if c.TLS.ClientCAFile != "" {
-			file("tls.clientCAFile", c.TLS.ClientCAFile)
-		}
 	case needsTLS:
 		p.add("tls", "is missing; FTP with TLS needs a certificate")
 	}

@@ -33,7 +33,7 @@ type FileServer struct {
 
 	// spec is the wanted file server. Leave it empty to get one that works.
 	// +optional
-	// +kubebuilder:default={"replicas":1,"passive":{"portsPerPod":10},"expose":{"type":"LoadBalancer"},"storage":{}}
+	// +kubebuilder:default={"replicas":1,"passive":{"portsPerPod":10},"expose":{"type":"LoadBalancer"},"storage":{},"tls":{},"metrics":{"port":9090}}
 	Spec FileServerSpec `json:"spec,omitzero"`
 
 	// status is what was observed.

@@ -62,7 +62,6 @@ type Passive struct {
 // PortRange is a range of ports, both ends included.
 //
 // +kubebuilder:validation:XValidation:rule="self.first <= self.last",message="the range is reversed: write the smaller port first"
-// +kubebuilder:validation:XValidation:rule="self.first > 9090 || self.last < 9090",message="the range holds 9090, the pod's own port for metrics and probes: choose a range without it"
 type PortRange struct {
 	// first is the smallest port.
 	// +required

@@ -15,7 +15,6 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.ftp) || !has(self.ftps) || !(self.ftps.port in [self.ftp.port, self.ftp.dataPort]) && !(self.ftps.dataPort in [self.ftp.port, self.ftp.dataPort])",message="ftp and ftps have a port in common: give each port and dataPort a number of its own"
 // +kubebuilder:validation:XValidation:rule="!has(self.ftp) || !has(self.sftp) || !(self.sftp.port in [self.ftp.port, self.ftp.dataPort])",message="ftp and sftp have a port in common: give each port and dataPort a number of its own"
 // +kubebuilder:validation:XValidation:rule="!has(self.ftps) || !has(self.sftp) || !(self.sftp.port in [self.ftps.port, self.ftps.dataPort])",message="ftps and sftp have a port in common: give each port and dataPort a number of its own"
-// +kubebuilder:validation:XValidation:rule="!(9090 in ((has(self.ftp) ? [self.ftp.port, self.ftp.dataPort] : []) + (has(self.ftps) ? [self.ftps.port, self.ftps.dataPort] : []) + (has(self.sftp) ? [self.sftp.port] : [])))",message="port 9090 is the pod's own, for metrics and probes: choose another one"
 type Protocols struct {
 	// ftp is FTP, with TLS after AUTH TLS ("explicit TLS", RFC 4217).
 	// +optional

@@ -9,7 +9,9 @@ import corev1 "k8s.io/api/core/v1"
 // served on their standard ports; without passive.ports the range is 50000-50039,
 // or 49152-65535 on the host network. The order is: no served port in the passive
 // range (a rule for the default ports and one for each protocol), what replicas
-// need of the range, what a Service holds, and what replicas need of the volume.
+// need of the range, what a Service holds, what replicas need of the volume, what the
+// host network asks of ports, what client certificates ask of FTP, and no metrics on
+// a port of clients.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.protocols) || !has(self.passive.ports) || [20, 21, 22, 989, 990].all(port, port < self.passive.ports.first || port > self.passive.ports.last)",message="passive.ports holds a port of the protocols, which are 20, 21, 22, 989 and 990 by default: choose a range without them"
 // +kubebuilder:validation:XValidation:rule="!has(self.protocols) || !has(self.protocols.ftp) || [has(self.passive.ports) ? [self.passive.ports.first, self.passive.ports.last] : self.expose.type == 'HostNetwork' ? [49152, 65535] : [50000, 50039]].all(range, [self.protocols.ftp.port, self.protocols.ftp.dataPort].all(port, port < range[0] || port > range[1]))",message="port or dataPort of protocols.ftp lies in the passive range (passive.ports, which is 50000-50039 by default and 49152-65535 on the host network): set passive.ports to a range without it, or move it"
@@ -22,6 +24,9 @@ import corev1 "k8s.io/api/core/v1"
 // +kubebuilder:validation:XValidation:rule="has(self.protocols) && !has(self.protocols.ftp) && !has(self.protocols.ftps) || self.replicas <= 1 || !has(self.storage.claim) || !('ReadWriteMany' in self.storage.claim.accessModes) || !has(self.expose.loadBalancer) || !has(self.expose.loadBalancer.externalTrafficPolicy) || self.expose.loadBalancer.externalTrafficPolicy != 'Local'",message="with externalTrafficPolicy Local and several replicas on several nodes, a node would drop data connections for pods elsewhere: use Cluster, one replica, or a ReadWriteOnce claim, which keeps all pods on one node"
 // +kubebuilder:validation:XValidation:rule="has(self.protocols) && !has(self.protocols.ftp) && !has(self.protocols.ftps) || self.replicas <= 1 || !has(self.storage.claim) || !('ReadWriteMany' in self.storage.claim.accessModes) || !has(self.expose.nodePort) || !has(self.expose.nodePort.externalTrafficPolicy) || self.expose.nodePort.externalTrafficPolicy != 'Local'",message="with externalTrafficPolicy Local and several replicas on several nodes, a node would drop data connections for pods elsewhere: use Cluster, one replica, or a ReadWriteOnce claim, which keeps all pods on one node"
 // +kubebuilder:validation:XValidation:rule="self.expose.type != 'HostNetwork' || !has(self.podTemplate.securityContext) || !has(self.podTemplate.securityContext.runAsUser) || has(self.protocols) && ((has(self.protocols.ftp) ? [self.protocols.ftp.port, self.protocols.ftp.dataPort] : []) + (has(self.protocols.ftps) ? [self.protocols.ftps.port, self.protocols.ftps.dataPort] : []) + (has(self.protocols.sftp) ? [self.protocols.sftp.port] : [])).all(port, port > 1023)",message="on the host network, ports below 1024 need root, and podTemplate.securityContext.runAsUser names somebody else: give every port under protocols a number above 1023, or remove runAsUser"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls.clientCertificates) || self.tls.clientCertificates.mode != 'Required' || !has(self.protocols) || !has(self.protocols.ftp) || self.protocols.ftp.tls == 'Required'",message="tls.clientCertificates requires a certificate of clients, and protocols.ftp.tls lets them in without TLS: set ftp.tls to Required, or mode to Optional"
+// +kubebuilder:validation:XValidation:rule="!(self.metrics.port in (has(self.protocols) ? (has(self.protocols.ftp) ? [self.protocols.ftp.port, self.protocols.ftp.dataPort] : []) + (has(self.protocols.ftps) ? [self.protocols.ftps.port, self.protocols.ftps.dataPort] : []) + (has(self.protocols.sftp) ? [self.protocols.sftp.port] : []) : [20, 21, 22, 989, 990]))",message="metrics.port, which is 9090 by default, is a port of the protocols too: choose another one for either"
+// +kubebuilder:validation:XValidation:rule="has(self.protocols) && !has(self.protocols.ftp) && !has(self.protocols.ftps) || [has(self.passive.ports) ? [self.passive.ports.first, self.passive.ports.last] : self.expose.type == 'HostNetwork' ? [49152, 65535] : [50000, 50039]].all(range, self.metrics.port < range[0] || self.metrics.port > range[1])",message="metrics.port, which is 9090 by default, lies in the passive range (passive.ports, which is 50000-50039 by default and 49152-65535 on the host network): set passive.ports to a range without it, or move it"
 type FileServerSpec struct {
 	// replicas is the number of pods. All are reached at one address; each
 	// owns a slice of the passive range (see passive.portsPerPod), so a data
@@ -66,6 +71,15 @@ type FileServerSpec struct {
 	// +optional
 	ASCII ASCII `json:"ascii,omitempty"`
 
+	// ftpBanner is the text with which FTP and FTPS greet clients, in the reply
+	// 220. It may have several lines. Left out, it is "Ready". That of SFTP is
+	// protocols.sftp.banner. A change replaces the pods, without a cut.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="!self.matches(r'[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x{9f}]')",message="ftpBanner has a control character, such as a tab or a carriage return: write plain text, with line feeds between lines"
+	FTPBanner string `json:"ftpBanner,omitempty"`
+
 	// expose is how clients reach the server.
 	// +optional
 	// +kubebuilder:default={}
@@ -77,8 +91,8 @@ type FileServerSpec struct {
 	// +kubebuilder:default={}
 	Storage Storage `json:"storage,omitzero"`
 
-	// tls is the certificate of FTP and FTPS, and the oldest version that is
-	// served. Without a certificate, an authority is made for this FileServer
+	// tls is the certificate of FTP and FTPS, and what is asked of clients.
+	// Without a certificate, an authority is made for this FileServer
 	// and issues one.
 	// +optional
 	// +kubebuilder:default={}
@@ -99,6 +113,11 @@ type FileServerSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Drain Drain `json:"drain,omitzero"`
+
+	// metrics says where the pods tell of themselves.
+	// +optional
+	// +kubebuilder:default={}
+	Metrics Metrics `json:"metrics,omitzero"`
 
 	// networkPolicy says whether a NetworkPolicy admits exactly the ports
 	// that are served, and nothing else, to the pods: Managed or None.

@@ -7,82 +7,82 @@ import (
 
 func TestStorageRefused(t *testing.T) {
 	refused(t, map[string]refusal{
-	"two kinds of storage": {
-		`spec: {storage: {claim: {}, ephemeral: {}}}`,
-		`storage has more than one of claim, existingClaim and ephemeral: keep one`,
-	},
-	"a claim for nothing": {
-		`spec: {storage: {claim: {size: 0}}}`,
-		`size is not above zero: write an amount such as 10Gi`,
-	},
-	"ephemeral replicas": {
-		`spec: {replicas: 2, storage: {ephemeral: {}}}`,
-		`with storage.ephemeral each of several replicas would have files of its own`,
-	},
-	"replicas on a volume for one pod": {
-		`spec: {replicas: 2, storage: {claim: {accessModes: [ReadWriteOncePod]}}}`,
-		`a claim with ReadWriteOncePod alone takes one pod`,
-	},
-	"uploads that are never kept": {
-		`spec: {storage: {keepIncomplete: 0h}}`,
-		`this is no time at all: write a duration above zero, such as 90s, or leave the field out for its default`,
-	},
-	"uploads that are kept in no defined way": {
-		`spec: {storage: {keepIncomplete: Never}}`,
-		`this is not a duration: write one such as 90s, 5m or 1h30m`,
-	},
-	"a claim for no mode": {
-		`spec: {storage: {claim: {accessModes: [WriteOnly]}}}`,
-		`supported values: "ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod", "ReadOnlyMany"`,
-	},
-	"a source without a kind": {
-		`spec: {storage: {claim: {dataSourceRef: {name: old}}}}`,
-		`spec.storage.claim.dataSourceRef.kind: Required value`,
-	},
-	"a mode of uploads that is none": {
-		`spec: {storage: {uploads: Hidden}}`,
-		`spec.storage.uploads: Unsupported value: "Hidden": supported values: "Direct", "Atomic"`,
-	},
-	"a time to keep uploads in days": {
-		`spec: {storage: {keepIncomplete: 7d}}`,
-		`this is not a duration: write one such as 90s, 5m or 1h30m`,
-	},
-	"a mode without quotes": {
-		`spec: {storage: {fileMode: 0640}}`,
-		`spec.storage.fileMode in body must be of type string`,
-	},
-	"a mode that is not octal": {
-		`spec: {storage: {fileMode: "0689"}}`,
-		`this is not a mode: write three octal digits for owner, group and others after a 0, in quotes, such as 0640`,
-	},
-	"a mode with a special bit": {
-		`spec: {storage: {folderMode: "2770"}}`,
-		`special bits (setuid, setgid, sticky) cannot be set here`,
-	},
-	"a mode in letters": {
-		`spec: {storage: {umask: u=rw}}`,
-		`this is not a mode`,
-	},
-	"a umask against the server itself": {
-		`spec: {storage: {umask: "0277"}}`,
-		`umask takes permissions from the owner, which is the server itself, so that it could not serve the files: write one whose first digit is 0, such as 0027`,
-	},
-	"a umask of three digits against the server itself": {
-		`spec: {storage: {umask: "777"}}`,
-		`umask takes permissions from the owner`,
-	},
-	"files that the server could not read": {
-		`spec: {storage: {fileMode: "0240"}}`,
-		`fileMode does not let the owner, which is the server itself, read and write: write one that begins with 06 or 07, such as 0640`,
-	},
-	"files that the server could not write": {
-		`spec: {storage: {fileMode: "444"}}`,
-		`fileMode does not let the owner`,
-	},
-	"folders that the server could not enter": {
-		`spec: {storage: {folderMode: "0640"}}`,
-		`folderMode does not let the owner, which is the server itself, read, write and enter: write one that begins with 07, such as 0750`,
-	},
+		"two kinds of storage": {
+			`spec: {storage: {claim: {}, ephemeral: {}}}`,
+			`storage has more than one of claim, existingClaim and ephemeral: keep one`,
+		},
+		"a claim for nothing": {
+			`spec: {storage: {claim: {size: 0}}}`,
+			`size is not above zero: write an amount such as 10Gi`,
+		},
+		"ephemeral replicas": {
+			`spec: {replicas: 2, storage: {ephemeral: {}}}`,
+			`with storage.ephemeral each of several replicas would have files of its own`,
+		},
+		"replicas on a volume for one pod": {
+			`spec: {replicas: 2, storage: {claim: {accessModes: [ReadWriteOncePod]}}}`,
+			`a claim with ReadWriteOncePod alone takes one pod`,
+		},
+		"uploads that are never kept": {
+			`spec: {storage: {keepIncomplete: 0h}}`,
+			`this is no time at all: write a duration above zero, such as 90s, or leave the field out for its default`,
+		},
+		"uploads that are kept in no defined way": {
+			`spec: {storage: {keepIncomplete: Never}}`,
+			`this is not a duration: write one such as 90s, 5m or 1h30m`,
+		},
+		"a claim for no mode": {
+			`spec: {storage: {claim: {accessModes: [WriteOnly]}}}`,
+			`supported values: "ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod", "ReadOnlyMany"`,
+		},
+		"a source without a kind": {
+			`spec: {storage: {claim: {dataSourceRef: {name: old}}}}`,
+			`spec.storage.claim.dataSourceRef.kind: Required value`,
+		},
+		"a mode of uploads that is none": {
+			`spec: {storage: {uploads: Hidden}}`,
+			`spec.storage.uploads: Unsupported value: "Hidden": supported values: "Direct", "Atomic"`,
+		},
+		"a time to keep uploads in days": {
+			`spec: {storage: {keepIncomplete: 7d}}`,
+			`this is not a duration: write one such as 90s, 5m or 1h30m`,
+		},
+		"a mode without quotes": {
+			`spec: {storage: {fileMode: 0640}}`,
+			`spec.storage.fileMode in body must be of type string`,
+		},
+		"a mode that is not octal": {
+			`spec: {storage: {fileMode: "0689"}}`,
+			`this is not a mode: write three octal digits for owner, group and others after a 0, in quotes, such as 0640`,
+		},
+		"a mode with a special bit": {
+			`spec: {storage: {folderMode: "2770"}}`,
+			`special bits (setuid, setgid, sticky) cannot be set here`,
+		},
+		"a mode in letters": {
+			`spec: {storage: {umask: u=rw}}`,
+			`this is not a mode`,
+		},
+		"a umask against the server itself": {
+			`spec: {storage: {umask: "0277"}}`,
+			`umask takes permissions from the owner, which is the server itself, so that it could not serve the files: write one whose first digit is 0, such as 0027`,
+		},
+		"a umask of three digits against the server itself": {
+			`spec: {storage: {umask: "777"}}`,
+			`umask takes permissions from the owner`,
+		},
+		"files that the server could not read": {
+			`spec: {storage: {fileMode: "0240"}}`,
+			`fileMode does not let the owner, which is the server itself, read and write: write one that begins with 06 or 07, such as 0640`,
+		},
+		"files that the server could not write": {
+			`spec: {storage: {fileMode: "444"}}`,
+			`fileMode does not let the owner`,
+		},
+		"folders that the server could not enter": {
+			`spec: {storage: {folderMode: "0640"}}`,
+			`folderMode does not let the owner, which is the server itself, read, write and enter: write one that begins with 07, such as 0750`,
+		},
 	})
 }
 
@@ -135,4 +135,3 @@ func TestClaimChangesRefused(t *testing.T) {
 		})
 	}
 }
-

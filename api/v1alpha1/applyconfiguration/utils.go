@@ -24,8 +24,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BandwidthApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Binding"):
 		return &apiv1alpha1.BindingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CertificateSource"):
+		return &apiv1alpha1.CertificateSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Claim"):
 		return &apiv1alpha1.ClaimApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClientCertificates"):
+		return &apiv1alpha1.ClientCertificatesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DataSourceReference"):
 		return &apiv1alpha1.DataSourceReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Disruption"):
@@ -60,6 +64,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.KeySourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LoadBalancer"):
 		return &apiv1alpha1.LoadBalancerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Metrics"):
+		return &apiv1alpha1.MetricsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NodePort"):
 		return &apiv1alpha1.NodePortApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Passive"):

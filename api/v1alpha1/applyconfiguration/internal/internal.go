@@ -81,6 +81,22 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.BudgetMode
   scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.CertificateSource
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: ca.crt
+    - name: kind
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.CertificateSourceKind
+      default: ConfigMap
+    - name: name
+      type:
+        scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.CertificateSourceKind
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Claim
   map:
     fields:
@@ -121,6 +137,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: volumeName
       type:
         scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ClientCertificateMode
+  scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ClientCertificates
+  map:
+    fields:
+    - name: authoritiesFrom
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.CertificateSource
+    - name: mode
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ClientCertificateMode
+      default: Required
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.DataSourceReference
   map:
     fields:
@@ -265,10 +293,13 @@ var schemaYAML = typed.YAMLObject(`types:
       default:
         expose:
           type: LoadBalancer
+        metrics:
+          port: 9090
         passive:
           portsPerPod: 10
         replicas: 1
         storage: {}
+        tls: {}
     - name: status
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.FileServerStatus
@@ -295,6 +326,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Expose
       default: {}
+    - name: ftpBanner
+      type:
+        scalar: string
     - name: image
       type:
         scalar: string
@@ -305,6 +339,10 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.LogLevel
       default: Info
+    - name: metrics
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Metrics
+      default: {}
     - name: networkPolicy
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.NetworkPolicyMode
@@ -556,6 +594,13 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.LogLevel
   scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Metrics
+  map:
+    fields:
+    - name: port
+      type:
+        scalar: numeric
+      default: 9090
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.NetworkPolicyMode
   scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.NodePort
@@ -887,6 +932,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.TLS
   map:
     fields:
+    - name: cipherSuites
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: clientCertificates
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ClientCertificates
     - name: dnsNames
       type:
         list:

@@ -16,7 +16,9 @@ import (
 // served on their standard ports; without passive.ports the range is 50000-50039,
 // or 49152-65535 on the host network. The order is: no served port in the passive
 // range (a rule for the default ports and one for each protocol), what replicas
-// need of the range, what a Service holds, and what replicas need of the volume.
+// need of the range, what a Service holds, what replicas need of the volume, what the
+// host network asks of ports, what client certificates ask of FTP, and no metrics on
+// a port of clients.
 type FileServerSpecApplyConfiguration struct {
 	// replicas is the number of pods. All are reached at one address; each
 	// owns a slice of the passive range (see passive.portsPerPod), so a data
@@ -47,13 +49,17 @@ type FileServerSpecApplyConfiguration struct {
 	// asking for TYPE I, whose files Convert would damage. A change counts at
 	// once.
 	ASCII *apiv1alpha1.ASCII `json:"ascii,omitempty"`
+	// ftpBanner is the text with which FTP and FTPS greet clients, in the reply
+	// 220. It may have several lines. Left out, it is "Ready". That of SFTP is
+	// protocols.sftp.banner. A change replaces the pods, without a cut.
+	FTPBanner *string `json:"ftpBanner,omitempty"`
 	// expose is how clients reach the server.
 	Expose *ExposeApplyConfiguration `json:"expose,omitempty"`
 	// storage is where the files are. Left out, a claim for 10Gi of the
 	// default StorageClass is made, and kept when the FileServer is deleted.
 	Storage *StorageApplyConfiguration `json:"storage,omitempty"`
-	// tls is the certificate of FTP and FTPS, and the oldest version that is
-	// served. Without a certificate, an authority is made for this FileServer
+	// tls is the certificate of FTP and FTPS, and what is asked of clients.
+	// Without a certificate, an authority is made for this FileServer
 	// and issues one.
 	TLS *TLSApplyConfiguration `json:"tls,omitempty"`
 	// sshHostKeys are the keys by which SFTP clients know the server. Left
@@ -63,6 +69,8 @@ type FileServerSpecApplyConfiguration struct {
 	Sessions *SessionsApplyConfiguration `json:"sessions,omitempty"`
 	// drain is how a pod ends, when it is replaced or its node is drained.
 	Drain *DrainApplyConfiguration `json:"drain,omitempty"`
+	// metrics says where the pods tell of themselves.
+	Metrics *MetricsApplyConfiguration `json:"metrics,omitempty"`
 	// networkPolicy says whether a NetworkPolicy admits exactly the ports
 	// that are served, and nothing else, to the pods: Managed or None.
 	NetworkPolicy *apiv1alpha1.NetworkPolicyMode `json:"networkPolicy,omitempty"`
@@ -129,6 +137,14 @@ func (b *FileServerSpecApplyConfiguration) WithASCII(value apiv1alpha1.ASCII) *F
 	return b
 }
 
+// WithFTPBanner sets the FTPBanner field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FTPBanner field is set to the value of the last call.
+func (b *FileServerSpecApplyConfiguration) WithFTPBanner(value string) *FileServerSpecApplyConfiguration {
+	b.FTPBanner = &value
+	return b
+}
+
 // WithExpose sets the Expose field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Expose field is set to the value of the last call.
@@ -174,6 +190,14 @@ func (b *FileServerSpecApplyConfiguration) WithSessions(value *SessionsApplyConf
 // If called multiple times, the Drain field is set to the value of the last call.
 func (b *FileServerSpecApplyConfiguration) WithDrain(value *DrainApplyConfiguration) *FileServerSpecApplyConfiguration {
 	b.Drain = value
+	return b
+}
+
+// WithMetrics sets the Metrics field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Metrics field is set to the value of the last call.
+func (b *FileServerSpecApplyConfiguration) WithMetrics(value *MetricsApplyConfiguration) *FileServerSpecApplyConfiguration {
+	b.Metrics = value
 	return b
 }
 

@@ -36,6 +36,19 @@ type TLSApplyConfiguration struct {
 	// know nothing newer, in a network that you trust. "1.3" shuts out clients
 	// that are older than it. A change counts for new connections at once.
 	MinVersion *apiv1alpha1.TLSVersion `json:"minVersion,omitempty"`
+	// cipherSuites are those that are offered with TLS up to 1.2, by the names
+	// that IANA has for them; their order does not matter. Left out, they are the
+	// secure ones, and with minVersion "1.0" or "1.1" all but those with RC4. Those
+	// of TLS 1.3 cannot be chosen: all three are secure, and always offered.
+	// Those that begin with TLS_RSA_ or have 3DES or CBC_SHA256 in their names are
+	// insecure, and want minVersion "1.0" or "1.1". A certificate with an ECDSA
+	// key, as the FileServer's own authority issues, needs one with ECDSA in its
+	// name, and one with an RSA key one with RSA. A change counts for new
+	// connections at once.
+	CipherSuites []string `json:"cipherSuites,omitempty"`
+	// clientCertificates has FTP and FTPS ask clients for a certificate. Left
+	// out, none is asked for.
+	ClientCertificates *ClientCertificatesApplyConfiguration `json:"clientCertificates,omitempty"`
 }
 
 // TLSApplyConfiguration constructs a declarative configuration of the TLS type for use with
@@ -75,5 +88,23 @@ func (b *TLSApplyConfiguration) WithDNSNames(values ...string) *TLSApplyConfigur
 // If called multiple times, the MinVersion field is set to the value of the last call.
 func (b *TLSApplyConfiguration) WithMinVersion(value apiv1alpha1.TLSVersion) *TLSApplyConfiguration {
 	b.MinVersion = &value
+	return b
+}
+
+// WithCipherSuites adds the given value to the CipherSuites field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the CipherSuites field.
+func (b *TLSApplyConfiguration) WithCipherSuites(values ...string) *TLSApplyConfiguration {
+	for i := range values {
+		b.CipherSuites = append(b.CipherSuites, values[i])
+	}
+	return b
+}
+
+// WithClientCertificates sets the ClientCertificates field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClientCertificates field is set to the value of the last call.
+func (b *TLSApplyConfiguration) WithClientCertificates(value *ClientCertificatesApplyConfiguration) *TLSApplyConfiguration {
+	b.ClientCertificates = value
 	return b
 }

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -17,7 +18,8 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/controllers/rollout"
 )
 
-// reconcileSlots sees to the Deployments, and says what is under way.
+// reconcileSlots sees to the Deployments, and says what is under way. A slot that fails
+// keeps no other from being seen to.
 func (p *pass) reconcileSlots(ctx context.Context) (progress string, err error) {
 	if !p.server.Spec.ServedProtocols().HasPassive() {
 		return p.reconcileShared(ctx)
@@ -27,10 +29,9 @@ func (p *pass) reconcileSlots(ctx context.Context) (progress string, err error) 
 		return wait, nil
 	}
 	decision := rollout.Decide(have, want)
+	var errs []error
 	for _, n := range decision.Stop {
-		if err := p.drop(ctx, &appsv1.Deployment{}, resources.SlotName(p.server.Name, n)); err != nil {
-			return "", err
-		}
+		errs = append(errs, p.drop(ctx, &appsv1.Deployment{}, resources.SlotName(p.server.Name, n)))
 	}
 	run := slices.Clone(decision.Start)
 	ready := 0
@@ -45,16 +46,12 @@ func (p *pass) reconcileSlots(ctx context.Context) (progress string, err error) 
 	for _, n := range run {
 		r := want.Slices[n]
 		slot := resources.Slot{Number: n, Ports: v1alpha1.PortRange{First: r.First, Last: r.Last}}
-		if err := p.put(ctx, p.server.SlotDeployment(slot)); err != nil {
-			return "", err
-		}
+		errs = append(errs, p.put(ctx, p.server.SlotDeployment(slot)))
 	}
 	if ready >= want.Replicas || want.Exclusive {
-		if err := p.drop(ctx, &appsv1.Deployment{}, resources.SharedName(p.server.Name)); err != nil {
-			return "", err
-		}
+		errs = append(errs, p.drop(ctx, &appsv1.Deployment{}, resources.SharedName(p.server.Name)))
 	}
-	return progressOf(have, want, decision, ready), nil
+	return progressOf(have, want, decision, ready), errors.Join(errs...)
 }
 
 func progressOf(have rollout.Observed, want rollout.Wanted, decision rollout.Decision, ready int) string {
@@ -95,14 +92,13 @@ func (p *pass) reconcileShared(ctx context.Context) (progress string, err error)
 			return progress, nil
 		}
 	}
+	var errs []error
 	for i := range p.deployments {
 		if _, slot := slotOf(&p.deployments[i]); slot {
-			if err := p.drop(ctx, &appsv1.Deployment{}, p.deployments[i].Name); err != nil {
-				return "", err
-			}
+			errs = append(errs, p.drop(ctx, &appsv1.Deployment{}, p.deployments[i].Name))
 		}
 	}
-	return progress, nil
+	return progress, errors.Join(errs...)
 }
 
 // leavingShared is how many pods of the shared Deployment should move. Each gets

@@ -134,6 +134,9 @@ func TestAlternativesCanBeChanged(t *testing.T) {
 	if fs := apply(`spec: {protocols: {sftp: {}, ftp: {}}, storage: {claim: {}}}`); fs.Spec.Protocols.FTPS != nil {
 		t.Error("FTPS is served although it is not named")
 	}
+	apply(`spec: {storage: {existingClaim: changed-data}}`)
+	apply(`spec: {storage: {claim: {accessModes: [ReadWriteMany]}}}`) // one that somebody made anew
+	apply(`spec: {storage: {existingClaim: changed-data}}`)
 	fs := apply(`spec: {protocols: {sftp: {}}, storage: {ephemeral: {}}}`)
 	if fs.Spec.Protocols.FTP != nil {
 		t.Error("FTP is served although it is no longer named")

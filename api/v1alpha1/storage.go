@@ -8,6 +8,8 @@ import (
 // Storage is where the files are: one of claim, existingClaim and ephemeral.
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.claim), has(self.existingClaim), has(self.ephemeral)].filter(x, x).size() <= 1",message="storage has more than one of claim, existingClaim and ephemeral: keep one"
+// +kubebuilder:validation:XValidation:rule="has(oldSelf.claim) || has(oldSelf.existingClaim) || has(oldSelf.ephemeral) || !has(self.claim) || self.claim.accessModes == ['ReadWriteOnce']",message="without storage.claim the claim was made with the access mode ReadWriteOnce, and accessModes cannot change while the claim exists: leave them out, or move the files to a FileServer with the other modes"
+// +kubebuilder:validation:XValidation:rule="has(self.claim) || has(self.existingClaim) || has(self.ephemeral) || !has(oldSelf.claim) || oldSelf.claim.accessModes == ['ReadWriteOnce']",message="without storage.claim the access mode is ReadWriteOnce, and accessModes cannot change while the claim exists: keep storage.claim as it is, or name the claim in storage.existingClaim"
 type Storage struct {
 	// claim is a PersistentVolumeClaim that is made, named after the
 	// FileServer with "-data" added. It is kept when the FileServer is
@@ -105,7 +107,9 @@ type Claim struct {
 	// accessModes say from where the volume is used. With ReadWriteOnce, the
 	// default, all pods run on one node; ReadWriteMany lets them spread, and so
 	// does ReadOnlyMany, with which clients can only list and download. They
-	// cannot change while the claim exists.
+	// cannot change while the claim exists, and so cannot be given, other than the
+	// default, to a FileServer that was made without: to go on with a claim that
+	// is as it should be, name it in existingClaim.
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={ReadWriteOnce}

@@ -97,6 +97,18 @@ func TestClaimChangesRefused(t *testing.T) {
 			`spec: {storage: {claim: {}}}`, `spec: {storage: {claim: {accessModes: [ReadWriteMany]}}}`,
 			`accessModes cannot change while the claim exists: move the files to a FileServer with the other modes`,
 		},
+		"modes-where-there-were-none": {
+			`spec: {storage: {uploads: Atomic}}`, `spec: {storage: {claim: {accessModes: [ReadWriteMany]}}}`,
+			`without storage.claim the claim was made with the access mode ReadWriteOnce, and accessModes cannot change while the claim exists`,
+		},
+		"modes-where-there-was-no-storage": {
+			`spec: {}`, `spec: {storage: {claim: {accessModes: [ReadWriteMany, ReadWriteOnce]}}}`,
+			`without storage.claim the claim was made with the access mode ReadWriteOnce`,
+		},
+		"modes-no-more": {
+			`spec: {storage: {claim: {accessModes: [ReadWriteMany]}}}`, `spec: {}`,
+			`without storage.claim the access mode is ReadWriteOnce, and accessModes cannot change while the claim exists: keep storage.claim as it is, or name the claim in storage.existingClaim`,
+		},
 		"another-selector": {
 			`spec: {storage: {claim: {selector: {matchLabels: {a: b}}}}}`, `spec: {storage: {claim: {selector: {matchLabels: {a: c}}}}}`,
 			`selector cannot change while the claim exists`,

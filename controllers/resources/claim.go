@@ -121,7 +121,7 @@ func (s Server) ClaimDiffers(existing *corev1.PersistentVolumeClaim) string {
 	default:
 		return ""
 	}
-	return fmt.Sprintf("The PersistentVolumeClaim %q %s, which cannot be changed and stays as it is: set what the claim has, or copy the files to another claim and name that in storage.existingClaim.", existing.Name, what)
+	return fmt.Sprintf("The PersistentVolumeClaim %q %s, which cannot be changed and stays as it is: to go on with it as it is, name it in storage.existingClaim and remove storage.claim; else copy the files to a claim that is as wanted, and name that one there.", existing.Name, what)
 }
 
 // offers says whether access modes allow what one of them asks for. Many nodes

@@ -29,6 +29,9 @@ func TestAClaimThatCannotBecomeWhatTheSpecWantsIsTold(t *testing.T) {
 		"somebody else makes a claim": {`{storage: {existingClaim: mine}}`, claim("a", corev1.ReadWriteOncePod), ""},
 	} {
 		got := server(t, tc.spec).ClaimDiffers(tc.have)
+		if tc.want != "" && !strings.Contains(got, "to go on with it as it is, name it in storage.existingClaim and remove storage.claim") {
+			t.Errorf("%s: what to do is not said: %s", name, got)
+		}
 		if tc.want == "" && got != "" || !strings.Contains(got, tc.want) {
 			t.Errorf("%s: it says %q, want %q", name, got, tc.want)
 		}

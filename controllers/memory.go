@@ -52,6 +52,7 @@ type podMemory struct {
 	asked    bool      // and answered
 	at       time.Time // when it answered last
 	err      error     // of the last time it was asked
+	silent   time.Time // since when it serves and does not answer; zero: it does
 	bumped   time.Time // when its mounts were last refreshed
 	attempts int       // how often, for the same files
 	wants    string    // the files that the attempts were for

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,6 +34,9 @@ const (
 	askDenied = time.Minute
 	// Attempts after which a pod is asked less often.
 	patience = 25
+	// After so long a pod that serves, and does not answer the operator, is no longer
+	// waited for: networks and their policies take seconds.
+	silentFor = 2 * time.Minute
 )
 
 // nudgePods has the pods look at the users' file before any other step is
@@ -87,7 +92,7 @@ func (p *pass) refreshPods(ctx context.Context) error {
 	p.mem().pods = next
 	for i := range p.pods {
 		if pod := &p.pods[i]; !terminating(pod) {
-			errs = append(errs, notInForce(pod, next[pod.UID].loaded))
+			errs = append(errs, notInForce(pod, next[pod.UID].loaded), p.notReached(pod, next[pod.UID]))
 		}
 		if p.progress == "" {
 			p.progress = p.yetToLoad(&p.pods[i], next[p.pods[i].UID])
@@ -114,15 +119,37 @@ func (p *pass) yetToLoad(pod *corev1.Pod, m podMemory) string {
 	switch {
 	case pod.Status.PodIP == "" || !podReady(pod) && !terminating(pod):
 		return "" // it has been waited for anyway
+	case p.unreachable(pod, m):
+		return "" // waiting does not help
 	case !m.asked || m.err != nil:
 		if terminating(pod) {
 			return "" // it has ended, most likely
 		}
-		return fmt.Sprintf("The pod %q does not say whether it has the configuration in force; the operator must be able to reach its port %d.", pod.Name, config.PortHTTP)
+		return fmt.Sprintf("The pod %q does not say whether it has the configuration in force; the operator must be able to reach its port %d.", pod.Name, resources.PodMetricsPort(&pod.Spec))
 	case !p.hasConfig(pod, m.loaded):
 		return fmt.Sprintf("The pod %q does not have the newest configuration in force yet.", pod.Name)
 	}
 	return ""
+}
+
+// unreachable says whether a pod that serves has not answered for so long that waiting
+// does not help. Where the status says so already it is said at once, so that an
+// operator that has just started does not take it back for a while.
+func (p *pass) unreachable(pod *corev1.Pod, m podMemory) bool {
+	if m.err == nil || m.silent.IsZero() || !podReady(pod) || terminating(pod) {
+		return false
+	}
+	said := meta.FindStatusCondition(p.server.Status.Conditions, v1alpha1.ConditionStalled)
+	return p.Clock.Since(m.silent) >= silentFor ||
+		said != nil && said.Status == metav1.ConditionTrue && said.Reason == v1alpha1.ReasonPodsUnreachable
+}
+
+// notReached tells of a pod that serves, and that the operator cannot ask.
+func (p *pass) notReached(pod *corev1.Pod, m podMemory) error {
+	if !p.unreachable(pod, m) {
+		return nil
+	}
+	return conditions.Stalled(v1alpha1.ReasonPodsUnreachable, "The pod %q serves, but does not answer the operator on its port %d, so that it is not known whether what is declared is in force there: look for NetworkPolicies that deny it, to the pod or from the operator, and admit the operator's pods to that port; or for a firewall between nodes.", pod.Name, resources.PodMetricsPort(&pod.Spec))
 }
 
 // notInForce tells of a protocol by which nobody can log in to a pod.
@@ -145,8 +172,15 @@ func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (po
 	loaded, err := p.Pods.Loaded(ctx, pod)
 	if m.err = err; err != nil {
 		m.attempts++
+		switch serves := podReady(pod) && !terminating(pod); {
+		case !serves:
+			m.silent = time.Time{}
+		case m.silent.IsZero():
+			m.silent = p.Clock.Now()
+		}
 		return m, nil
 	}
+	m.silent = time.Time{}
 	m.loaded, m.asked, m.at = loaded, true, p.Clock.Now()
 	if p.hasAll(pod, loaded) {
 		m.others = p.othersWanted(pod)
@@ -241,7 +275,8 @@ func (p *pass) loadedBy(u *userState) []conditions.Pod {
 			}
 		}
 		if m.err != nil {
-			c.Silent = fmt.Sprintf("the operator must be able to reach its port %d: %v", config.PortHTTP, m.err)
+			c.Unreachable = p.unreachable(pod, m)
+			c.Silent = fmt.Sprintf("the operator must be able to reach its port %d: %v", resources.PodMetricsPort(&pod.Spec), m.err)
 		}
 		// It may be an older file, in which this user was the same.
 		c.Has = m.asked && (p.wanted.users != "" && m.loaded.Users == p.wanted.users || p.mem().files[m.loaded.Users][u.user.LoginName()] == u.entry)

@@ -91,6 +91,9 @@ const (
 	ReasonInvalidConfiguration = "InvalidConfiguration"
 	// ReasonConfigurationRefused: a pod refuses the configuration it got.
 	ReasonConfigurationRefused = "ConfigurationRefused"
+	// ReasonPodsUnreachable: a pod serves, and the operator cannot ask it what it
+	// has loaded.
+	ReasonPodsUnreachable = "PodsUnreachable"
 	// ReasonCertificatePending: cert-manager has not issued the certificate.
 	ReasonCertificatePending = "CertificatePending"
 	// ReasonHostNameMissing: an issuer is named, but no host name for which a
@@ -103,7 +106,7 @@ const (
 )
 
 // Reasons of a FileServerUser's conditions, besides SecretNotFound,
-// SecretInvalid and NameTaken.
+// SecretInvalid, NameTaken and PodsUnreachable.
 const (
 	// ReasonLoaded: every pod of the server knows the user as described.
 	ReasonLoaded = "Loaded"

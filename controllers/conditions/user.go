@@ -36,6 +36,8 @@ type Pod struct {
 	Name string
 	// Silent says why the pod does not say what it has loaded.
 	Silent string
+	// Unreachable is true if it has not said so for so long that waiting does not help.
+	Unreachable bool
 	// Refuses says why the pod refuses a file.
 	Refuses string
 	// LeavesOut says what of the account cannot be used there.
@@ -109,6 +111,9 @@ func noPodServes(u User) (decided, bool) {
 
 func aPodDoesNotSay(u User) (decided, bool) {
 	p, found := first(u.Pods, func(p Pod) bool { return p.Silent != "" })
+	if p.Unreachable {
+		return because(found, Stalled(v1alpha1.ReasonPodsUnreachable, "The pod %q does not say what it has loaded: %s. Look for NetworkPolicies that deny it, to the pod or from the operator, and admit the operator's pods.", p.Name, Cut(p.Silent)))
+	}
 	return because(found, Waiting(v1alpha1.ReasonLoading, "The pod %q does not say what it has loaded: %s.", p.Name, Cut(p.Silent)))
 }
 

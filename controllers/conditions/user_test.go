@@ -98,6 +98,13 @@ func TestWhatIsSaidOfAUser(t *testing.T) {
 			map[string]string{isReady: "False Loading"},
 			isReady, []string{`The pod "files-0" does not say what it has loaded: éé`, "…"},
 		},
+		"a pod that does not answer for long is no matter of waiting": {
+			func(u *conditions.User) {
+				u.Pods = []conditions.Pod{{Name: "files-0", Silent: "i/o timeout", Unreachable: true}}
+			},
+			map[string]string{isReady: "False PodsUnreachable", reconciling: "False PodsUnreachable", stalled: "True PodsUnreachable"},
+			isReady, []string{`The pod "files-0" does not say what it has loaded: i/o timeout. Look for NetworkPolicies`},
+		},
 		"a pod that refuses a file is named": {
 			func(u *conditions.User) {
 				u.Pods = []conditions.Pod{has, {Name: "files-1", Refuses: "users[0] is odd"}}

@@ -63,6 +63,12 @@ func (p *pass) reconcileClaim(ctx context.Context) (volume, error) {
 	return v, nil
 }
 
+// wasOneNode says, while the claim cannot be read, whether it tied pods to one node
+// when it was read last, as far as others but the pods depend on it.
+func (p *pass) wasOneNode() bool {
+	return p.service != nil && p.service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+}
+
 // readClaim reads a claim; nil if it does not exist.
 func (p *pass) readClaim(ctx context.Context, name string) (*corev1.PersistentVolumeClaim, error) {
 	claim := &corev1.PersistentVolumeClaim{}

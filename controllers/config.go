@@ -3,10 +3,10 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -23,19 +23,28 @@ type wantedFiles struct {
 }
 
 // reconcileConfig sees to the configuration. It returns the hashes of the files
-// that pods should have, by entry of the ConfigMap.
-func (p *pass) reconcileConfig(ctx context.Context) (map[string]string, error) {
-	wanted := p.server.Config()
-	p.noteLeftOut(wanted)
-	b, err := wanted.Marshal()
-	if err != nil {
-		return nil, conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "The server's configuration would not be valid: %s.", conditions.Cut(err.Error()))
-	}
-	files, err := p.olderConfigs(ctx, wanted)
+// that pods should have, by entry of the ConfigMap; none if too little is known to
+// configure the first pod. What is missing stays as it was applied last, and
+// everything else is in force at once.
+func (p *pass) reconcileConfig(ctx context.Context, missing resources.Missing) (map[string]string, error) {
+	spec := p.server.Config()
+	p.noteLeftOut(spec)
+	there, err := p.appliedConfigs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	files[p.server.ConfigKey()] = string(b)
+	files := p.olderConfigs(there, spec, missing)
+	wanted, known := resources.KeepLast(spec, p.lastConfig(there), missing)
+	if known {
+		b, err := wanted.Marshal()
+		if err != nil {
+			return nil, conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "The server's configuration would not be valid: %s.", conditions.Cut(err.Error()))
+		}
+		files[p.server.ConfigKey()] = string(b)
+	}
+	if len(files) == 0 {
+		return nil, nil
+	}
 	if err := p.put(ctx, p.server.ConfigMap(files)); err != nil {
 		return nil, err
 	}
@@ -44,6 +53,27 @@ func (p *pass) reconcileConfig(ctx context.Context) (map[string]string, error) {
 		hashes[key] = config.Hash([]byte(file))
 	}
 	return hashes, nil
+}
+
+// appliedConfigs are the entries of the ConfigMap.
+func (p *pass) appliedConfigs(ctx context.Context) (map[string]string, error) {
+	cm := &corev1.ConfigMap{}
+	err := p.Get(ctx, client.ObjectKey{Namespace: p.server.Namespace, Name: resources.ConfigName(p.server.Name)}, cm)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("reading the ConfigMap: %w", err)
+	}
+	return cm.Data, nil
+}
+
+// lastConfig is the configuration that was applied last: that of the wanted pods, or
+// else that of others that run; nil if there is none.
+func (p *pass) lastConfig(there map[string]string) *config.Config {
+	for _, key := range append([]string{p.server.ConfigKey()}, p.configKeys()...) {
+		if last, err := config.Parse([]byte(there[key])); err == nil {
+			return last
+		}
+	}
+	return nil
 }
 
 // noteLeftOut tells what of the configuration the server will leave out.
@@ -59,6 +89,12 @@ func (p *pass) noteLeftOut(c *config.Config) {
 			p.note(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "No SSH host key is of the kinds in spec.protocols.sftp.algorithms.hostKeys, so no client can connect by SFTP: add one of these kinds, or a key."))
 		}
 	}
+	if c.TLS != nil {
+		_, suites := check.CipherSuites(c.TLS)
+		for _, l := range suites {
+			p.note(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "spec.%s is left out: it %s. Correct or remove it.", l.Field, conditions.Cut(l.Reason)))
+		}
+	}
 	if p.server.LeavesOutBan() {
 		p.note(conditions.Stalled(v1alpha1.ReasonAddressesHidden, "spec.sessions.ban is left out: the exposure shows the server the address of a node in place of a client's, so wrong guesses of anybody would ban everybody. Set the externalTrafficPolicy under expose to Local, or proxyProtocolFrom, or set ban.duration to Never."))
 	}
@@ -66,29 +102,27 @@ func (p *pass) noteLeftOut(c *config.Config) {
 
 // olderConfigs are the configurations of pods that listen on other ports than
 // the spec has now. What is hot is in force there too.
-func (p *pass) olderConfigs(ctx context.Context, wanted *config.Config) (map[string]string, error) {
+func (p *pass) olderConfigs(there map[string]string, wanted *config.Config, missing resources.Missing) map[string]string {
 	files := map[string]string{}
-	cm := &corev1.ConfigMap{}
-	err := p.Get(ctx, client.ObjectKey{Namespace: p.server.Namespace, Name: resources.ConfigName(p.server.Name)}, cm)
-	if apierrors.IsNotFound(err) {
-		return files, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the ConfigMap: %w", err)
-	}
-	keep := func(spec *corev1.PodSpec) {
-		key := configKey(spec)
-		if file, ok := cm.Data[key]; ok {
-			files[key] = resources.OlderConfig(file, wanted)
+	for _, key := range p.configKeys() {
+		if file, ok := there[key]; ok {
+			files[key] = resources.OlderConfig(file, wanted, missing)
 		}
 	}
+	return files
+}
+
+// configKeys are the entries of the ConfigMap that pods mount, or will.
+func (p *pass) configKeys() []string {
+	var keys []string
 	for i := range p.deployments {
-		keep(&p.deployments[i].Spec.Template.Spec)
+		keys = append(keys, configKey(&p.deployments[i].Spec.Template.Spec))
 	}
 	for i := range p.pods {
-		keep(&p.pods[i].Spec)
+		keys = append(keys, configKey(&p.pods[i].Spec))
 	}
-	return files, nil
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // configKey is the entry of the ConfigMap that a pod mounts.

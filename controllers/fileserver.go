@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
 
 // What each is for is said in docs/permissions.md, which a test compares with the
@@ -116,6 +117,9 @@ func (p *pass) run(ctx context.Context) {
 	p.volume, err = p.reconcileClaim(ctx)
 	p.note(err)
 	p.server.OneNode, p.server.ReadOnly = p.volume.oneNode, p.volume.readOnly
+	if !p.volume.known {
+		p.server.OneNode = p.wasOneNode()
+	}
 	possible := p.volume.known && p.note(p.checkTopology())
 
 	// Without the volume it is not known which traffic policy a Service has.
@@ -142,15 +146,14 @@ func (p *pass) run(ctx context.Context) {
 		p.note(err)
 	}
 
-	configured := false
-	if possible && p.exposed && haveHostKeys {
-		p.wanted.config, err = p.reconcileConfig(ctx)
-		configured = p.note(err)
-	}
+	p.server.ClientCAs, err = p.findClientCAs(ctx)
+	missing := resources.Missing{Exposure: !p.exposed, HostKeys: !haveHostKeys, ClientCAs: !p.note(err)}
+	p.wanted.config, err = p.reconcileConfig(ctx, missing)
+	configured := p.note(err)
 	if p.volume.known {
 		p.note(p.reconcilePolicies(ctx))
 	}
-	if configured && haveTLS && p.volume.usable {
+	if configured && possible && p.exposed && haveHostKeys && haveTLS && p.volume.usable {
 		p.progress, err = p.reconcileSlots(ctx)
 		p.note(err)
 	}

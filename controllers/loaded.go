@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -41,7 +42,7 @@ func NewPodHTTP() *PodHTTP {
 
 // Loaded implements LoadedReader.
 func (c *PodHTTP) Loaded(ctx context.Context, pod *corev1.Pod) (config.Loaded, error) {
-	url := "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(config.PortHTTP)) + config.PathConfig
+	url := "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(resources.PodMetricsPort(&pod.Spec)))) + config.PathConfig
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return config.Loaded{}, err

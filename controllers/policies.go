@@ -10,7 +10,6 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
-	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
 // reconcilePolicies sees to the NetworkPolicy and the PodDisruptionBudget.
@@ -20,7 +19,7 @@ func (p *pass) reconcilePolicies(ctx context.Context) error {
 	if spec.NetworkPolicy == v1alpha1.NetworkPolicyNone || spec.Expose.Type == v1alpha1.ExposeHostNetwork {
 		err = p.drop(ctx, &networkingv1.NetworkPolicy{}, resources.NetworkPolicyName(p.server.Name))
 	} else {
-		err = p.put(ctx, p.server.NetworkPolicy(p.olderPorts()...))
+		err = p.put(ctx, p.server.NetworkPolicy(p.olderPorts()))
 	}
 	if err != nil {
 		return err
@@ -35,18 +34,23 @@ func (p *pass) reconcilePolicies(ctx context.Context) error {
 }
 
 // olderPorts are the ports, besides the wanted ones, on which pods still serve.
-func (p *pass) olderPorts() []v1alpha1.PortRange {
-	older := p.olderRanges()
-	wanted := map[int32]bool{config.PortHTTP: true}
+func (p *pass) olderPorts() resources.OlderPorts {
+	older := resources.OlderPorts{Clients: p.olderRanges()}
+	wanted := map[int32]bool{p.server.Spec.MetricsPort(): true}
 	for _, port := range p.server.ControlPorts() {
 		wanted[port] = true
 	}
 	for i := range p.pods {
-		for _, c := range p.pods[i].Spec.Containers {
+		spec := &p.pods[i].Spec
+		if port := resources.PodMetricsPort(spec); !wanted[port] {
+			wanted[port] = true
+			older.Metrics = append(older.Metrics, port)
+		}
+		for _, c := range spec.Containers {
 			for _, port := range c.Ports {
 				if !wanted[port.ContainerPort] && resources.IsControlPort(port.Name) {
 					wanted[port.ContainerPort] = true
-					older = append(older, v1alpha1.PortRange{First: port.ContainerPort, Last: port.ContainerPort})
+					older.Clients = append(older.Clients, v1alpha1.PortRange{First: port.ContainerPort, Last: port.ContainerPort})
 				}
 			}
 		}

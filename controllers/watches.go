@@ -126,7 +126,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.FileServerUser{}, indexConfigMaps, configMapsOfUser},
 		{&v1alpha1.FileServer{}, indexSecrets, secretsOfServer},
 		{&v1alpha1.FileServerUser{}, indexClaims, nothing},
-		{&v1alpha1.FileServer{}, indexConfigMaps, nothing},
+		{&v1alpha1.FileServer{}, indexConfigMaps, configMapsOfServer},
 		{&v1alpha1.FileServer{}, indexClaims, func(o client.Object) []string {
 			return []string{o.(*v1alpha1.FileServer).Spec.Storage.ExistingClaim}
 		}},
@@ -153,7 +153,18 @@ func secretsOfServer(o client.Object) []string {
 	if ref := spec.SSHHostKeys.SecretRef; ref != nil {
 		names = append(names, ref.Name)
 	}
+	if c := spec.TLS.ClientCertificates; c != nil && c.AuthoritiesFrom.Kind == v1alpha1.CertificatesInSecret {
+		names = append(names, c.AuthoritiesFrom.Name)
+	}
 	return names
+}
+
+func configMapsOfServer(o client.Object) []string {
+	c := o.(*v1alpha1.FileServer).Spec.TLS.ClientCertificates
+	if c == nil || c.AuthoritiesFrom.Kind == v1alpha1.CertificatesInSecret {
+		return nil
+	}
+	return []string{c.AuthoritiesFrom.Name}
 }
 
 func secretsOfUser(o client.Object) []string {

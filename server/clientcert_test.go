@@ -91,6 +91,9 @@ func TestWhoeverRequiresCertificatesAndNamesNoAuthorityLetsNobodyIn(t *testing.T
 	if len(l.LeftOut) != 2 || l.LeftOut[0].Field != "tls.clientCAs[0]" || l.LeftOut[1].Field != "tls.clientCAs[1]" {
 		t.Errorf("left out is %+v", l.LeftOut)
 	}
+	if !strings.Contains(l.Listeners[1].Error, "no authority") || l.Listeners[0].Error != "" {
+		t.Errorf("in force are said to be %+v", l.Listeners)
+	}
 	i.user("alice") // with FTP, whose TLS is optional here
 	i.config.TLS.ClientCAs = append(i.config.TLS.ClientCAs, string(authority.CertPEM))
 	i.reloadFiles()

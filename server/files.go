@@ -175,19 +175,22 @@ func (f *files) fingerprints() (all []string) {
 
 // listeners are the ports that are served, and what is in the way.
 func (f *files) listeners() (all []config.Listener) {
-	p, noCert := f.config.Protocols, ""
-	if f.cert == nil {
-		noCert = "there is no certificate that can be used"
+	p, noTLS := f.config.Protocols, ""
+	switch {
+	case f.cert == nil:
+		noTLS = "there is no certificate that can be used"
+	case f.clientCAs != nil && f.config.TLS.ClientAuth == config.ClientAuthRequired && f.clientCAs.Equal(x509.NewCertPool()):
+		noTLS = "certificates of clients are required, and there is no authority for them that can be used"
 	}
 	if p.FTP != nil {
 		l := config.Listener{Name: config.ProtocolFTP, Port: p.FTP.Port, TLS: p.FTP.TLS}
 		if l.TLS == config.TLSRequired {
-			l.Error = noCert
+			l.Error = noTLS
 		}
 		all = append(all, l)
 	}
 	if p.FTPS != nil {
-		all = append(all, config.Listener{Name: config.ProtocolFTPS, Port: p.FTPS.Port, Error: noCert})
+		all = append(all, config.Listener{Name: config.ProtocolFTPS, Port: p.FTPS.Port, Error: noTLS})
 	}
 	if p.SFTP != nil {
 		l := config.Listener{Name: config.ProtocolSFTP, Port: p.SFTP.Port}

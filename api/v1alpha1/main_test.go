@@ -81,16 +81,17 @@ func object(t *testing.T, ns, kind, name, manifest string) *unstructured.Unstruc
 }
 
 // A refusal is a manifest that the API server refuses, and what it says.
-type refusal struct{ manifest, want string }
+type refusal [2]string
 
 // refused sees to it that the FileServers are refused.
 func refused(t *testing.T, cases map[string]refusal) {
 	ns := namespace(t)
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			err := api.Create(t.Context(), object(t, ns, "FileServer", "refused", c.manifest))
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got: %v\nwant an error with: %s", err, c.want)
+			manifest, want := c[0], c[1]
+			err := api.Create(t.Context(), object(t, ns, "FileServer", "refused", manifest))
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got: %v\nwant an error with: %s", err, want)
 			}
 		})
 	}

@@ -52,12 +52,17 @@ func (s Server) Config() *config.Config {
 		c.Passive = s.passive()
 		c.ActiveMode = config.ActiveMode(s.ActiveMode())
 		c.ASCII = config.ASCII(s.Spec.ASCII)
+		c.FTPBanner = s.Spec.FTPBanner
 	}
 	if served.HasTLS() {
 		c.TLS = &config.TLS{
-			CertFile:   path.Join(config.TLSDir, config.TLSCertFile),
-			KeyFile:    path.Join(config.TLSDir, config.TLSKeyFile),
-			MinVersion: string(s.Spec.TLS.MinVersion),
+			CertFile:     path.Join(config.TLSDir, config.TLSCertFile),
+			KeyFile:      path.Join(config.TLSDir, config.TLSKeyFile),
+			MinVersion:   string(s.Spec.TLS.MinVersion),
+			CipherSuites: s.Spec.TLS.CipherSuites,
+		}
+		if wanted := s.Spec.TLS.ClientCertificates; wanted != nil {
+			c.TLS.ClientAuth, c.TLS.ClientCAs = config.ClientAuth(wanted.Mode), s.ClientCAs
 		}
 	}
 	return c
@@ -182,25 +187,6 @@ func (s Server) ConfigKey() string {
 		panic(err) // a list of texts
 	}
 	return "config-" + config.Hash(b)[:10] + ".json"
-}
-
-// OlderConfig is the file of pods that keep the cold fields of an older one, and
-// have the hot fields of the wanted configuration in force until they are replaced.
-// Where that is not possible, the file stays as it is.
-func OlderConfig(file string, wanted *config.Config) string {
-	older, err := config.Parse([]byte(file))
-	if err != nil {
-		return file
-	}
-	c, _ := config.Reload(older, wanted)
-	if c.Passive != nil {
-		c.Passive.AdvertisedPorts = older.Passive.AdvertisedPorts // of their own ports
-	}
-	b, err := c.Marshal()
-	if err != nil {
-		return file
-	}
-	return string(b)
 }
 
 // ConfigMap holds the configuration of the wanted pods, and those of older

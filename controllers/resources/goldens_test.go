@@ -49,6 +49,7 @@ func TestDeployment(t *testing.T) {
 		"ephemeral storage":             `{storage: {ephemeral: {sizeLimit: 1Gi}}, protocols: {ftps: {}}}`,
 		"the host network":              `{expose: {type: HostNetwork}}`,
 		"high ports of the host":        `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
+		"metrics on another port":       `{metrics: {port: 9100}, protocols: {ftp: {tls: Disabled}}}`,
 		"own times for lost nodes":      `{podTemplate: {tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 600}]}}`,
 		"a pod template": `
   image: registry.example/other:2
@@ -121,6 +122,7 @@ func TestConfigMap(t *testing.T) {
 		"active mode in spite of hidden addresses": `{activeMode: Allowed, expose: {type: NodePort}}`,
 		"active mode is nothing that SFTP has":     `{activeMode: Refused, ascii: Keep, protocols: {sftp: {}}, expose: {type: NodePort}}`,
 		"what never ends":                          `{sessions: {idleTimeout: Never, stallTimeout: Never}, drain: {timeout: Never}}`,
+		"a banner and what is asked of clients":    `{ftpBanner: "Hello\nthere", tls: {cipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256], clientCertificates: {mode: Required, authoritiesFrom: {name: partners}}}}`,
 		"told addresses":                           `{passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}], peerCheck: Any}}`,
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, "configmap", name, configMap(t, server(t, spec))) })
@@ -250,11 +252,13 @@ func TestClaimThatWaitsForItsVolumeIsAppliedAsItWasMade(t *testing.T) {
 }
 
 func TestNetworkPolicy(t *testing.T) {
-	golden(t, "networkpolicy", "everything by default", server(t, `{}`).NetworkPolicy())
+	golden(t, "networkpolicy", "everything by default", server(t, `{}`).NetworkPolicy(resources.OlderPorts{}))
 	read := server(t, `{protocols: {sftp: {}}}`)
 	read.MetricsNamespaces = []string{"fileserver-system", "monitoring"}
-	golden(t, "networkpolicy", "metrics for some namespaces", read.NetworkPolicy())
-	golden(t, "networkpolicy", "older pods serve other ports", server(t, `{protocols: {sftp: {}}}`).NetworkPolicy(v1alpha1.PortRange{First: 50000, Last: 50009}))
+	golden(t, "networkpolicy", "metrics for some namespaces", read.NetworkPolicy(resources.OlderPorts{}))
+	read.Spec.Metrics.Port = 9100
+	golden(t, "networkpolicy", "metrics on another port", read.NetworkPolicy(resources.OlderPorts{Metrics: []int32{9090}}))
+	golden(t, "networkpolicy", "older pods serve other ports", server(t, `{protocols: {sftp: {}}}`).NetworkPolicy(resources.OlderPorts{Clients: []v1alpha1.PortRange{{First: 50000, Last: 50009}}}))
 }
 
 func TestDisruption(t *testing.T) {

@@ -16,6 +16,8 @@ func TestWhatTheServerReloadsLeavesThePodAsItIs(t *testing.T) {
 		"active mode":            `{activeMode: Refused}`,
 		"ASCII":                  `{ascii: Keep}`,
 		"the oldest TLS":         `{tls: {minVersion: "1.3"}}`,
+		"cipher suites":          `{tls: {cipherSuites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]}}`,
+		"client certificates":    `{tls: {clientCertificates: {mode: Optional, authoritiesFrom: {name: partners}}}}`,
 		"TLS":                    `{protocols: {ftp: {tls: Optional}, ftps: {}, sftp: {}}}`,
 		"balancers":              `{expose: {proxyProtocolFrom: [10.0.0.0/8]}}`,
 		"the banner of SFTP":     `{protocols: {ftp: {}, ftps: {}, sftp: {banner: Hello}}}`,
@@ -60,7 +62,7 @@ func TestOlderPodsHaveWhatIsHotInForce(t *testing.T) {
 	if older.ConfigKey() == newer.ConfigKey() {
 		t.Fatal("pods with other ports have the same file")
 	}
-	got, err := config.Parse([]byte(resources.OlderConfig(string(file), newer.Config())))
+	got, err := config.Parse([]byte(resources.OlderConfig(string(file), newer.Config(), resources.Missing{})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +72,7 @@ func TestOlderPodsHaveWhatIsHotInForce(t *testing.T) {
 	if got.Protocols.FTP.Port != 21 || got.Protocols.FTPS == nil || got.Passive.Ports.First != 50000 {
 		t.Errorf("what is cold has changed: %+v %+v", got.Protocols, got.Passive)
 	}
-	if again := resources.OlderConfig("{", newer.Config()); again != "{" {
+	if again := resources.OlderConfig("{", newer.Config(), resources.Missing{}); again != "{" {
 		t.Errorf("a file that cannot be read became %s", again)
 	}
 }

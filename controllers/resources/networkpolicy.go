@@ -12,11 +12,17 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
+// OlderPorts are ports, besides the wanted ones, on which pods of an older spec serve.
+type OlderPorts struct {
+	Clients []v1alpha1.PortRange
+	Metrics []int32
+}
+
 // NetworkPolicy admits everybody to the ports that the pods serve, and to the one for
 // metrics and for what is loaded only pods of MetricsNamespaces; everybody if none is
 // known. Probes come from the pod's own node, whose traffic no policy refuses. Pods on
 // the host network are beyond such policies.
-func (s Server) NetworkPolicy(older ...v1alpha1.PortRange) *networkingv1ac.NetworkPolicyApplyConfiguration {
+func (s Server) NetworkPolicy(older OlderPorts) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	port := func(first, last int32) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
 		p := networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(first))
 		if last > first {
@@ -32,20 +38,22 @@ func (s Server) NetworkPolicy(older ...v1alpha1.PortRange) *networkingv1ac.Netwo
 		r := s.Spec.PassivePorts()
 		rule.WithPorts(port(r.First, r.Last))
 	}
-	for _, r := range older {
+	for _, r := range older.Clients {
 		rule.WithPorts(port(r.First, r.Last))
 	}
 	rules := []*networkingv1ac.NetworkPolicyIngressRuleApplyConfiguration{rule}
-	if len(s.MetricsNamespaces) == 0 {
-		rule.WithPorts(port(config.PortHTTP, config.PortHTTP))
-	} else {
-		rules = append(rules, networkingv1ac.NetworkPolicyIngressRule().
-			WithPorts(port(config.PortHTTP, config.PortHTTP)).
+	metrics := rule
+	if len(s.MetricsNamespaces) > 0 {
+		metrics = networkingv1ac.NetworkPolicyIngressRule().
 			WithFrom(networkingv1ac.NetworkPolicyPeer().WithNamespaceSelector(metav1ac.LabelSelector().
 				WithMatchExpressions(metav1ac.LabelSelectorRequirement().
 					WithKey(corev1.LabelMetadataName).
 					WithOperator(metav1.LabelSelectorOpIn).
-					WithValues(s.MetricsNamespaces...)))))
+					WithValues(s.MetricsNamespaces...))))
+		rules = append(rules, metrics)
+	}
+	for _, p := range append([]int32{s.Spec.MetricsPort()}, older.Metrics...) {
+		metrics.WithPorts(port(p, p))
 	}
 	return networkingv1ac.NetworkPolicy(NetworkPolicyName(s.Name), s.Namespace).
 		WithLabels(s.Labels()).

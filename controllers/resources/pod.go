@@ -113,10 +113,7 @@ func (s Server) container() *corev1ac.ContainerApplyConfiguration {
 	c := corev1ac.Container().
 		WithName(containerName).
 		WithImage(s.Image()).
-		WithArgs(
-			flag(config.FlagNodeAddress, "$("+nodeAddressEnv+")"),
-			flag(config.FlagLogLevel, logLevels[s.Spec.LogLevel]),
-		).
+		WithArgs(s.args()...).
 		WithEnv(s.env()...).
 		WithVolumeMounts(s.mounts()...).
 		WithResources(s.resources()).
@@ -135,7 +132,34 @@ func (s Server) container() *corev1ac.ContainerApplyConfiguration {
 	for _, p := range s.ports() {
 		c.WithPorts(containerPort(p))
 	}
-	return c.WithPorts(containerPort(namedPort{config.PortNameHTTP, config.PortHTTP}))
+	return c.WithPorts(containerPort(namedPort{config.PortNameHTTP, s.Spec.MetricsPort()}))
+}
+
+func (s Server) args() []string {
+	args := []string{flag(config.FlagNodeAddress, "$("+nodeAddressEnv+")"), flag(config.FlagLogLevel, logLevels[s.Spec.LogLevel])}
+	port := strconv.Itoa(int(s.Spec.MetricsPort()))
+	switch {
+	case s.onHost():
+		// Not at the other addresses of the node. A pod of its own has but one, and
+		// `kubectl port-forward` comes by its loopback.
+		args = append(args, flag(config.FlagHTTPAddress, "[$("+nodeAddressEnv+")]:"+port))
+	case s.Spec.MetricsPort() != config.PortHTTP:
+		args = append(args, flag(config.FlagHTTPAddress, ":"+port))
+	}
+	return args
+}
+
+// PodMetricsPort is the port on which a pod says what it has loaded. It may be an older
+// pod, of a spec with another port.
+func PodMetricsPort(pod *corev1.PodSpec) int32 {
+	for _, c := range pod.Containers {
+		for _, p := range c.Ports {
+			if p.Name == config.PortNameHTTP {
+				return p.ContainerPort
+			}
+		}
+	}
+	return config.PortHTTP
 }
 
 var logLevels = map[v1alpha1.LogLevel]string{

@@ -27,6 +27,8 @@ type Server struct {
 	ReadOnly bool
 	// HostKeyFiles are the entries of the Secret with the SSH host keys.
 	HostKeyFiles []string
+	// ClientCAs are the authorities of client certificates, in PEM format.
+	ClientCAs []string
 	// Exposure is where clients reach the server, as far as it is known.
 	Exposure Exposure
 }

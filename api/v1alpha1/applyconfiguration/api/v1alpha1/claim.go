@@ -21,7 +21,9 @@ type ClaimApplyConfiguration struct {
 	// accessModes say from where the volume is used. With ReadWriteOnce, the
 	// default, all pods run on one node; ReadWriteMany lets them spread, and so
 	// does ReadOnlyMany, with which clients can only list and download. They
-	// cannot change while the claim exists.
+	// cannot change while the claim exists, and so cannot be given, other than the
+	// default, to a FileServer that was made without: to go on with a claim that
+	// is as it should be, name it in existingClaim.
 	AccessModes []apiv1alpha1.AccessMode `json:"accessModes,omitempty"`
 	// selector wants a volume with these labels. It cannot change later.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`

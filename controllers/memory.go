@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,10 +55,13 @@ type podMemory struct {
 	err      error     // of the last time it was asked
 	silent   time.Time // since when it serves and does not answer; zero: it does
 	bumped   time.Time // when its mounts were last refreshed
-	attempts int       // how often, for the same files
-	wants    string    // the files that the attempts were for
+	bumps    int       // how often, for the same files
+	attempts int       // how often it was asked, for the same files
+	wants    string    // the files that it was last told of
+	has      bool      // it has said that it has these
+	strayed  bool      // it may still load others, which it was told of before
 	others   string    // those of them that are not about users
-	nudged   string    // the users' file for which nudgePods has bumped it
+	nudged   string    // the users' file that it was last told of
 }
 
 func newMemory() *memory { return &memory{servers: map[types.NamespacedName]*serverMemory{}} }
@@ -133,9 +137,7 @@ func (s *serverMemory) keepHash(user types.UID, h hashMemory) {
 const rememberedFiles = 8
 
 func (s *serverMemory) remember(file string, entries map[string]string) {
-	if _, known := s.files[file]; !known {
-		s.recent = append(s.recent, file)
-	}
+	s.recent = append(slices.DeleteFunc(s.recent, func(f string) bool { return f == file }), file)
 	s.files[file] = entries
 	for len(s.recent) > rememberedFiles {
 		delete(s.files, s.recent[0])

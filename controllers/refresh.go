@@ -26,9 +26,14 @@ import (
 // How soon a pod is asked again, at first and later, and after how long its
 // mounts are refreshed once more.
 const (
-	askSoon   = 200 * time.Millisecond
-	askLater  = 5 * time.Second
-	bumpAgain = 2 * time.Second
+	askSoon  = 200 * time.Millisecond
+	askLater = 5 * time.Second
+	// What came too early for the kubelet comes again, each time after twice as long.
+	bumpSoon  = 500 * time.Millisecond
+	bumpLater = 4 * time.Second
+	// How long after it was told of something else a pod may still load what it was
+	// told of before.
+	strays = 2 * time.Second
 	// A pod that may not use a folder is asked again: what somebody changes on
 	// the volume tells nobody.
 	askDenied = time.Minute
@@ -40,7 +45,7 @@ const (
 )
 
 // nudgePods has the pods look at the users' file before any other step is
-// gone through, if it is another one than what they have loaded. It asks
+// gone through, if it is another one than they were last told of. It asks
 // nothing and waits for nothing; refreshPods sees to the rest.
 func (p *pass) nudgePods(ctx context.Context) error {
 	known := p.mem().pods
@@ -49,10 +54,10 @@ func (p *pass) nudgePods(ctx context.Context) error {
 	for i := range p.pods {
 		pod := &p.pods[i]
 		m := known[pod.UID]
-		if m.loaded.Users == p.wanted.users || !m.asked || m.nudged == p.wanted.users {
+		if !m.asked || m.nudged == p.wanted.users || p.wanted.users == "" {
 			continue
 		}
-		m.nudged, m.bumped = p.wanted.users, p.Clock.Now()
+		m.nudged, m.bumped, m.bumps = p.wanted.users, p.Clock.Now(), 1
 		next[pod.UID] = m
 		errs = append(errs, p.bump(ctx, pod, "users-"+p.wanted.users[:16]))
 	}
@@ -126,7 +131,7 @@ func (p *pass) yetToLoad(pod *corev1.Pod, m podMemory) string {
 			return "" // it has ended, most likely
 		}
 		return fmt.Sprintf("The pod %q does not say whether it has the configuration in force; the operator must be able to reach its port %d.", pod.Name, resources.PodMetricsPort(&pod.Spec))
-	case !p.hasConfig(pod, m.loaded):
+	case m.strayed || !p.hasConfig(pod, m.loaded):
 		return fmt.Sprintf("The pod %q does not have the newest configuration in force yet.", pod.Name)
 	}
 	return ""
@@ -162,11 +167,15 @@ func notInForce(pod *corev1.Pod, loaded config.Loaded) error {
 	return nil
 }
 
-// refreshPod asks a pod what it has loaded, unless it is known to have all,
+// refreshPod asks a pod what it has loaded, unless it has said that it has all,
 // and has its mounts refreshed if it has not.
+//
+// What a pod says counts for what was wanted when it said so, and no longer: one that
+// was told of a change which was then taken back may say that it has the old files
+// and load the changed ones a moment later.
 func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (podMemory, error) {
-	if m.asked && m.err == nil && p.hasAll(pod, m.loaded) && !m.loaded.Looking && !p.denialIsOld(m) {
-		m.others = p.othersWanted(pod)
+	wants := p.wants(pod)
+	if m.has && m.wants == wants && m.err == nil && !m.loaded.Looking && !p.denialIsOld(m) {
 		return m, nil
 	}
 	loaded, err := p.Pods.Loaded(ctx, pod)
@@ -180,29 +189,29 @@ func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (po
 		}
 		return m, nil
 	}
-	m.silent = time.Time{}
-	m.loaded, m.asked, m.at = loaded, true, p.Clock.Now()
-	if p.hasAll(pod, loaded) {
-		m.others = p.othersWanted(pod)
-		if !loaded.Looking {
-			m.attempts = 0
-		} else {
-			m.attempts++ // nothing has to be refreshed, but it will know more
-		}
-		return m, nil
-	}
-	if wants := p.wants(pod); m.wants != wants {
+	now := p.Clock.Now()
+	m.loaded, m.asked, m.at, m.silent = loaded, true, now, time.Time{}
+	if m.wants != wants {
+		m.strayed = m.wants != "" && !m.has
 		if m.nudged != p.wanted.users || m.others != p.othersWanted(pod) {
-			m.bumped = time.Time{}
+			m.bumps = 0
 		}
 		m.wants, m.others, m.attempts = wants, p.othersWanted(pod), 0
 	}
-	now := p.Clock.Now()
-	m.attempts++
-	if now.Sub(m.bumped) < bumpAgain {
-		return m, nil
+	all := p.hasAll(pod, loaded)
+	m.has = all && (!m.strayed || m.bumps > 0 && now.Sub(m.bumped) >= strays)
+	if m.has {
+		m.strayed, m.nudged = false, p.wanted.users
+		if !loaded.Looking {
+			m.attempts = 0
+			return m, nil
+		}
 	}
-	m.bumped = now
+	m.attempts++
+	if m.bumps > 0 && (all || now.Sub(m.bumped) < min(bumpSoon<<(m.bumps-1), bumpLater)) || m.has {
+		return m, nil // it will have more, or know more
+	}
+	m.bumped, m.bumps = now, min(m.bumps+1, 8)
 	return m, p.bump(ctx, pod, fmt.Sprintf("%s.%d", m.wants, m.attempts))
 }
 
@@ -280,6 +289,11 @@ func (p *pass) loadedBy(u *userState) []conditions.Pod {
 		}
 		// It may be an older file, in which this user was the same.
 		c.Has = m.asked && (p.wanted.users != "" && m.loaded.Users == p.wanted.users || p.mem().files[m.loaded.Users][u.user.LoginName()] == u.entry)
+		if m.strayed { // to any of the files
+			for _, entries := range p.mem().files {
+				c.Has = c.Has && entries[u.user.LoginName()] == u.entry
+			}
+		}
 		for _, d := range m.loaded.Denied {
 			if d.User == u.user.LoginName() {
 				c.Denied = resources.Denied(d)

@@ -212,13 +212,21 @@ func TestHotFieldsAreInForceWithinSeconds(t *testing.T) {
 			})
 			took = append(took, time.Since(began))
 		}
-		slices.Sort(took)
-		p50, p95 := took[len(took)/2], took[(len(took)*95+99)/100-1]
-		fmt.Printf("hot %s p50=%v p95=%v\n", field, p50, p95)
-		// The slowest of ten tells of the machine, if others use it as well.
-		if p50 > 2*time.Second {
-			t.Errorf("%s is in force after %v at the median", field, p50)
-		}
+		fmt.Printf("hot %s %v\n", field, took)
+		judge(t, "hot "+field, took)
+	}
+}
+
+// judge prints how long changes took to be in force. The slowest of them tell of the
+// machine, if others use it as well, unless one has waited for the kubelet to look by
+// itself, which it does each minute or so.
+func judge(t *testing.T, what string, took []time.Duration) {
+	t.Helper()
+	slices.Sort(took)
+	p50, p95 := took[len(took)/2], took[(len(took)*95+99)/100-1]
+	fmt.Printf("%s rounds=%d p50=%v p95=%v\n", what, len(took), p50, p95)
+	if slowest := took[len(took)-1]; p50 > 2*time.Second || slowest > 30*time.Second {
+		t.Errorf("%s: in force after %v at the median, and %v at most", what, p50, slowest)
 	}
 }
 

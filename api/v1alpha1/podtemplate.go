@@ -123,7 +123,7 @@ type SecurityContext struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=2147483647
-	RunAsUser *int64 `json:"runAsUser,omitempty"`
+	RunAsUser int64 `json:"runAsUser,omitempty"`
 
 	// runAsGroup is the group's number. Left out, it is 0 with runAsUser, and
 	// otherwise that of the image or what the platform chooses.

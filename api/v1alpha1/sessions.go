@@ -90,7 +90,7 @@ type Ban struct {
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
-	Failures *int32 `json:"failures,omitempty"`
+	Failures int32 `json:"failures,omitempty"`
 
 	// window is the time within which they are counted; default 10m.
 	// +optional

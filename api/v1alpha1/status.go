@@ -23,12 +23,14 @@ type FileServerStatus struct {
 
 	// address is where clients connect.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Address string `json:"address,omitempty"`
 
 	// ports has the port of each protocol, as in "ftp:21,ftps:990,sftp:22". It is
 	// for the columns of `kubectl get`; programs read endpoints.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Ports string `json:"ports,omitempty"`
 
@@ -43,6 +45,7 @@ type FileServerStatus struct {
 	// passivePorts is the range of passive data connections. It is for the columns
 	// of `kubectl get`; programs read spec.passive.ports.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=16
 	PassivePorts string `json:"passivePorts,omitempty"`
 
@@ -70,6 +73,7 @@ type FileServerStatus struct {
 
 	// selector finds the pods; autoscalers use it.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Selector string `json:"selector,omitempty"`
 
@@ -132,6 +136,7 @@ type TLSStatus struct {
 
 	// fingerprint is the SHA-256 of the certificate, in hex.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	Fingerprint string `json:"fingerprint,omitempty"`
 

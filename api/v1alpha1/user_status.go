@@ -21,6 +21,7 @@ type FileServerUserStatus struct {
 
 	// username is the name to log in with.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Username string `json:"username,omitempty"`
 

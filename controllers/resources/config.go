@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"cmp"
 	"encoding/json"
 	"path"
 	"time"
@@ -137,12 +138,8 @@ func (s Server) sessions() config.Sessions {
 		ban = &v1alpha1.Ban{}
 	}
 	if wantsBans(ban) && !s.HidesAddresses() {
-		failures := int32(defaultFailures)
-		if ban.Failures != nil {
-			failures = *ban.Failures
-		}
 		out.Ban = config.Ban{
-			Failures: int(failures),
+			Failures: int(cmp.Or(ban.Failures, defaultFailures)),
 			Window:   config.Duration(ban.Window.Or(defaultBan)),
 			Duration: config.Duration(ban.Duration.Or(defaultBan)),
 			Exempt:   prefixes(ban.Exempt),
@@ -151,9 +148,7 @@ func (s Server) sessions() config.Sessions {
 	return out
 }
 
-func wantsBans(ban *v1alpha1.Ban) bool {
-	return ban.Duration != v1alpha1.Never && (ban.Failures == nil || *ban.Failures > 0)
-}
+func wantsBans(ban *v1alpha1.Ban) bool { return ban.Duration != v1alpha1.Never }
 
 // LeavesOutBan says whether the spec wants bans, and the exposure hides the
 // addresses of clients: a ban would be one of all who come by the same node.

@@ -27,7 +27,7 @@ func (s Server) identity() v1alpha1.SecurityContext {
 	if given := s.Spec.PodTemplate.SecurityContext; given != nil {
 		return *given
 	}
-	return v1alpha1.SecurityContext{RunAsUser: ptr.To(uid), RunAsGroup: ptr.To(uid), FSGroup: ptr.To(uid)}
+	return v1alpha1.SecurityContext{RunAsUser: uid, RunAsGroup: ptr.To(uid), FSGroup: ptr.To(uid)}
 }
 
 // needsRoot is true on the host network with ports below 1024: the sysctl is
@@ -43,7 +43,10 @@ func (s Server) podSecurity() *corev1ac.PodSecurityContextApplyConfiguration {
 	sc := corev1ac.PodSecurityContext().
 		WithSupplementalGroups(id.SupplementalGroups...).
 		WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))
-	sc.RunAsUser, sc.RunAsGroup, sc.FSGroup = id.RunAsUser, id.RunAsGroup, id.FSGroup
+	sc.RunAsGroup, sc.FSGroup = id.RunAsGroup, id.FSGroup
+	if id.RunAsUser != 0 {
+		sc.WithRunAsUser(id.RunAsUser)
+	}
 	if id.FSGroup != nil {
 		sc.WithFSGroupChangePolicy(corev1.FSGroupChangeOnRootMismatch)
 		if id.FSGroupChangePolicy != "" {

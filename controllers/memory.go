@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
@@ -81,6 +82,10 @@ func (m *memory) of(server types.NamespacedName) *serverMemory {
 		m.servers[server] = s
 	}
 	return s
+}
+
+func (p *pass) mem() *serverMemory {
+	return p.memory.of(client.ObjectKeyFromObject(p.server.FileServer))
 }
 
 func (m *memory) forget(server types.NamespacedName) {

@@ -3,7 +3,6 @@ package controllers
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -181,119 +179,6 @@ func eachUser(users []*userState, do func(*userState)) {
 	group.Wait()
 }
 
-// passwordSource names where the user's password comes from; "" if there is
-// none.
-func passwordSource(u *v1alpha1.FileServerUser) string {
-	switch {
-	case u.Spec.GeneratesPassword():
-		return "generated"
-	case u.Spec.Password == nil:
-		return ""
-	}
-	ref := u.Spec.Password.SecretRef
-	return entryID(secretKind, ref.Name, ref.Key)
-}
-
-// password finds out the user's password: its hash, and, if it is known, the
-// password itself.
-func (p *pass) password(ctx context.Context, u *userState) (string, error) {
-	spec := &u.user.Spec
-	switch {
-	case spec.GeneratesPassword():
-		secret, err := p.ownSecret(ctx, resources.CredentialsName(u.user.Name))
-		if err != nil {
-			return "", fmt.Errorf("reading the credentials: %w", err)
-		}
-		u.credentials = *secret
-		if u.password = string(secret.Data[resources.KeyPassword]); u.password == "" {
-			u.unstored = true
-			if u.password, err = resources.GeneratePassword(); err != nil {
-				return "", err
-			}
-		}
-		return p.hash(u.user.UID, []byte(u.password), func() (string, error) {
-			return resources.HashGenerated(u.password, u.user.UID)
-		})
-	case spec.Password == nil:
-		return "", nil
-	}
-	ref := spec.Password.SecretRef
-	content, state, err := p.entry(ctx, secretKind, ref.Name, ref.Key)
-	if err != nil {
-		return "", err
-	}
-	if err := missingEntry(state, v1alpha1.ReasonSecretNotFound, "Secret", ref.Name, ref.Key, "password.secretRef"); err != nil {
-		return "", err
-	}
-	hash, err := p.hash(u.user.UID, content, func() (string, error) {
-		return resources.HashChosen(content, u.user.UID, p.server.HashMemory())
-	})
-	if err != nil {
-		return "", conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The entry %q of the Secret %q cannot be the password: %v.", ref.Key, ref.Name, err)
-	}
-	if plain := resources.ChosenPassword(content); !check.LooksLikeHash(plain) {
-		u.password = plain
-	}
-	return hash, nil
-}
-
-// hash hashes a password, unless that was done before: it is slow by design.
-func (p *pass) hash(user types.UID, password []byte, hash func() (string, error)) (string, error) {
-	of := sha256.Sum256(password)
-	if h, ok := p.mem().hash(user, of); ok {
-		return h, nil
-	}
-	h, err := hash()
-	if err == nil {
-		p.mem().keepHash(user, hashMemory{of: of, hash: h})
-	}
-	return h, err
-}
-
-// keys are the user's authorized keys. A line that is no key is left out alone;
-// of a source that cannot be read, the keys that were there last stay.
-func (p *pass) keys(ctx context.Context, u *userState, last resources.LastGood) []string {
-	keys := p.goodKeys(u, "authorizedKeys", u.user.Spec.AuthorizedKeys)
-	for _, from := range u.user.Spec.AuthorizedKeysFrom {
-		kind, reason := configMapKind, v1alpha1.ReasonConfigMapNotFound
-		if from.Kind == v1alpha1.KeysInSecret {
-			kind, reason = secretKind, v1alpha1.ReasonSecretNotFound
-		}
-		source := entryID(kind, from.Name, from.Key)
-		content, state, err := p.entry(ctx, kind, from.Name, from.Key)
-		if err == nil {
-			err = missingEntry(state, reason, kind.Kind, from.Name, from.Key, "authorizedKeysFrom")
-		}
-		var more []string
-		if err != nil {
-			u.fail(err)
-			more = last.Keys(u.user.UID, source)
-		} else {
-			more = p.goodKeys(u, fmt.Sprintf("entry %q of the %s %q", from.Key, kind.Kind, from.Name), resources.KeyLines(string(content)))
-		}
-		keys = append(keys, more...)
-		u.origin.Keys = append(u.origin.Keys, resources.KeysOrigin{From: source, Count: len(more)})
-	}
-	return keys
-}
-
-// goodKeys are the lines that are keys.
-func (p *pass) goodKeys(u *userState, where string, lines []string) []string {
-	var good []string
-	for i, line := range lines {
-		key, err := check.ParseKey(line)
-		if err != nil {
-			u.fail(conditions.Stalled(v1alpha1.ReasonKeyInvalid, "Key %d of %s %v: correct or remove it.", i+1, where, err))
-			continue
-		}
-		if len(key.From) > 0 {
-			u.byAddress = append(u.byAddress, fmt.Sprintf(`the option "from" of key %d of %s`, i+1, where))
-		}
-		good = append(good, line)
-	}
-	return good
-}
-
 // putUsers applies the users' file, and returns its hash.
 func (p *pass) putUsers(ctx context.Context, users []*userState) (string, error) {
 	file := &config.Users{Version: config.Version, Users: []config.User{}}
@@ -319,50 +204,4 @@ func (p *pass) putUsers(ctx context.Context, users []*userState) (string, error)
 	hash := config.Hash(b)
 	p.mem().remember(hash, entries)
 	return hash, nil
-}
-
-// login is what clients need to log in, as far as it is known.
-func (p *pass) login() resources.Login {
-	return resources.Login{
-		Endpoints: p.server.Endpoints(),
-		CA:        p.tls.ca,
-		HostKeys:  p.hostKeys.Public,
-		Served:    served(p.server.Spec.ServedProtocols()),
-	}
-}
-
-// putCredentials applies what applications bind to. While the login is not
-// wholly known, those that exist stay as they are.
-func (p *pass) putCredentials(ctx context.Context, login resources.Login, known bool) {
-	eachUser(p.users, func(u *userState) {
-		if u.entry == "" || u.unread || !known && !u.unstored {
-			return
-		}
-		mine := login
-		mine.Password = u.password
-		if err := p.apply(ctx, u.user, replacing(&u.credentials, resources.Credentials(u.user, mine))); err != nil {
-			u.fail(err)
-			if u.unstored {
-				u.entry = "" // a password that is nowhere to be read is of no use
-			}
-		}
-	})
-}
-
-func served(p v1alpha1.Protocols) []v1alpha1.ProtocolName {
-	var names []v1alpha1.ProtocolName
-	if p.FTP != nil {
-		names = append(names, v1alpha1.ProtocolFTP)
-	}
-	if p.FTPS != nil {
-		names = append(names, v1alpha1.ProtocolFTPS)
-	}
-	if p.SFTP != nil {
-		names = append(names, v1alpha1.ProtocolSFTP)
-	}
-	return names
-}
-
-func (p *pass) mem() *serverMemory {
-	return p.memory.of(client.ObjectKeyFromObject(p.server.FileServer))
 }

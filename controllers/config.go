@@ -90,9 +90,12 @@ func (p *pass) noteLeftOut(c *config.Config) {
 		}
 	}
 	if c.TLS != nil {
-		_, suites := check.CipherSuites(c.TLS)
+		ids, suites := check.CipherSuites(c.TLS)
 		for _, l := range suites {
 			p.note(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "spec.%s is left out: it %s. Correct or remove it.", l.Field, conditions.Cut(l.Reason)))
+		}
+		if leaf := p.tls.leaf; leaf != nil && !check.SuitesFit(leaf.PublicKeyAlgorithm, ids) {
+			p.note(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "No suite in spec.tls.cipherSuites fits the certificate, whose key is for %v, so clients that do not know TLS 1.3 cannot connect: add one that has the kind of the key in its name.", leaf.PublicKeyAlgorithm))
 		}
 	}
 	if p.server.LeavesOutBan() {

@@ -76,6 +76,16 @@ func CipherSuites(c *config.TLS) (ids []uint16, leftOut []config.LeftOut) {
 	return ids, leftOut
 }
 
+// SuitesFit says whether a certificate with such a key can be used with one of the
+// suites; none are the default ones, with which all can.
+func SuitesFit(key x509.PublicKeyAlgorithm, ids []uint16) bool {
+	kind := "_RSA_"
+	if key != x509.RSA {
+		kind = "_ECDSA_" // of Ed25519 too (RFC 8422 section 2.2)
+	}
+	return len(ids) == 0 || slices.ContainsFunc(ids, func(id uint16) bool { return strings.Contains(tls.CipherSuiteName(id), kind) })
+}
+
 const pemCertificate = "CERTIFICATE"
 
 // ParseClientCA parses the certificate of an authority that signs certificates of

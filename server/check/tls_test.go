@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
@@ -40,6 +41,28 @@ func TestCipherSuites(t *testing.T) {
 	ids, leftOut := CipherSuites(&config.TLS{CipherSuites: []string{"x", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}})
 	if len(ids) != 1 || len(leftOut) != 1 || leftOut[0].Field != "tls.cipherSuites[0]" {
 		t.Errorf("got %v, left out is %+v", ids, leftOut)
+	}
+}
+
+func TestSuitesFit(t *testing.T) {
+	t.Parallel()
+	ecdsa, rsa, old := tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_128_CBC_SHA
+	for _, tc := range []struct {
+		key  x509.PublicKeyAlgorithm
+		ids  []uint16
+		want bool
+	}{
+		{x509.ECDSA, nil, true},
+		{x509.ECDSA, []uint16{rsa, ecdsa}, true},
+		{x509.ECDSA, []uint16{rsa, old}, false},
+		{x509.Ed25519, []uint16{ecdsa}, true},
+		{x509.RSA, []uint16{ecdsa}, false},
+		{x509.RSA, []uint16{old}, true},
+		{x509.RSA, []uint16{rsa}, true},
+	} {
+		if got := SuitesFit(tc.key, tc.ids); got != tc.want {
+			t.Errorf("%v with %v: %t", tc.key, tc.ids, got)
+		}
 	}
 }
 

@@ -76,6 +76,21 @@ func TestAHotChangeIsInForceWhateverElseCannotBeFound(t *testing.T) {
 	}
 }
 
+// The server's own authority issues for ECDSA.
+func TestCipherSuitesThatDoNotFitTheCertificateAreSaid(t *testing.T) {
+	t.Parallel()
+	w := serving(t)
+	w.change(func(spec *v1alpha1.FileServerSpec) {
+		spec.TLS.CipherSuites = []string{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}
+	})
+	w.expect("files", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonInvalidConfiguration, "No suite in spec.tls.cipherSuites fits the certificate, whose key is for ECDSA")
+	w.expect("files", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	w.change(func(spec *v1alpha1.FileServerSpec) {
+		spec.TLS.CipherSuites = append(spec.TLS.CipherSuites, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256")
+	})
+	w.converge(map[string]string{"files": v1alpha1.ReasonReady})
+}
+
 // A slot that is refused keeps none of the others from running.
 func TestASlotThatFailsKeepsNoOtherFromRunning(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -18,6 +19,9 @@ type replies struct {
 	ch    *channel
 	queue chan *pending
 	ended chan struct{}
+
+	left atomic.Int64 // replies in the queue, or being sent from there
+	held []byte       // a reply that whoever serves requests sends
 
 	mu    sync.Mutex
 	room  sync.Cond
@@ -61,6 +65,27 @@ func (o *replies) send(packet []byte) error {
 	return o.enqueue(p)
 }
 
+// hold keeps a reply that is complete for sendHeld, if it is small and no other is
+// before it. Most requests wait for the reply of the one before: theirs is sent
+// without waking anybody for it, once nothing is being served any more.
+func (o *replies) hold(packet []byte) bool {
+	if len(packet) >= smallPacket || o.left.Load() > 0 {
+		return false
+	}
+	o.held = packet
+	o.ch.conn.activity.replies.Add(1)
+	return true
+}
+
+// sendHeld sends the reply that is held, if one is.
+func (o *replies) sendHeld() {
+	if o.held != nil {
+		o.write(o.held)
+		o.held = nil
+		o.ch.conn.activity.replies.Add(-1)
+	}
+}
+
 // reserve queues a reply of up to size bytes of data that is complete once its
 // ready is closed. It waits until there is room for it.
 func (o *replies) reserve(size int) (*pending, error) {
@@ -85,6 +110,7 @@ func (o *replies) enqueue(p *pending) error {
 		o.ch.conn.unbuffer(p.room)
 		return err
 	}
+	o.left.Add(1)
 	o.ch.conn.activity.replies.Add(1)
 	o.queue <- p
 	return nil
@@ -105,7 +131,7 @@ func (o *replies) run() {
 	var batched int64
 	flush := func() {
 		o.write(batch)
-		o.ch.conn.activity.replies.Add(-batched)
+		o.sent(batched)
 		batch, batched = batch[:0], 0
 	}
 	for p := range o.queue {
@@ -124,13 +150,18 @@ func (o *replies) run() {
 		} else {
 			flush()
 			o.write(p.packet)
-			o.ch.conn.activity.replies.Add(-1)
+			o.sent(1)
 		}
 		o.release(p)
 		if len(o.queue) == 0 || len(batch) > sendChunk-smallPacket {
 			flush()
 		}
 	}
+}
+
+func (o *replies) sent(n int64) {
+	o.left.Add(-n)
+	o.ch.conn.activity.replies.Add(-n)
 }
 
 func (p *pending) complete() bool {

@@ -132,6 +132,7 @@ func (s *subsystem) serve() error {
 			err = s.serveRequest(b)
 		}
 		release()
+		s.out.sendHeld()
 		if err != nil {
 			return err
 		}
@@ -203,7 +204,11 @@ func (s *subsystem) serveRequest(b []byte) error {
 	if errors.Is(err, errTooManyHandles) {
 		return err
 	}
-	return s.out.send(s.finish(&r, err))
+	packet := s.finish(&r, err)
+	if r.kind != fxpWrite && s.out.hold(packet) { // uploads do not wait for replies
+		return nil
+	}
+	return s.out.send(packet)
 }
 
 // finish returns the reply to a request, given what its handler returned.

@@ -25,7 +25,7 @@ const (
 	// killed is most likely in one of them. A session of many small files is not
 	// slower for that.
 	firstUploads = 3
-	firstGrace   = 10 * time.Millisecond
+	firstGrace   = plainGrace
 	// Most clients end TLS with close_notify, and do not wait at all. So one whose
 	// session has ended no upload without it yet is most likely killed.
 	tlsShare, tlsGrace = 10, 250 * time.Millisecond

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,9 +37,6 @@ const (
 	askDenied = time.Minute
 	// Attempts after which a pod is asked less often.
 	patience = 25
-	// After so long a pod that serves, and does not answer the operator, is no longer
-	// waited for: networks and their policies take seconds.
-	silentFor = 2 * time.Minute
 )
 
 // nudgePods has the pods look at the users' file before any other step is
@@ -135,26 +130,6 @@ func (p *pass) yetToLoad(pod *corev1.Pod, m podMemory) string {
 		return fmt.Sprintf("The pod %q does not have the newest configuration in force yet.", pod.Name)
 	}
 	return ""
-}
-
-// unreachable says whether a pod that serves has not answered for so long that waiting
-// does not help. Where the status says so already it is said at once, so that an
-// operator that has just started does not take it back for a while.
-func (p *pass) unreachable(pod *corev1.Pod, m podMemory) bool {
-	if m.err == nil || m.silent.IsZero() || !podReady(pod) || terminating(pod) {
-		return false
-	}
-	said := meta.FindStatusCondition(p.server.Status.Conditions, v1alpha1.ConditionStalled)
-	return p.Clock.Since(m.silent) >= silentFor ||
-		said != nil && said.Status == metav1.ConditionTrue && said.Reason == v1alpha1.ReasonPodsUnreachable
-}
-
-// notReached tells of a pod that serves, and that the operator cannot ask.
-func (p *pass) notReached(pod *corev1.Pod, m podMemory) error {
-	if !p.unreachable(pod, m) {
-		return nil
-	}
-	return conditions.Stalled(v1alpha1.ReasonPodsUnreachable, "The pod %q serves, but does not answer the operator on its port %d, so that it is not known whether what is declared is in force there: look for NetworkPolicies that deny it, to the pod or from the operator, and admit the operator's pods to that port; or for a firewall between nodes.", pod.Name, resources.PodMetricsPort(&pod.Spec))
 }
 
 // notInForce tells of a protocol by which nobody can log in to a pod.

@@ -7,15 +7,13 @@ import (
 	"testing"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
-	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
 )
 
 // bareBackend logs everybody in to a session that is one and nothing more.
-type bareBackend struct{}
+type bareBackend struct{ fs *files }
 
-func (bareBackend) Login(context.Context, *ftp.Conn, string, string) (ftp.Session, error) {
-	fs := memfs.NewFS()
-	return struct{ ftp.Session }{fs.Session()}, fs.WriteFile("/f", []byte("data"))
+func (b bareBackend) Login(context.Context, *ftp.Conn, string, string) (ftp.Session, error) {
+	return struct{ ftp.Session }{b.fs}, b.fs.write("/f", []byte("data"))
 }
 
 // sampleBackend knows before the login that its sessions are such.
@@ -37,13 +35,13 @@ func (c *client) block(command string) (lines []string) {
 
 func TestFEATAndHELPPromiseWhatTheSessionImplements(t *testing.T) {
 	t.Parallel()
-	born := bornBackend{memfs.NewFS()}
+	born := bornBackend{newFiles(t)}
 	for name, tc := range map[string]struct {
 		backend       ftp.Backend
 		before, after string // features among those that not every session has
 		site          string
 	}{
-		"a bare session":                {bareBackend{}, "", "", ""},
+		"a bare session":                {bareBackend{newFiles(t)}, "", "", ""},
 		"one with times of creation":    {born, "", "MFCT;MFF Create;", ""},
 		"one that is known beforehand":  {sampleBackend{born}, "MFCT;MFF Create;", "MFCT;MFF Create;", ""},
 		"one that can do nearly all of": {nil, "AVBL;MFF Modify;UNIX.mode;;MFMT", "AVBL;MFF Modify;UNIX.mode;;MFMT", "CHMOD;SYMLINK;UTIME"},
@@ -84,7 +82,7 @@ func TestWhatHELPListsIsImplemented(t *testing.T) {
 		"MFMT": "20200101000000 f", "MFCT": "20200101000000 f", "MFF": "Create=20200101000000; f", "AVBL": "/",
 		"PBSZ": "0", "PROT": "P", "AUTH": "TLS",
 	}
-	for name, backend := range map[string]ftp.Backend{"bare": bareBackend{}, "born": bornBackend{memfs.NewFS()}} {
+	for name, backend := range map[string]ftp.Backend{"bare": bareBackend{newFiles(t)}, "born": bornBackend{newFiles(t)}} {
 		for _, policy := range []ftp.TLSPolicy{ftp.TLSOptional, ftp.TLSDisabled} {
 			ts := serve(t, ftp.ListenerOptions{TLS: policy}, func(s *ftp.Options) { s.Backend = backend })
 			listed := strings.Fields(strings.Join(ts.login().block("HELP"), " "))

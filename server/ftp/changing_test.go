@@ -13,12 +13,12 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 )
 
-// growingBackend is a diskBackend whose files have grown since they were looked
+// growingBackend is a folder of the host whose files have grown since they were looked
 // at, from no size.
-type growingBackend struct{ diskBackend }
+type growingBackend struct{ home }
 
 func (b growingBackend) Login(ctx context.Context, c *ftp.Conn, user, password string) (ftp.Session, error) {
-	s, err := b.diskBackend.Login(ctx, c, user, password)
+	s, err := b.home.Login(ctx, c, user, password)
 	return growingSession{s}, err
 }
 
@@ -55,7 +55,7 @@ func TestADownloadThatTurnsOutLargeIsFinishedAsAnyOther(t *testing.T) {
 	rec := &recorder{}
 	ts := serve(t, plain, func(s *ftp.Options) {
 		rec.hook(s)
-		s.Backend = growingBackend{diskBackend{dir}}
+		s.Backend = growingBackend{onDisk(t, dir)}
 	})
 	c := ts.login()
 	for i := range 3 {
@@ -75,7 +75,7 @@ func TestADownloadThatTurnsOutLargeIsFinishedAsAnyOther(t *testing.T) {
 func TestAnUploadThatTurnsOutSlowIsFinishedAsAnyOther(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = diskBackend{dir} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = onDisk(t, dir) })
 	c := ts.login()
 	large := bytes.Repeat([]byte("large"), 100_000)
 	for _, test := range []struct {
@@ -103,7 +103,7 @@ func TestAnUploadThatTurnsOutSlowIsFinishedAsAnyOther(t *testing.T) {
 func TestAnUploadThatTricklesInLeavesTheControlConnectionFree(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = diskBackend{dir} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = onDisk(t, dir) })
 	c := ts.login()
 	conn := c.data(c.epsv())
 	c.command("STOR f", "150 ...")

@@ -12,13 +12,16 @@ import (
 func TestCOMBOfAFileWithItselfIsRefusedUnderAnyName(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = diskBackend{dir} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = onDisk(t, dir) })
 	for _, name := range []string{"whole", "part"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for link, create := range map[string]func(string, string) error{"hard": os.Link, "soft": os.Symlink} {
+	for link, create := range map[string]func(string, string) error{
+		"hard": os.Link,
+		"soft": func(_, link string) error { return os.Symlink("whole", link) },
+	} {
 		if err := create(filepath.Join(dir, "whole"), filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
 		}

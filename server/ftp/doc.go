@@ -7,7 +7,7 @@
 // # A server
 //
 //	srv := ftp.New(ftp.Options{
-//		Backend:   backend, // for one in memory, see the memfs package
+//		Backend:   backend, // the example has one for a folder of the host
 //		TLSConfig: ftp.StaticTLS(&tls.Config{Certificates: certs}),
 //		Passive:   passive.NewPool(passive.Options{First: 50000, Last: 50009}),
 //	})

@@ -12,38 +12,7 @@ import (
 	"testing"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
-	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
 )
-
-// rootBackend logs everybody in to an os.Root, with its errors as they are.
-type rootBackend struct{ root *os.Root }
-
-func (b rootBackend) Login(context.Context, *ftp.Conn, string, string) (ftp.Session, error) {
-	return rootSession{memfs.NewFS().Session(), b.root}, nil
-}
-
-type rootSession struct {
-	ftp.Session
-	root *os.Root
-}
-
-func inRoot(name string) string { return strings.TrimPrefix(name+"/.", "/") }
-
-func (s rootSession) Stat(_ context.Context, name string) (fs.FileInfo, error) {
-	return s.root.Stat(inRoot(name))
-}
-
-func (s rootSession) OpenFile(_ context.Context, name string, flag int) (ftp.File, error) {
-	f, err := s.root.OpenFile(strings.TrimPrefix(name, "/"), flag, 0o666)
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
-}
-
-func (s rootSession) RemoveDir(_ context.Context, name string) error {
-	return s.root.Remove(inRoot(name))
-}
 
 func TestANameThatLeadsOutIs550AndLogsNoError(t *testing.T) {
 	t.Parallel()
@@ -53,12 +22,7 @@ func TestANameThatLeadsOutIs550AndLogsNoError(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = rootBackend{root} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = onDisk(t, dir) })
 	c := ts.login()
 	for _, name := range []string{"out", "up", "up/etc", "loop", "out/f"} {
 		for _, verb := range []string{"CWD", "SIZE", "MDTM", "MLST", "STAT", "RETR", "STOR", "APPE", "LIST", "NLST", "MLSD", "HASH", "RMD", "DSIZ"} {
@@ -77,7 +41,7 @@ func TestANameThatLeadsOutIs550AndLogsNoError(t *testing.T) {
 type failingBackend struct{ err error }
 
 func (b failingBackend) Login(context.Context, *ftp.Conn, string, string) (ftp.Session, error) {
-	return failingSession{memfs.NewFS().Session(), b.err}, nil
+	return failingSession{home{}, b.err}, nil
 }
 
 type failingSession struct {

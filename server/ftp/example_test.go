@@ -5,27 +5,111 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"net"
+	"os"
+	"path"
 	"strings"
+	"syscall"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
-	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
-// A server with files in memory, on an explicit listener without TLS. A client
-// connects, logs in, uploads a file and lists the folder.
+// A home is a folder of the host, and the backend of its one user. os.Root refuses what
+// leads out of it.
+type home struct{ root *os.Root }
+
+func (h home) Login(_ context.Context, _ *ftp.Conn, user, password string) (ftp.Session, error) {
+	if user != "alice" || password != "secret" {
+		return nil, ftp.ErrLoginFailed
+	}
+	return h, nil
+}
+
+// local is a name as os.Root has it: "/" is ".".
+func local(name string) string { return path.Join(".", name) }
+
+func (h home) Stat(_ context.Context, name string) (fs.FileInfo, error) {
+	return h.root.Stat(local(name))
+}
+
+func (h home) List(_ context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		entries, err := fs.ReadDir(h.root.FS(), local(name))
+		if err != nil {
+			yield(nil, err)
+		}
+		for _, entry := range entries {
+			if info, err := entry.Info(); err == nil && !yield(info, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (h home) OpenFile(_ context.Context, name string, flag int) (ftp.File, error) {
+	f, err := h.root.OpenFile(local(name), flag, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (h home) Mkdir(_ context.Context, name string) error {
+	return h.root.Mkdir(local(name), 0o755)
+}
+
+func (h home) Remove(_ context.Context, name string) error {
+	return h.remove(name, false, syscall.EISDIR)
+}
+
+func (h home) RemoveDir(_ context.Context, name string) error {
+	return h.remove(name, true, syscall.ENOTDIR)
+}
+
+// remove removes a directory, or what is none. Otherwise its error is otherwise.
+func (h home) remove(name string, dir bool, otherwise error) error {
+	info, err := h.root.Lstat(local(name))
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir() != dir:
+		return otherwise
+	}
+	return h.root.Remove(local(name))
+}
+
+func (h home) Rename(_ context.Context, oldName, newName string) error {
+	return h.root.Rename(local(oldName), local(newName))
+}
+
+func (h home) Close() error { return nil }
+
+// A server for one folder, on an explicit listener without TLS. A client connects, logs
+// in, uploads a file and lists the folder.
 func Example() {
-	backend := memfs.New()
-	backend.AddUser("alice", "secret")
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer root.Close()
 
 	srv := ftp.New(ftp.Options{
-		Backend:  backend,
+		Backend:  home{root},
 		Passive:  passive.NewPool(passive.Options{First: 50000, Last: 50009}),
 		Greeting: "Welcome",
 		Hooks: ftp.Hooks{
 			Login: func(c *ftp.Conn, r ftp.LoginRecord) {
-				fmt.Printf("%s logs in by %s: %v\n", r.User, r.Method, r.Err == nil)
+				fmt.Printf("%s logs in: %v\n", r.User, r.Err == nil)
 			},
 			TransferEnd: func(c *ftp.Conn, r ftp.TransferRecord) {
 				fmt.Printf("%s of %s by %s: %d bytes\n", r.Direction, r.Path, c.User(), r.Bytes)
@@ -82,7 +166,7 @@ func Example() {
 	// Unordered output:
 	// 220 Welcome
 	// 331 Password required
-	// alice logs in by password: true
+	// alice logs in: true
 	// 230 Logged in
 	// 200 Type is binary
 	// 150 Opening BINARY mode data connection for hello.txt

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
-	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
@@ -25,10 +24,9 @@ func FuzzSession(f *testing.F) {
 	f.Add(false, []byte("HOST a\r\nAUTH TLS\r\n\x16\x03\x01garbage"))
 	f.Add(false, []byte("FEAT\r\nHELP\r\nOPTS MLST type;\r\nUSER alice\r\nPASS secret\r\nREIN\r\nUSER bob\r\nPASS x\r\nNOOP"))
 	f.Fuzz(func(t *testing.T, login bool, input []byte) {
-		backend := memfs.New()
-		fs := backend.AddUser("alice", "secret")
-		fs.SetQuota(1 << 20)
-		if err := fs.WriteFile("/hello", []byte("hello, world\n")); err != nil {
+		backend := newFiles(t)
+		backend.quota.Store(1 << 20)
+		if err := backend.write("/hello", []byte("hello, world\n")); err != nil {
 			t.Fatal(err)
 		}
 		const short = 20 * time.Millisecond

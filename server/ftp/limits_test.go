@@ -66,7 +66,7 @@ func TestALineMayEndInABareLF(t *testing.T) {
 func TestALineOver4KiBIs500AndRepeatedEndsTheSession(t *testing.T) {
 	t.Parallel()
 	c := serve(t, plain, nil).login()
-	c.command("CWD "+strings.Repeat("x", 4092), "550 ...") // 4096 bytes are fine
+	c.command("NOOP "+strings.Repeat("x", 4091), "200 ...") // 4096 bytes are fine
 	c.command("CWD "+strings.Repeat("x", 4093), "500 Command line too long")
 	c.command("NOOP", "200 ...")
 	for range 20 {
@@ -118,14 +118,15 @@ func TestTenThousandPipelinedCommandsAreAnsweredInOrderAndBounded(t *testing.T) 
 		}
 	}
 	c := ts.login()
+	c.command("TYPE I", "200 ...")
 	go func() {
 		for i := range 10_000 {
-			fmt.Fprintf(c.conn, "CLNT %d\r\nMKD %d\r\n", i, i)
+			fmt.Fprintf(c.conn, "CLNT %d\r\nREST %d\r\n", i, i)
 		}
 	}()
 	for i := range 10_000 {
 		c.expect("200 Noted")
-		c.expect(fmt.Sprintf(`257 "/%d" created`, i))
+		c.expect(fmt.Sprintf("350 Restarting at %d, ...", i))
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
-	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
 )
 
 func TestFlagsOfLISTAreNotAFileAndAMissingPathIsAnError(t *testing.T) {
@@ -88,7 +87,7 @@ func TestTimesAreUTCWhateverTheZoneOfTheFileSystem(t *testing.T) {
 	ts := serve(t, plain, nil)
 	ts.write("/f", "data")
 	at := time.Date(2024, 3, 11, 1, 30, 0, 0, time.FixedZone("", 5*60*60)) // 20:30 on the day before
-	if err := ts.fs.Session().(ftp.ModTimeSetter).SetModTime(t.Context(), "/f", at); err != nil {
+	if err := ts.fs.SetModTime(t.Context(), "/f", at); err != nil {
 		t.Fatal(err)
 	}
 	c := ts.login()
@@ -167,12 +166,8 @@ func TestCWDIntoAFileFails(t *testing.T) {
 
 func TestAListingOf100000EntriesStreams(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, nil)
 	const n = 100_000
-	for i := range n {
-		ts.write(fmt.Sprintf("/file-%06d", i), "")
-	}
-	c := ts.login()
+	c := serveTree(t, &tree{folders: n, depth: 1, nameLen: 6}, nil).login()
 	conn := c.data(c.epsv())
 	c.command("MLSD", "150 ...")
 	data, err := io.ReadAll(conn)
@@ -180,7 +175,7 @@ func TestAListingOf100000EntriesStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.expect("226 ...")
-	if got := lines(t, data); len(got) != n || !strings.HasSuffix(got[n-1], fmt.Sprintf("file-%06d", n-1)) {
+	if got := lines(t, data); len(got) != n+1 || !strings.HasSuffix(got[n-1], fmt.Sprintf("d%06d", n-1)) {
 		t.Errorf("%d lines", len(got))
 	}
 }
@@ -221,7 +216,7 @@ func TestMFMTAndMDTMAndMLSDTogetherKeepTimes(t *testing.T) {
 
 func TestMFCTAndMFFSetTheTimeOfCreationWhereThereIsOne(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = bornBackend{memfs.NewFS()} })
+	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = bornBackend{newFiles(t)} })
 	c := ts.login()
 	c.put("STOR f", []byte("data"))
 	c.talk(`

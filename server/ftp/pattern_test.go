@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
-	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
 )
 
 func TestAPatternMatchesAHiddenNameOnlyIfItAsksForTheDot(t *testing.T) {
@@ -107,10 +106,10 @@ func TestAPatternFollowsNoLinks(t *testing.T) {
 }
 
 // closedBackend logs everybody in to a file system with a folder that may not be read.
-type closedBackend struct{ fs *memfs.FS }
+type closedBackend struct{ fs *files }
 
 func (b closedBackend) Login(context.Context, *ftp.Conn, string, string) (ftp.Session, error) {
-	return closedSession{b.fs.Session()}, nil
+	return closedSession{b.fs}, nil
 }
 
 type closedSession struct{ ftp.Session }
@@ -124,15 +123,15 @@ func (s closedSession) List(ctx context.Context, name string) iter.Seq2[fs.FileI
 
 func TestAListingOfAllBelowGoesOnBehindAFolderThatMayNotBeRead(t *testing.T) {
 	t.Parallel()
-	tree := memfs.NewFS()
+	tree := newFiles(t)
 	ts := serve(t, plain, func(s *ftp.Options) { s.Backend = closedBackend{tree} })
 	c := ts.login()
 	for _, dir := range []string{"closed", "new\nline", "open"} {
-		if err := tree.Session().Mkdir(t.Context(), "/"+dir); err != nil {
+		if err := tree.Mkdir(t.Context(), "/"+dir); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := tree.WriteFile("/open/f", nil); err != nil {
+	if err := tree.write("/open/f", nil); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"closed", "new?line", "open", "", "./closed:", "", "./open:", "f"}

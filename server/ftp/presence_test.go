@@ -103,7 +103,7 @@ func TestAnUploadIsAbortedIfItsControlConnectionHasEnded(t *testing.T) {
 			rec := &recorder{}
 			ts := serve(t, plain, func(s *ftp.Options) {
 				rec.hook(s)
-				s.Backend = closingBackend{diskBackend{dir}, cause}
+				s.Backend = closingBackend{onDisk(t, dir), cause}
 			})
 			c := ts.connect()
 			control := c.conn.(*net.TCPConn)
@@ -170,7 +170,7 @@ func TestTheFirstEndOfTLSWithoutCloseNotifyIsMostLikelyThatOfTheClient(t *testin
 		}
 	}
 	dir, cause := t.TempDir(), make(chan error, 1)
-	_, rec, upload := start(func(s *ftp.Options) { s.Backend = closingBackend{diskBackend{dir}, cause} })
+	_, rec, upload := start(func(s *ftp.Options) { s.Backend = closingBackend{onDisk(t, dir), cause} })
 	control := upload()
 	passed(t, time.Now(), 60*time.Millisecond)
 	control.Close()
@@ -231,7 +231,7 @@ func (b lateBackend) Login(ctx context.Context, c *ftp.Conn, user, password stri
 // What delays the server may delay the kernel that closes the connections of a client.
 func TestAServerThatIsLateGivesAClientAsLongToEnd(t *testing.T) {
 	t.Parallel()
-	backend := lateBackend{closingBackend{diskBackend{t.TempDir()}, make(chan error, 1)}, make(chan struct{}), make(chan struct{})}
+	backend := lateBackend{closingBackend{onDisk(t, t.TempDir()), make(chan error, 1)}, make(chan struct{}), make(chan struct{})}
 	rec := &recorder{}
 	c := serve(t, plain, func(s *ftp.Options) {
 		rec.hook(s)
@@ -254,12 +254,12 @@ func TestAServerThatIsLateGivesAClientAsLongToEnd(t *testing.T) {
 }
 
 type closingBackend struct {
-	diskBackend
+	home
 	cause chan error
 }
 
 func (b closingBackend) Login(ctx context.Context, c *ftp.Conn, user, password string) (ftp.Session, error) {
-	s, err := b.diskBackend.Login(ctx, c, user, password)
+	s, err := b.home.Login(ctx, c, user, password)
 	return closingSession{s, b.cause}, err
 }
 

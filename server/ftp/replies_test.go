@@ -28,7 +28,7 @@ func TestATransferBeginsWith150AndNever125(t *testing.T) {
 func TestThereIsExactlyOneFinalReplyAnd226OnlyOnSuccess(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, plain, nil)
-	ts.fs.SetQuota(1000)
+	ts.fs.quota.Store(1000)
 	c := ts.login()
 	conn := c.data(c.epsv())
 	c.command("STOR big", "150 ...")

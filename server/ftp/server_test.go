@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
-	"github.com/fileserver-dev/fileserver-operator/server/ftp/memfs"
 	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
@@ -26,7 +25,7 @@ const patience = 60 * time.Second
 type testServer struct {
 	*ftp.Server
 	t    *testing.T
-	fs   *memfs.FS
+	fs   *files
 	addr string
 	log  *logBuffer
 	// pipes are what the server listens on, if not on a socket.
@@ -52,10 +51,9 @@ func serve(t *testing.T, opts ftp.ListenerOptions, change func(*ftp.Options)) *t
 
 func serveOn(t *testing.T, listen string, opts ftp.ListenerOptions, change func(*ftp.Options)) *testServer {
 	t.Helper()
-	backend := memfs.New()
-	ts := &testServer{t: t, fs: backend.AddUser("alice", "secret"), log: &logBuffer{}}
+	ts := &testServer{t: t, fs: newFiles(t), log: &logBuffer{}}
 	options := ftp.Options{
-		Backend:   backend,
+		Backend:   ts.fs,
 		TLSConfig: ftp.StaticTLS(serverTLS()),
 		Logger:    slog.New(slog.NewTextHandler(ts.log, nil)),
 	}
@@ -97,14 +95,14 @@ var plain = ftp.ListenerOptions{Name: "ftp", TLS: ftp.TLSOptional}
 // write puts a file into alice's file system.
 func (ts *testServer) write(name, data string) {
 	ts.t.Helper()
-	if err := ts.fs.WriteFile(name, []byte(data)); err != nil {
+	if err := ts.fs.write(name, []byte(data)); err != nil {
 		ts.t.Fatal(err)
 	}
 }
 
 func (ts *testServer) read(name string) string {
 	ts.t.Helper()
-	data, err := ts.fs.ReadFile(name)
+	data, err := ts.fs.root.ReadFile(local(name))
 	if err != nil {
 		ts.t.Fatalf("%s: %v", name, err)
 	}

@@ -17,12 +17,12 @@ import (
 // watchedBackend counts the reads and writes of files that do not happen in the
 // kernel.
 type watchedBackend struct {
-	diskBackend
+	home
 	calls *atomic.Int64
 }
 
 type watchedSession struct {
-	diskSession
+	home
 	calls *atomic.Int64
 }
 
@@ -32,11 +32,11 @@ type watchedFile struct {
 }
 
 func (b watchedBackend) Login(context.Context, *ftp.Conn, string, string) (ftp.Session, error) {
-	return watchedSession{diskSession{b.dir}, b.calls}, nil
+	return watchedSession{b.home, b.calls}, nil
 }
 
 func (s watchedSession) OpenFile(ctx context.Context, name string, flag int) (ftp.File, error) {
-	f, err := s.diskSession.OpenFile(ctx, name, flag)
+	f, err := s.home.OpenFile(ctx, name, flag)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func TestPlainDownloadsOfFilesStayInTheKernel(t *testing.T) {
 	dir := t.TempDir()
 	var calls atomic.Int64
 	ts := serve(t, plain, func(s *ftp.Options) {
-		s.Backend = watchedBackend{diskBackend{dir}, &calls}
+		s.Backend = watchedBackend{onDisk(t, dir), &calls}
 		s.Limits.DownloadRate = 1 << 30 // rates do not cost the fast path
 	})
 	data := make([]byte, 9<<20+7)
@@ -138,7 +138,7 @@ func benchmark(b *testing.B, protected, download bool) {
 	if err := os.Truncate(filepath.Join(dir, "f"), int64(b.N)*mib); err != nil {
 		b.Fatal(err)
 	}
-	srv := ftp.New(ftp.Options{Backend: diskBackend{dir}, TLSConfig: ftp.StaticTLS(serverTLS())})
+	srv := ftp.New(ftp.Options{Backend: onDisk(b, dir), TLSConfig: ftp.StaticTLS(serverTLS())})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -213,7 +213,7 @@ func BenchmarkSmallFile(b *testing.B) {
 	if err := os.WriteFile(filepath.Join(dir, "f"), make([]byte, 4096), 0o644); err != nil {
 		b.Fatal(err)
 	}
-	srv := ftp.New(ftp.Options{Backend: diskBackend{dir}, Passive: passive.NewPool(passive.Options{First: 45000, Last: 45009})})
+	srv := ftp.New(ftp.Options{Backend: onDisk(b, dir), Passive: passive.NewPool(passive.Options{First: 45000, Last: 45009})})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

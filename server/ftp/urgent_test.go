@@ -4,7 +4,6 @@ package ftp_test
 
 import (
 	"crypto/tls"
-	"fmt"
 	"net"
 	"strings"
 	"syscall"
@@ -93,11 +92,7 @@ func (c *client) settle() {
 
 func TestABORAsUrgentDataEndsAListing(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, nil)
-	for i := range 20000 {
-		ts.write(fmt.Sprintf("/%0200d", i), "")
-	}
-	c := ts.login()
+	c := serveTree(t, &tree{folders: 20000, depth: 1, nameLen: 200}, nil).login()
 	for name, abort := range urgentAborts {
 		for _, command := range []string{"LIST", "NLST", "MLSD", "LIST -R"} {
 			c.settle()

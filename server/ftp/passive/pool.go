@@ -73,7 +73,7 @@ type Pool struct {
 	opts    Options
 	ports   map[uint16]*port   // those listened on
 	awaited map[netip.Addr]int // connections, by Request.From
-	byUser  map[waiter]int     // connections
+	byUser  map[claimant]int   // connections
 	queue   list.List          // of *request, oldest first
 	spare   int                // ports on which nothing is awaited
 	sweeper *time.Timer        // nil when no port is open
@@ -83,7 +83,7 @@ type Pool struct {
 // NewPool returns a pool. It opens no port yet. It panics if Last is smaller
 // than First.
 func NewPool(opts Options) *Pool {
-	p := &Pool{ports: map[uint16]*port{}, awaited: map[netip.Addr]int{}, byUser: map[waiter]int{}}
+	p := &Pool{ports: map[uint16]*port{}, awaited: map[netip.Addr]int{}, byUser: map[claimant]int{}}
 	p.Update(opts)
 	return p
 }

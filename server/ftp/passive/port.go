@@ -26,21 +26,26 @@ type port struct {
 
 // grant reserves a port if one is free. With p.mu held.
 func (p *Pool) grant(r *Request) (*Wait, error) {
-	n := p.opts.size()
-	if n == 0 {
-		port, err := p.open(0)
-		if err != nil {
-			return nil, err
-		}
-		return port.add(r), nil
-	}
-	if p.full(r) {
+	if p.opts.size() > 0 && p.full(r) {
 		return nil, nil
 	}
-	// One that is open already costs no system call to open it.
+	port, err := p.find(r.From)
+	if port == nil {
+		return nil, err
+	}
+	return port.add(r), nil
+}
+
+// find returns a port on which a connection from an address can be awaited, or nil if
+// there is none. One that is open already costs no system call to open it. With p.mu held.
+func (p *Pool) find(from netip.Addr) (*port, error) {
+	n := p.opts.size()
+	if n == 0 {
+		return p.open(0)
+	}
 	for _, port := range p.ports {
-		if !port.outdated && port.free(r.From) {
-			return port.add(r), nil
+		if !port.outdated && port.free(from) {
+			return port, nil
 		}
 	}
 	var failed error
@@ -51,12 +56,11 @@ func (p *Pool) grant(r *Request) (*Wait, error) {
 			continue
 		}
 		port, err := p.open(num)
-		if err != nil {
-			failed = err
-			tried++
-			continue
+		if err == nil {
+			return port, nil
 		}
-		return port.add(r), nil
+		failed = err
+		tried++
 	}
 	if tried == n {
 		return nil, fmt.Errorf("opening a passive port: %w", failed)
@@ -117,7 +121,7 @@ func (p *port) add(r *Request) *Wait {
 	}
 	p.waits[r.From] = w
 	p.pool.awaited[r.From]++
-	p.pool.byUser[w.waiter]++
+	p.pool.byUser[w.claimant]++
 	p.pool.stats.Granted++
 	return w
 }

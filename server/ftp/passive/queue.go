@@ -30,14 +30,14 @@ type Request struct {
 	WhileQueued func() (context.Context, context.CancelFunc)
 }
 
-// A waiter is whom ports are shared out to: a user and, since that decides who
+// A claimant is whom ports are shared out to: a user and, since that decides who
 // else may use the same port, where the connection comes from.
-type waiter struct {
+type claimant struct {
 	from netip.Addr
 	user string
 }
 
-func (r *Request) waiter() waiter { return waiter{r.From, r.User} }
+func (r *Request) claimant() claimant { return claimant{r.From, r.User} }
 
 // A request waits in the queue.
 type request struct {
@@ -75,7 +75,7 @@ func (p *Pool) Await(ctx context.Context, r Request, timeout time.Duration) (*Wa
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if ctx.Err() == nil && !r.From.IsValid() && p.full(&r) {
-		p.pushOut(r.waiter(), max(timeout, time.Second))
+		p.pushOut(r.claimant(), max(timeout, time.Second))
 	}
 	select {
 	case w := <-queued.granted: // just now
@@ -90,10 +90,10 @@ func (p *Pool) Await(ctx context.Context, r Request, timeout time.Duration) (*Wa
 // pushOut ends the oldest wait of who has as many as are allowed where a port
 // awaits one client, if its connection has not come for as long as others wait
 // for a port: it is not needed, most likely. With p.mu held.
-func (p *Pool) pushOut(of waiter, idle time.Duration) {
+func (p *Pool) pushOut(of claimant, idle time.Duration) {
 	var oldest *Wait
 	for _, port := range p.ports {
-		if w := port.waits[of.from]; w != nil && w.waiter == of && (oldest == nil || w.since.Before(oldest.since)) {
+		if w := port.waits[of.from]; w != nil && w.claimant == of && (oldest == nil || w.since.Before(oldest.since)) {
 			oldest = w
 		}
 	}
@@ -109,56 +109,31 @@ func (p *Pool) full(r *Request) bool {
 	if r.From.IsValid() {
 		least = 2 // those who are kept waiting come from the same address
 	}
-	return p.awaited[r.From] >= n || p.byUser[r.waiter()] >= max(n/2, least)
+	return p.awaited[r.From] >= n || p.byUser[r.claimant()] >= max(n/2, least)
 }
 
-// share gives a port on which something became free to those that wait: to the
-// one whose user has the least, and among these to the one that waits longest.
+// grantQueued grants ports to those that wait, as long as there is one for any of them:
+// first to the one whose user has the least, and among these to the one that waits longest.
 // With p.mu held.
-func (p *Pool) share(num uint16) {
-	defer func() {
-		if port := p.ports[num]; port != nil && len(port.waits) == 0 {
-			port.rest()
-		}
-	}()
-	if num < p.opts.First || num > p.opts.Last {
-		return // Update has changed the range
-	}
-	for p.queue.Len() > 0 {
-		port := p.ports[num]
-		if port != nil && port.outdated {
-			if len(port.waits) > 0 {
-				return
+func (p *Pool) grantQueued() {
+	for {
+		var next *list.Element
+		least := 0
+		for e := p.queue.Front(); e != nil; e = e.Next() {
+			r := &e.Value.(*request).Request
+			has := p.byUser[r.claimant()]
+			if p.full(r) || next != nil && has >= least {
+				continue
 			}
-			port.close()
-			port = nil
-		}
-		if port == nil {
-			var err error
-			if port, err = p.open(num); err != nil {
-				return
+			if port, _ := p.find(r.From); port != nil {
+				next, least = e, has
 			}
 		}
-		next := p.nextFor(port)
 		if next == nil {
 			return
 		}
 		r := p.queue.Remove(next).(*request)
-		r.granted <- port.add(&r.Request)
+		w, _ := p.grant(&r.Request)
+		r.granted <- w
 	}
-}
-
-// nextFor returns who gets a port, or nil. With p.mu held.
-func (p *Pool) nextFor(port *port) (next *list.Element) {
-	least := 0
-	for e := p.queue.Front(); e != nil; e = e.Next() {
-		r := &e.Value.(*request).Request
-		if !port.free(r.From) || p.full(r) {
-			continue
-		}
-		if n := p.byUser[r.waiter()]; next == nil || n < least {
-			next, least = e, n
-		}
-	}
-	return next
 }

@@ -8,7 +8,7 @@ import (
 
 // A Wait is one connection that is awaited.
 type Wait struct {
-	waiter
+	claimant
 	port *port
 	// advertised is the port that the client connects to.
 	advertised uint16
@@ -25,13 +25,11 @@ const candidates = 8
 
 func newWait(p *port, r *Request) *Wait {
 	w := &Wait{
-		port: p, waiter: r.waiter(), several: r.Several, advertised: p.pool.opts.advertised(p.num),
-		expired: make(chan struct{}), since: time.Now(), deadline: after(r.Timeout),
+		port: p, claimant: r.claimant(), several: r.Several, advertised: p.pool.opts.advertised(p.num),
+		came: make(chan net.Conn, 1), expired: make(chan struct{}), since: time.Now(), deadline: after(r.Timeout),
 	}
 	if w.several {
 		w.came = make(chan net.Conn, candidates)
-	} else {
-		w.came = make(chan net.Conn, 1)
 	}
 	return w
 }
@@ -55,7 +53,13 @@ func (w *Wait) Several() bool { return w.several }
 // call: a client may well have taken some of it between PASV and the transfer.
 // Its error is ErrExpired, or the cause for which ctx ended.
 func (w *Wait) Next(ctx context.Context, timeout time.Duration) (net.Conn, error) {
-	if !w.begin(timeout) {
+	w.port.pool.mu.Lock()
+	// A sweep of the pool ends the time: a timer for each wait would wake a thread for
+	// each file.
+	w.deadline = after(timeout)
+	taken := w.over && len(w.came) == 0
+	w.port.pool.mu.Unlock()
+	if taken {
 		return nil, ErrExpired
 	}
 	select {
@@ -71,16 +75,6 @@ func (w *Wait) Next(ctx context.Context, timeout time.Duration) (net.Conn, error
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-}
-
-// begin begins the time within which the connection has to come. A sweep of the
-// pool ends it: a timer for each wait would wake a thread for each file. It returns
-// false if nothing will come, because what was awaited has been taken.
-func (w *Wait) begin(timeout time.Duration) bool {
-	w.port.pool.mu.Lock()
-	defer w.port.pool.mu.Unlock()
-	w.deadline = after(timeout)
-	return !w.over || len(w.came) > 0
 }
 
 // Arrived says that the right one of several connections has come: the port is
@@ -111,27 +105,24 @@ func (w *Wait) Close() {
 	}
 }
 
-// deliver hands a connection over. With pool.mu held.
+// deliver hands a connection over. Of several, the newest pushes out the oldest: those that
+// are here for nothing come early and stay. With pool.mu held.
 func (w *Wait) deliver(conn net.Conn) {
-	select {
-	case w.came <- conn:
-		if !w.several {
-			w.port.pool.stats.Arrived++
-			w.release()
-		}
-	default:
-		// The newest pushes out the oldest: those that are here for nothing come
-		// early and stay.
-		select {
-		case oldest := <-w.came:
-			oldest.Close()
-		default:
-		}
-		w.port.pool.stats.Strays++
+	for {
 		select {
 		case w.came <- conn:
+			if !w.several {
+				w.port.pool.stats.Arrived++
+				w.release()
+			}
+			return
 		default:
-			conn.Close()
+		}
+		select {
+		case oldest := <-w.came:
+			w.port.pool.stats.Strays++
+			oldest.Close()
+		default: // it was taken just now
 		}
 	}
 }
@@ -153,9 +144,14 @@ func (w *Wait) release() {
 	p, pool := w.port, w.port.pool
 	delete(p.waits, w.from)
 	decrement(pool.awaited, w.from)
-	decrement(pool.byUser, w.waiter)
+	decrement(pool.byUser, w.claimant)
 	if len(p.waits) == 0 {
-		pool.spare++
+		if pool.spare++; p.outdated {
+			p.close()
+		}
 	}
-	pool.share(p.num)
+	pool.grantQueued()
+	if len(p.waits) == 0 && pool.ports[p.num] == p {
+		p.rest()
+	}
 }

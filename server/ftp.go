@@ -134,7 +134,7 @@ func ftpHooks(a *audit, v *visits[*ftp.Conn]) ftp.Hooks {
 		},
 		Login: func(c *ftp.Conn, r ftp.LoginRecord) {
 			a.login(loginEvent{
-				protocol: c.Listener().Name, id: c.ID(), user: r.User, method: r.Method, remote: c.RemoteAddr(), err: r.Err, again: r.Again,
+				protocol: c.Listener().Name, id: c.ID(), user: r.User, method: "password", remote: c.RemoteAddr(), err: r.Err, again: r.Again,
 			})
 		},
 		TransferStart: func(c *ftp.Conn, r ftp.TransferRecord) {
@@ -153,7 +153,7 @@ func ftpHooks(a *audit, v *visits[*ftp.Conn]) ftp.Hooks {
 				duration: r.Duration, tls: version, err: r.Err,
 			})
 		},
-		Work: func(c *ftp.Conn, r ftp.WorkRecord) {
+		Work: func(c *ftp.Conn, r ftp.TransferRecord) {
 			t := &trail{audit: a, protocol: c.Listener().Name, id: c.ID(), user: c.User(), remote: c.RemoteAddr()}
 			t.tell(r.Verb, r.Path, "", r.Err)
 		},

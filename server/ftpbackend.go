@@ -135,7 +135,7 @@ func (s *ftpSession) Available(_ context.Context, name string) (int64, error) {
 	return int64(space.BlockSize * space.Available), err
 }
 
-// Perm implements [ftp.FactReporter]: of what the mode allows, what the user's
+// Perm is for [ftp.Session]: of what the mode allows, what the user's
 // permissions leave (RFC 3659 section 7.5.5).
 func (s *ftpSession) Perm(name string, info fs.FileInfo) string {
 	all, left := ftp.Perm(info.Mode()), ""
@@ -181,15 +181,16 @@ func (s *ftpSession) Close() error {
 var (
 	_ interface{ SampleSession() ftp.Session } = (*ftpBackend)(nil)
 	_ ftp.Session                              = (*ftpSession)(nil)
-	_ ftp.Chmodder                             = (*ftpSession)(nil)
-	_ ftp.ModTimeSetter                        = (*ftpSession)(nil)
-	_ ftp.Symlinker                            = (*ftpSession)(nil)
+	_ ftp.LimitedSession                       = (*ftpSession)(nil)
+	_ ftp.EndingSession                        = (*ftpSession)(nil)
+	_ ftp.Uploader                             = (*ftpSession)(nil)
+	// What else a session may implement.
 	_ interface {
+		Chmod(ctx context.Context, name string, mode fs.FileMode) error
+		SetModTime(ctx context.Context, name string, t time.Time) error
+		Symlink(ctx context.Context, target, name string) error
 		Lstat(ctx context.Context, name string) (fs.FileInfo, error)
+		Available(ctx context.Context, name string) (int64, error)
+		Perm(name string, info fs.FileInfo) string
 	} = (*ftpSession)(nil)
-	_ ftp.SpaceReporter  = (*ftpSession)(nil)
-	_ ftp.FactReporter   = (*ftpSession)(nil)
-	_ ftp.LimitedSession = (*ftpSession)(nil)
-	_ ftp.EndingSession  = (*ftpSession)(nil)
-	_ ftp.Uploader       = (*ftpSession)(nil)
 )

@@ -16,15 +16,14 @@ var ftpTLSPolicies = map[config.TLSPolicy]ftp.TLSPolicy{
 }
 
 // ftpTLSRule is what sessions are measured by.
-func ftpTLSRule(c *config.Config) ftp.TLSRule {
-	var rule ftp.TLSRule
+func ftpTLSRule(c *config.Config) (policy ftp.TLSPolicy, minVersion uint16) {
 	if c.Protocols.FTP != nil {
-		rule.Policy = ftpTLSPolicies[c.Protocols.FTP.TLS]
+		policy = ftpTLSPolicies[c.Protocols.FTP.TLS]
 	}
 	if c.TLS != nil {
-		rule.MinVersion = tlsVersions[c.TLS.MinVersion]
+		minVersion = tlsVersions[c.TLS.MinVersion]
 	}
-	return rule
+	return policy, minVersion
 }
 
 // tlsConfig is what counts for the next handshake, of a control or a data connection.

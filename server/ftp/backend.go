@@ -13,13 +13,6 @@ import (
 //
 // A Backend may also implement:
 //
-//	// Log in by TLS client certificate, which is in c.TLS(): called for USER when the
-//	// client has presented one. Which are asked for and trusted is up to the
-//	// tls.Config. The user is logged in if it returns a session (reply 232). With
-//	// ErrPasswordNeeded the client is asked for a password as usual. Every other
-//	// error is as with Login.
-//	LoginCertificate(ctx context.Context, c *Conn, user string) (Session, error)
-//
 //	// Return a session that has the interfaces which those of users have, for
 //	// clients that ask with FEAT before the login. None of its methods is called,
 //	// so it may be a nil pointer. Without it, such clients are told what every
@@ -37,20 +30,12 @@ type Backend interface {
 	Login(ctx context.Context, c *Conn, user, password string) (Session, error)
 }
 
-// certificateBackend and sampleBackend are what a Backend may also implement.
-type certificateBackend interface {
-	LoginCertificate(ctx context.Context, c *Conn, user string) (Session, error)
-}
-
+// sampleBackend is what a Backend may also implement.
 type sampleBackend interface{ SampleSession() Session }
 
-var (
-	// ErrLoginFailed means that the user does not exist, the password is
-	// wrong, or the user may not log in here: the client is not told which.
-	ErrLoginFailed = errors.New("ftp: login failed")
-	// ErrPasswordNeeded is returned by LoginCertificate.
-	ErrPasswordNeeded = errors.New("ftp: password needed")
-)
+// ErrLoginFailed means that the user does not exist, the password is wrong, or
+// the user may not log in here: the client is not told which.
+var ErrLoginFailed = errors.New("ftp: login failed")
 
 // A Session is what one logged-in client may do. Names are absolute, cleaned
 // and slash-separated ("/" is the user's top), and never contain NUL, CR or LF.
@@ -64,15 +49,27 @@ var (
 // errors.ErrUnsupported and the error numbers of Unix. The text of an error is
 // never sent, except that of an *Error.
 //
-// FEAT and HELP promise what a session implements. It may also implement Chmodder,
-// ModTimeSetter, Symlinker, Uploader, SpaceReporter, FactReporter, LimitedSession,
-// EndingSession, and:
+// FEAT and HELP promise what a session implements. It may also implement Uploader,
+// LimitedSession, EndingSession, and:
 //
-//	// Set the time of creation (MFCT).
+//	// Change a mode (SITE CHMOD, UNIX.mode of MFF), the time of the last change (MFMT,
+//	// MDTM with a time, SITE UTIME, MFF), or that of creation (MFCT, MFF).
+//	Chmod(ctx context.Context, name string, mode fs.FileMode) error
+//	SetModTime(ctx context.Context, name string, t time.Time) error
 //	SetCreateTime(ctx context.Context, name string, t time.Time) error
+//
+//	// Make a symbolic link (SITE SYMLINK). target is as the client gave it.
+//	Symlink(ctx context.Context, target, name string) error
 //
 //	// Describe a symbolic link itself, for RNFR of one whose target does not exist.
 //	Lstat(ctx context.Context, name string) (fs.FileInfo, error)
+//
+//	// Tell how many bytes may still be stored under a name (AVBL).
+//	Available(ctx context.Context, name string) (int64, error)
+//
+//	// Tell the perm fact of MLST (RFC 3659 section 7.5.5), in place of what Perm makes of
+//	// the mode. Without any letter, the fact is left out.
+//	Perm(name string, info fs.FileInfo) string
 type Session interface {
 	// Stat describes a file or directory, following symbolic links.
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
@@ -140,32 +137,6 @@ type Uploader interface {
 	OpenUpload(ctx context.Context, name string, offset int64) (File, error)
 }
 
-// Chmodder provides SITE CHMOD and UNIX.mode of MFF.
-type Chmodder interface {
-	Chmod(ctx context.Context, name string, mode fs.FileMode) error
-}
-
-// ModTimeSetter provides MFMT, MDTM with a time, SITE UTIME and MFF.
-type ModTimeSetter interface {
-	SetModTime(ctx context.Context, name string, t time.Time) error
-}
-
-// Symlinker provides SITE SYMLINK. target is as the client gave it.
-type Symlinker interface {
-	Symlink(ctx context.Context, target, name string) error
-}
-
-// SpaceReporter provides AVBL: how many bytes may still be stored under name.
-type SpaceReporter interface {
-	Available(ctx context.Context, name string) (int64, error)
-}
-
-// FactReporter provides the perm fact of MLST (RFC 3659 section 7.5.5). When a
-// session has none, it is Perm of the mode. Without any letter, the fact is left out.
-type FactReporter interface {
-	Perm(name string, info fs.FileInfo) string
-}
-
 // LimitedSession changes limits for one session. Limits is called with the
 // server's after login and again whenever those change. As in Limits given to
 // the server, zero is a default and negative is none.
@@ -181,13 +152,28 @@ type EndingSession interface {
 	Done() <-chan struct{}
 }
 
-// What a session may also implement, besides the interfaces that have names.
+// What a session may also implement, besides the interfaces that have exported names.
 type (
+	chmodder interface {
+		Chmod(ctx context.Context, name string, mode fs.FileMode) error
+	}
+	modTimeSetter interface {
+		SetModTime(ctx context.Context, name string, t time.Time) error
+	}
 	createTimeSetter interface {
 		SetCreateTime(ctx context.Context, name string, t time.Time) error
 	}
+	symlinker interface {
+		Symlink(ctx context.Context, target, name string) error
+	}
 	linkStater interface {
 		Lstat(ctx context.Context, name string) (fs.FileInfo, error)
+	}
+	spaceReporter interface {
+		Available(ctx context.Context, name string) (int64, error)
+	}
+	permReporter interface {
+		Perm(name string, info fs.FileInfo) string
 	}
 )
 

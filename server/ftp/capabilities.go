@@ -1,75 +1,62 @@
 package ftp
 
-// capabilities are what a session can do that not every one can. They follow from
-// the interfaces that it implements, so that FEAT and HELP promise no more than it
-// keeps.
-type capabilities struct {
-	chmod, modTime, createTime, symlink, space bool
-}
+import "strings"
 
-func capabilitiesOf(session Session) (can capabilities) {
-	_, can.chmod = session.(Chmodder)
-	_, can.modTime = session.(ModTimeSetter)
-	_, can.createTime = session.(createTimeSetter)
-	_, can.symlink = session.(Symlinker)
-	_, can.space = session.(SpaceReporter)
-	return can
-}
-
-// capabilities are those of the session, or of any if nobody is logged in yet: as the
-// backend says, or else what every session can do.
-func (c *Conn) capabilities() capabilities {
-	if c.state.session != nil {
-		return capabilitiesOf(c.state.session)
-	}
-	if b, ok := c.server.opts.Backend.(sampleBackend); ok {
-		return capabilitiesOf(b.SampleSession())
-	}
-	return capabilities{}
-}
-
-// conditional are the verbs that are not always of use, those of SITE with "SITE "
-// before them.
-var conditional = map[string]func(*Conn, capabilities) bool{
+// conditional are the verbs that are not always of use, with the condition. Those that not
+// every session can do follow from the interfaces that it implements, so that FEAT and HELP
+// promise no more than it keeps.
+var conditional = map[string]func(*Conn, Session) bool{
 	"PORT": (*Conn).offersActive,
 	"EPRT": (*Conn).offersActive,
 
 	"AUTH": (*Conn).offersTLS,
 	"PBSZ": (*Conn).offersTLS,
 	"PROT": (*Conn).offersTLS,
-	"CCC":  func(*Conn, capabilities) bool { return false }, // see cmdCcc
+	"CCC":  func(*Conn, Session) bool { return false }, // see cmdCcc
 
-	"AVBL": func(_ *Conn, can capabilities) bool { return can.space },
-	"MFMT": func(_ *Conn, can capabilities) bool { return can.modTime },
-	"MFCT": func(_ *Conn, can capabilities) bool { return can.createTime },
-	"MFF":  func(_ *Conn, can capabilities) bool { return can.modTime || can.createTime || can.chmod },
+	"AVBL": implements[spaceReporter],
+	"MFMT": implements[modTimeSetter],
+	"MFCT": implements[createTimeSetter],
+	"MFF":  func(_ *Conn, s Session) bool { return settableFacts(s) != "" },
 
-	"SITE CHMOD":   func(_ *Conn, can capabilities) bool { return can.chmod },
-	"SITE SYMLINK": func(_ *Conn, can capabilities) bool { return can.symlink },
-	"SITE UTIME":   func(_ *Conn, can capabilities) bool { return can.modTime },
+	"SITE CHMOD":   implements[chmodder],
+	"SITE SYMLINK": implements[symlinker],
+	"SITE UTIME":   implements[modTimeSetter],
 }
 
-func (c *Conn) offersActive(capabilities) bool { return !c.server.noActive.Load() }
-
-func (c *Conn) offersTLS(capabilities) bool {
-	return c.tlsPolicy() != TLSDisabled
+func implements[T any](_ *Conn, s Session) bool {
+	_, ok := s.(T)
+	return ok
 }
 
-// offers reports whether a verb that exists is of use in the session.
-func (c *Conn) offers(verb string, can capabilities) bool {
+func (c *Conn) offersActive(Session) bool { return !c.server.noActive.Load() }
+func (c *Conn) offersTLS(Session) bool    { return c.tlsPolicy() != TLSDisabled }
+
+// sample is the session or, if nobody is logged in yet, one that can do the same; nil
+// if the backend has none, which then can do what every session can.
+func (c *Conn) sample() Session {
+	if b, ok := c.server.opts.Backend.(sampleBackend); ok && c.state.session == nil {
+		return b.SampleSession()
+	}
+	return c.state.session
+}
+
+// offers reports whether a verb that exists is of use in a session.
+func (c *Conn) offers(verb string, session Session) bool {
 	condition := conditional[verb]
-	return condition == nil || condition(c, can)
+	return condition == nil || condition(c, session)
 }
 
 // settableFacts are those of MFF, each ended by a semicolon.
-func (can capabilities) settableFacts() (list string) {
+func settableFacts(s Session) string {
+	var list strings.Builder
 	for _, fact := range []struct {
 		name string
-		can  bool
-	}{{"Modify", can.modTime}, {"Create", can.createTime}, {"UNIX.mode", can.chmod}} {
-		if fact.can {
-			list += fact.name + ";"
+		can  func(*Conn, Session) bool
+	}{{"Modify;", implements[modTimeSetter]}, {"Create;", implements[createTimeSetter]}, {"UNIX.mode;", implements[chmodder]}} {
+		if fact.can(nil, s) {
+			list.WriteString(fact.name)
 		}
 	}
-	return list
+	return list.String()
 }

@@ -6,60 +6,53 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
+	"strconv"
+	"syscall"
 )
 
 // COMB joins files, for clients that upload parts at the same time; AVBL
 // (draft-peterson-streamlined-ftp-command-extensions) and DSIZ tell sizes.
 var _ = register(map[string]*command{
 	"COMB": {(*Conn).cmdComb, needArg, `"target" "part" ...`},
-	"AVBL": {(*Conn).cmdAvbl, 0, "[name]"},
-	"DSIZ": {(*Conn).cmdDsiz, 0, "[name]"},
+	"AVBL": {(*Conn).cmdAvbl, isName, "[name]"},
+	"DSIZ": {(*Conn).cmdDsiz, isName, "[name]"},
 })
 
 // cmdComb appends parts to a target, and removes each when all are joined.
 func (c *Conn) cmdComb(arg string) error {
-	words, ok := splitQuoted(arg)
-	if !ok || len(words) < 2 {
+	names, ok := splitQuoted(arg)
+	if !ok || len(names) < 2 {
 		return errSyntax
 	}
-	names := make([]string, len(words))
-	for i, word := range words {
-		name, err := c.resolve(word)
-		if err != nil {
-			return err
-		}
-		if i > 0 && name == names[0] {
-			return &Error{553, "The target is one of the parts"}
-		}
-		names[i] = name
-	}
-	target, parts := names[0], names[1:]
 	session := c.state.session
-	var known []fs.FileInfo // that no part may be
-	if info, err := session.Stat(c.ctx, target); err == nil {
-		known = append(known, info)
-	}
-	for _, part := range parts { // before anything is written
-		info, err := session.Stat(c.ctx, part)
-		if err != nil {
+	var known []fs.FileInfo // what the names are of, which is looked at before anything is written
+	for i := range names {
+		var err error
+		if names[i], err = c.resolve(names[i]); err != nil {
 			return err
 		}
-		if info.IsDir() {
-			return &Error{550, "Is a directory"}
-		}
-		for _, other := range known {
-			if sameFile(info, other) {
-				return errOneFile
-			}
+		info, err := session.Stat(c.ctx, names[i])
+		switch {
+		case i > 0 && names[i] == names[0]:
+			return errOneFile
+		case i == 0 && err != nil:
+			continue // it will be made
+		case err != nil:
+			return err
+		case i > 0 && info.IsDir():
+			return syscall.EISDIR
+		case slices.ContainsFunc(known, func(other fs.FileInfo) bool { return sameFile(info, other) }):
+			return errOneFile
 		}
 		known = append(known, info)
 	}
-	pace := &pacer{&job{verb: "COMB", path: target, size: -1}, c.limits().limiter(Upload)}
-	return c.startWork(pace.job, func(j *job) (*Error, error) {
-		if err := c.combine(pace, session, target, parts); err != nil {
+	j := &job{verb: "COMB", path: names[0], size: -1, pace: c.limits().pace(Upload)}
+	return c.startWork(j, func() (*Error, error) {
+		if err := c.combine(j, session, names[0], names[1:]); err != nil {
 			return nil, err
 		}
-		for _, part := range parts {
+		for _, part := range names[1:] {
 			if err := session.Remove(j.ctx, part); err != nil {
 				return nil, err
 			}
@@ -68,46 +61,43 @@ func (c *Conn) cmdComb(arg string) error {
 	})
 }
 
+var errOneFile = &Error{553, "Two of these names are of one file"}
+
 // sameFile reports whether two names are of one file, as links are.
 func sameFile(a, b fs.FileInfo) bool {
-	if os.SameFile(a, b) {
-		return true
-	}
 	id := appendUnique(nil, a)
-	return len(id) > 0 && string(id) == string(appendUnique(nil, b))
+	return os.SameFile(a, b) || len(id) > 0 && string(id) == string(appendUnique(nil, b))
 }
 
-// combine appends the parts to the target: of each as much as there is when its turn
-// comes, so that a part that grows meanwhile has an end.
-func (c *Conn) combine(p *pacer, session Session, target string, parts []string) error {
+// combine appends the parts to the target.
+func (c *Conn) combine(j *job, session Session, target string, parts []string) error {
 	// A target that is new begins with the first part, and with nothing that an
 	// upload has left.
-	out, err := session.OpenFile(p.job.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	out, err := session.OpenFile(j.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if errors.Is(err, fs.ErrExist) {
-		out, err = session.OpenFile(p.job.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+		out, err = session.OpenFile(j.ctx, target, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	}
 	if err != nil {
 		return err
 	}
 	for _, part := range parts {
-		if err == nil {
-			err = c.appendPart(p, session, out, part)
+		if err := c.appendPart(j, session, out, part); err != nil {
+			closeWithError(out, err)
+			return err
 		}
-	}
-	if err != nil {
-		closeWithError(out, err)
-		return err
 	}
 	return out.Close()
 }
 
-func (c *Conn) appendPart(p *pacer, session Session, out File, part string) error {
-	in, err := session.OpenFile(p.job.ctx, part, os.O_RDONLY)
+// appendPart appends as much of a part as there is now, so that one that grows meanwhile
+// has an end.
+func (c *Conn) appendPart(j *job, session Session, out File, part string) error {
+	in, err := session.OpenFile(j.ctx, part, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	info, err := statOpen(p.job.ctx, session, in, part)
+	info, err := statOpen(j.ctx, session, in, part)
 	if err != nil {
 		return err
 	}
@@ -117,59 +107,31 @@ func (c *Conn) appendPart(p *pacer, session Session, out File, part string) erro
 			return errOneFile
 		}
 	}
-	return c.server.buffers.Copy(out, &pacedReader{p, &jobReader{p.job, io.LimitReader(in, info.Size())}})
+	return c.server.buffers.Copy(out, &jobReader{j, io.LimitReader(in, info.Size())})
 }
 
-var errOneFile = &Error{553, "Two of these names are of one file"}
-
-// A pacedReader reads at the rate of the session.
-type pacedReader struct {
-	pace *pacer
-	r    io.Reader
-}
-
-func (r *pacedReader) Read(p []byte) (int, error) {
-	n, err := r.r.Read(p[:r.pace.allowance(len(p))])
-	if n > 0 {
-		if werr := r.pace.wait(n); werr != nil {
-			return n, werr
-		}
-	}
-	return n, err
-}
-
-func (c *Conn) cmdAvbl(arg string) error {
-	name, err := c.resolve(arg)
-	if err != nil {
-		return err
-	}
-	s, ok := c.state.session.(SpaceReporter)
+func (c *Conn) cmdAvbl(name string) error {
+	s, ok := c.state.session.(spaceReporter)
 	if !ok {
 		return &Error{502, "The space is not known"}
 	}
 	n, err := s.Available(c.ctx, name)
-	if err != nil {
-		return err
-	}
-	return c.reply(213, errorf(0, "%d", n).Text)
+	return c.answer(err, 213, strconv.FormatInt(n, 10))
 }
 
 // cmdDsiz tells the size of a directory and all below.
-func (c *Conn) cmdDsiz(arg string) error {
-	name, err := c.resolve(arg)
-	if err != nil {
-		return err
-	}
+func (c *Conn) cmdDsiz(name string) error {
 	session := c.state.session
 	info, err := session.Stat(c.ctx, name)
 	if err != nil {
 		return err
 	}
-	return c.startWork(&job{verb: "DSIZ", path: name, size: -1}, func(j *job) (*Error, error) {
+	j := &job{verb: "DSIZ", path: name, size: -1}
+	return c.startWork(j, func() (*Error, error) {
 		total := info.Size()
 		var err error
 		if info.IsDir() {
-			total, err = newListing(j.ctx, session).size(name, 0)
+			total, err = newListing(j.ctx, &walk{session: session}).size(name, 0)
 		}
 		return errorf(213, "%d", total), err
 	})

@@ -3,6 +3,7 @@ package ftp
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -36,26 +37,30 @@ func (c *Conn) cmdEprt(arg string) error {
 	return c.activeData(addr)
 }
 
-var errNoActive = &Error{504, "Active mode is not possible here: use EPSV or PASV"}
-
 // SetNoActive refuses active data connections (PORT, EPRT) or, with false, allows
 // them again, while the server runs: where the addresses of clients are hidden behind
 // that of a node or a balancer, such connections would go to the node or the balancer.
 // STAT does not tell the address then.
 func (s *Server) SetNoActive(refused bool) { s.noActive.Store(refused) }
 
+// activeData has the data connection be made to the client itself, and not to a port of a
+// well-known service (RFC 2577 section 3). It leaves from the listener's data port, at the
+// address of the control connection; if that is not an address of this host, because a
+// proxy told it, the system chooses the address.
 func (c *Conn) activeData(addr netip.AddrPort) error {
 	switch {
 	case c.state.epsvAll:
 		return errEpsvAll
 	case c.server.noActive.Load():
-		return errNoActive
+		return &Error{504, "Active mode is not possible here: use EPSV or PASV"}
+	case addr.Addr().Unmap() != c.remote.Addr() || addr.Port() < 1024:
+		return &Error{504, "Data connections are made to the address of the control connection only, and to ports from 1024"}
 	}
-	target := c.activeTo(addr)
-	if !c.isPeer(target) {
-		return errForeign
+	target := &activeTarget{addr: addr, local: net.TCPAddr{Port: int(c.listener.DataPort)}}
+	if c.direct {
+		target.local.IP = c.local.Addr().AsSlice()
 	}
-	c.setData(target)
+	c.setData(dataSource{target: target})
 	return c.reply(200, "The data connection will be made there")
 }
 
@@ -64,11 +69,11 @@ func (c *Conn) cmdPasv(string) error {
 		return errEpsvAll
 	}
 	addr, err := c.advertise(false)
+	if err == nil && !addr.Is4() {
+		err = &Error{425, "PASV is for IPv4: use EPSV"}
+	}
 	if err != nil {
 		return err
-	}
-	if !addr.Is4() {
-		return &Error{425, "PASV is for IPv4: use EPSV"}
 	}
 	port, err := c.awaitData()
 	if err != nil {
@@ -128,7 +133,7 @@ func (c *Conn) advertise(extended bool) (netip.Addr, error) {
 	case c.ctx.Err() != nil:
 		return addr, errLost
 	case err != nil:
-		c.server.logger().Warn("no passive port can be advertised", "session", c.id, "error", err)
+		c.server.opts.Logger.Warn("no passive port can be advertised", "session", c.id, "error", err)
 		return addr, &Error{425, "No passive address is known, try again later"}
 	}
 	return addr.Unmap(), nil
@@ -150,11 +155,11 @@ func (c *Conn) awaitData() (port uint16, err error) {
 	w, err := c.server.opts.Passive.Await(c.ctx, r, orForever(limits.PortWait))
 	if err != nil {
 		if !errors.Is(err, passive.ErrExhausted) {
-			c.server.logger().Error("no passive port", "session", c.id, "error", err)
+			c.server.opts.Logger.Error("no passive port", "session", c.id, "error", err)
 		}
 		return 0, errPortWait
 	}
-	c.setData(passiveSource{w})
+	c.setData(dataSource{wait: w})
 	return w.Port(), nil
 }
 

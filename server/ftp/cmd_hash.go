@@ -1,7 +1,6 @@
 package ftp
 
 import (
-	"context"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -13,7 +12,6 @@ import (
 	"io"
 	"io/fs"
 	"strings"
-	"time"
 )
 
 // draft-bryan-ftpext-hash, and the older verbs for single algorithms: checksums.
@@ -98,58 +96,39 @@ func xhash(name string) func(*Conn, string) error {
 // A name without quotes may itself end in numbers: the longest is meant that
 // exists.
 func (c *Conn) hashRange(arg string) (name string, start, end int64, err error) {
-	if words, ok := splitQuoted(arg); ok && strings.HasPrefix(arg, `"`) {
-		return rangeOf(words)
-	}
-	words := strings.Split(arg, " ")
-	for at := len(words); ; at-- {
-		name := strings.Join(words[:at], " ")
-		resolved, err := c.resolve(name)
-		if err != nil {
-			return "", 0, 0, err
+	words, ok := splitQuoted(arg)
+	if !ok || arg[0] != '"' {
+		words = strings.Split(arg, " ")
+		at := len(words) // where the name ends
+		for ; at > 1 && at > len(words)-2; at-- {
+			name, err := c.resolve(strings.Join(words[:at], " "))
+			if err != nil {
+				return "", 0, 0, err
+			}
+			if _, err := parseSize(words[at-1]); err != nil || !errors.Is(c.exists(name), fs.ErrNotExist) {
+				break
+			}
 		}
-		numbers := len(words) - at
-		exists := !errors.Is(c.exists(resolved), fs.ErrNotExist)
-		if exists || numbers == 2 || at == 1 || !isNumber(words[at-1]) {
-			return rangeOf(append([]string{name}, words[at:]...))
-		}
+		words = append([]string{strings.Join(words[:at], " ")}, words[at:]...)
 	}
+	return rangeOf(words)
 }
 
 // rangeOf reads a name, and up to two numbers behind it.
 func rangeOf(words []string) (name string, start, end int64, err error) {
-	if len(words) == 0 || len(words) > 3 || words[0] == "" {
+	if len(words) > 3 || words[0] == "" {
 		return "", 0, 0, errSyntax
 	}
-	end = -1
-	if len(words) > 1 {
-		if start, err = parseNumber(words[1]); err != nil {
+	bounds := [2]int64{0, -1}
+	for i, word := range words[1:] {
+		if bounds[i], err = parseSize(word); err != nil {
 			return "", 0, 0, err
 		}
 	}
-	if len(words) > 2 {
-		if end, err = parseNumber(words[2]); err != nil {
-			return "", 0, 0, err
-		}
-		if end < start {
-			return "", 0, 0, errRange
-		}
+	if len(words) == 3 && bounds[1] < bounds[0] {
+		return "", 0, 0, &Error{501, "The range ends before it starts"}
 	}
-	return words[0], start, end, nil
-}
-
-var errRange = &Error{501, "The range ends before it starts"}
-
-func isNumber(s string) bool {
-	_, err := parseNumber(s)
-	return err == nil
-}
-
-func parseNumber(s string) (int64, error) {
-	if s == "" {
-		return 0, errSyntax
-	}
-	return parseSize(s)
+	return words[0], bounds[0], bounds[1], nil
 }
 
 // startHash reads a file beside the control goroutine, since that may take
@@ -159,24 +138,18 @@ func (c *Conn) startHash(verb string, a *hashAlgorithm, arg string, start, end i
 	if err != nil {
 		return err
 	}
-	file, size, err := c.openRead(name)
+	file, size, err := c.openRead(name, start)
+	if err == errBeyondEnd {
+		return &Error{501, "The file ends before that offset"}
+	}
 	if err != nil {
 		return err
 	}
 	if end < 0 || end > size {
 		end = size
 	}
-	if start > end {
-		file.Close()
-		return &Error{501, "The file ends before that offset"}
-	}
-	if start > 0 {
-		if _, err := file.Seek(start, io.SeekStart); err != nil {
-			file.Close()
-			return err
-		}
-	}
-	return c.startWork(&job{verb: verb, path: name, size: end - start}, func(j *job) (*Error, error) {
+	j := &job{verb: verb, path: name, size: end - start}
+	return c.startWork(j, func() (*Error, error) {
 		defer file.Close()
 		h := a.new()
 		if err := c.server.buffers.Copy(&sharedWriter{c, j, h}, &jobReader{j, io.LimitReader(file, end-start)}); err != nil {
@@ -184,42 +157,6 @@ func (c *Conn) startHash(verb string, a *hashAlgorithm, arg string, start, end i
 		}
 		return reply(hex.EncodeToString(h.Sum(nil)), end), nil
 	})
-}
-
-// startWork runs a job that uses no data connection.
-func (c *Conn) startWork(j *job, f func(*job) (*Error, error)) error {
-	start := time.Now()
-	c.startJob(j, func(j *job) *Error {
-		reply, err := f(j)
-		if hook := c.server.opts.Hooks.Work; hook != nil {
-			record := WorkRecord{Verb: j.verb, Path: j.path, Duration: time.Since(start), Err: err}
-			c.guard("hook Work", func() { hook(c, record) })
-		}
-		if err == nil {
-			return reply
-		}
-		var known bool
-		if reply, known = replyTo(inContent(j.err(err))); !known {
-			c.unforeseen("command failed", j.verb, err)
-		}
-		return reply
-	})
-	return nil
-}
-
-// jobReader counts, and ends when the job is aborted.
-type jobReader struct {
-	j *job
-	r io.Reader
-}
-
-func (r *jobReader) Read(p []byte) (int, error) {
-	if r.j.ctx.Err() != nil {
-		return 0, context.Cause(r.j.ctx)
-	}
-	n, err := r.r.Read(p)
-	r.j.bytes.Add(int64(n))
-	return n, err
 }
 
 // splitQuoted splits arg at spaces, except inside of double quotes, in which a

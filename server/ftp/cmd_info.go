@@ -30,26 +30,17 @@ func (c *Conn) cmdNoop(string) error { return c.reply(200, "OK") }
 
 // cmdFeat lists what the session can do (RFC 2389 section 3.2).
 func (c *Conn) cmdFeat(string) error {
-	can := c.capabilities()
+	session := c.sample()
 	features := []string{
-		"CLNT", "COMB", "CSID", "DSIZ", "EPSV",
-		"HASH " + hashList(c.state.hash), "HOST", "LANG EN*", "MDTM",
-		"MLST " + factList(c.state.facts),
-		"PASV", "REST STREAM", "SIZE", "TVFS", "UTF8",
+		"AUTH TLS", "AVBL", "CLNT", "COMB", "CSID", "DSIZ", "EPRT", "EPSV",
+		"HASH " + hashList(c.state.hash), "HOST", "LANG EN*", "MDTM", "MFCT", "MFF " + settableFacts(session), "MFMT",
+		"MLST " + factList(c.state.facts), "PASV", "PBSZ", "PROT", "REST STREAM", "SIZE", "TVFS", "UTF8",
 		"XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512",
 	}
-	for verb, feature := range map[string]string{
-		"EPRT": "EPRT", "AUTH": "AUTH TLS", "PBSZ": "PBSZ", "PROT": "PROT", "AVBL": "AVBL",
-		"MFMT": "MFMT", "MFCT": "MFCT", "MFF": "MFF " + can.settableFacts(),
-	} {
-		if c.offers(verb, can) {
-			features = append(features, feature)
-		}
-	}
-	if c.server.opts.Deflate {
-		features = append(features, "MODE Z")
-	}
-	slices.Sort(features)
+	features = slices.DeleteFunc(features, func(feature string) bool {
+		verb, _, _ := strings.Cut(feature, " ")
+		return !c.offers(verb, session)
+	})
 	return c.reply(211, "Features:\n"+strings.Join(features, "\n")+"\nEnd")
 }
 
@@ -63,54 +54,47 @@ func (c *Conn) cmdOpts(arg string) error {
 		return c.optsMlst(options)
 	case "HASH":
 		return c.optsHash(options)
-	case "MODE":
-		return c.optsMode(options)
 	}
 	return &Error{501, "No such option"}
 }
 
-// optsMode sets the level of compression: OPTS MODE Z LEVEL 9.
-func (c *Conn) optsMode(arg string) error {
-	var level int
-	if n, err := fmt.Sscanf(strings.ToUpper(arg), "Z LEVEL %d", &level); n != 1 || err != nil || level < 0 || level > 9 || !c.server.opts.Deflate {
-		return &Error{501, "No such option"}
-	}
-	c.state.zipLevel = level
-	return c.reply(200, fmt.Sprintf("MODE Z LEVEL set to %d", level))
-}
-
-// cmdHelp lists the verbs that are of use in the session, or tells the arguments of
-// one. What follows a verb is ignored, save for the commands of SITE.
+// cmdHelp lists the verbs that are of use in the session, or those of SITE, or tells the
+// arguments of one. What follows a verb is ignored.
 func (c *Conn) cmdHelp(arg string) error {
-	verb, arg, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(arg)), " ")
-	can := c.capabilities()
-	switch cmd := commands[verb]; {
-	case verb == "SITE":
-		return c.siteHelp(arg)
+	words := append(strings.Fields(strings.ToUpper(arg)), "", "")
+	verb, session := words[0], c.sample()
+	if verb == "SITE" {
+		verb += " " + words[1]
+	}
+	cmd := commands[verb]
+	switch {
 	case verb == "":
 		text := "Commands:"
-		verbs := slices.DeleteFunc(slices.Sorted(maps.Keys(commands)), func(verb string) bool { return !c.offers(verb, can) })
-		for row := range slices.Chunk(verbs, 8) {
+		for row := range slices.Chunk(c.offered(session, false), 8) {
 			text += "\n" + strings.Join(row, " ")
 		}
 		return c.reply(214, text+"\nEnd")
+	case verb == "SITE ":
+		text := "SITE commands:\n"
+		for _, verb := range c.offered(session, true) {
+			text += strings.TrimPrefix(verb, "SITE ") + " " + commands[verb].help + "\n"
+		}
+		return c.reply(214, text+"HELP")
 	case cmd == nil:
-		return errNoHelp
-	default:
-		return c.replySyntax(verb, cmd.help, can)
+		return &Error{502, "Unknown command"}
 	}
-}
-
-var errNoHelp = &Error{502, "Unknown command"}
-
-// replySyntax tells the arguments of a verb, and whether it is of no use in the
-// session: the word for that is one that Perl's Net::FTP looks for.
-func (c *Conn) replySyntax(verb, arguments string, can capabilities) error {
-	text := strings.TrimSpace("Syntax: " + verb + " " + arguments)
-	if !c.offers(verb, can) {
-		text += " (unimplemented here)"
+	text := strings.TrimSpace("Syntax: " + verb + " " + cmd.help)
+	if !c.offers(verb, session) {
+		text += " (unimplemented here)" // Perl's Net::FTP looks for this word
 	}
 	return c.reply(214, text)
+}
+
+// offered returns the verbs that are of use in a session: those of SITE, or all others.
+func (c *Conn) offered(session Session, ofSite bool) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(commands)), func(verb string) bool {
+		return strings.HasPrefix(verb, "SITE ") != ofSite || verb == "SITE HELP" || !c.offers(verb, session)
+	})
 }
 
 // cmdStat tells the state of the session, and of a running transfer. With a
@@ -148,17 +132,14 @@ func (c *Conn) cmdStat(arg string) error {
 }
 
 func (c *Conn) typeLine() string {
-	t, m, p := "ASCII", "stream", "not protected"
+	t, p := "ASCII", "not protected"
 	if c.state.binary {
 		t = "binary"
-	}
-	if c.state.deflate {
-		m = "deflate"
 	}
 	if c.state.protected {
 		p = "protected"
 	}
-	return "Type is " + t + ", mode is " + m + ", data connections are " + p
+	return "Type is " + t + ", mode is stream, data connections are " + p
 }
 
 // progress says how far a job is.
@@ -194,20 +175,19 @@ func (c *Conn) statName(arg string) error {
 	// All of it is one reply, for which a client has no longer than for another.
 	ctx, cancel := context.WithTimeout(c.ctx, orForever(c.limits().WriteTimeout))
 	defer cancel()
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	l := newLister(controlWriter{c})
-	defer l.free()
-	l.buf.b = fmt.Appendf(l.buf.b, "%d-Status of ", code)
-	l.buf.b = append(lsformat.AppendName(l.buf.b, w.path), ":\r\n"...)
-	if err := c.writeListing(ctx, c.state.session, w, l); err != nil {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	l := &lister{w: controlWriter{c}}
+	l.b = fmt.Appendf(l.b, "%d-Status of ", code)
+	l.b = append(lsformat.AppendName(l.b, w.path), ":\r\n"...)
+	if err := c.writeListing(ctx, w, l); err != nil {
 		// Too late for another code: the reply has begun.
 		if _, known := replyTo(err); !known {
 			c.unforeseen("listing failed", "STAT", err)
 		}
-		l.buf.b = append(l.buf.b, " The listing is incomplete\r\n"...)
+		l.b = append(l.b, " The listing is incomplete\r\n"...)
 	}
-	l.buf.b = fmt.Appendf(l.buf.b, "%d End\r\n", code)
+	l.b = fmt.Appendf(l.b, "%d End\r\n", code)
 	l.flush()
 	return nil
 }

@@ -11,14 +11,12 @@ import (
 
 // RFC 959 section 4.1.3: listings.
 var _ = register(map[string]*command{
-	"LIST": {(*Conn).cmdList, 0, "[-al] [name]"},
-	"NLST": {(*Conn).cmdNlst, 0, "[-a] [name]"},
+	"LIST": {(*Conn).cmdList, usesData, "[-al] [name]"},
+	"NLST": {(*Conn).cmdNlst, usesData, "[-a] [name]"},
 })
 
 func (c *Conn) cmdList(arg string) error {
-	return c.list("LIST", arg, func(b []byte, name string, info fs.FileInfo, now time.Time) []byte {
-		return appendListEntry(b, name, info, now)
-	})
+	return c.list("LIST", arg, appendListEntry)
 }
 
 // cmdNlst lists names as they were asked for: relative to the working directory
@@ -34,10 +32,6 @@ func (c *Conn) cmdNlst(arg string) error {
 type entryFormat func(b []byte, name string, info fs.FileInfo, now time.Time) []byte
 
 func (c *Conn) list(verb, arg string, format entryFormat) error {
-	c.takeOffset()
-	if err := c.dataReady(); err != nil {
-		return err
-	}
 	asked := arg
 	flags, arg := listFlags(asked)
 	w, err := c.findListed(arg)
@@ -80,6 +74,7 @@ func listFlags(arg string) (flags, rest string) {
 
 // A walk is what a listing goes through: the entries of dir, or one file.
 type walk struct {
+	session   Session
 	name      string // as asked for, of a file
 	path      string // absolute
 	info      fs.FileInfo
@@ -98,11 +93,12 @@ func (c *Conn) findListed(arg string) (*walk, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := c.state.session.Stat(c.ctx, name)
+	session := c.state.session
+	info, err := session.Stat(c.ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if dir, patterns := splitPatterns(name); patterns != nil {
-			if parent, perr := c.state.session.Stat(c.ctx, dir); perr == nil && parent.IsDir() {
-				return &walk{path: name, dir: dir, patterns: patterns}, nil
+			if parent, perr := session.Stat(c.ctx, dir); perr == nil && parent.IsDir() {
+				return &walk{session: session, path: name, dir: dir, patterns: patterns}, nil
 			}
 		}
 	}
@@ -110,38 +106,24 @@ func (c *Conn) findListed(arg string) (*walk, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return &walk{path: name, dir: name}, nil
+		return &walk{session: session, path: name, dir: name}, nil
 	}
-	return &walk{name: arg, path: name, info: info}, nil
+	return &walk{session: session, name: arg, path: name, info: info}, nil
 }
 
 func (c *Conn) startListing(verb string, w *walk) error {
 	return c.startTransfer(&transfer{
 		job:     job{verb: verb, path: w.path, direction: Download, size: -1},
-		content: &tree{w, c.state.session}, opening: "Opening data connection for the listing",
+		content: w, opening: "Opening data connection for the listing",
 	})
 }
 
-// A tree is what a listing that is being sent is of.
-type tree struct {
-	walk    *walk
-	session Session
-}
-
-func (l *tree) begin() error { return nil }
-
-func (l *tree) move(t *transfer) error {
-	t.ascii = false // lines end in CR LF already
-	out, done := t.writer()
-	lines := newLister(out)
-	defer lines.free()
-	if err := t.conn.writeListing(t.ctx, l.session, l.walk, lines); err != nil {
+func (w *walk) move(t *transfer) error {
+	lines := &lister{w: t}
+	if err := t.conn.writeListing(t.ctx, w, lines); err != nil {
 		return err
 	}
-	if err := lines.flush(); err != nil {
-		return err
-	}
-	return done()
+	return lines.flush()
 }
 
-func (l *tree) end(err error) error { return err }
+func (w *walk) end(err error) error { return err }

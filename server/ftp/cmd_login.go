@@ -2,7 +2,6 @@ package ftp
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/conns"
@@ -19,17 +18,10 @@ var _ = register(map[string]*command{
 })
 
 // cmdUser starts a login, also in the middle of a session. Whether the user
-// exists is not told; only a client certificate can make a password needless.
+// exists is not told.
 func (c *Conn) cmdUser(user string) error {
 	c.logout()
 	c.state.user = user
-	backend, ok := c.server.opts.Backend.(certificateBackend)
-	if state := c.TLS(); ok && state != nil && len(state.PeerCertificates) > 0 {
-		session, err := backend.LoginCertificate(c.ctx, c, user)
-		if !errors.Is(err, ErrPasswordNeeded) {
-			return c.loggedIn(session, err, "certificate", 232) // RFC 4217 section 4.2
-		}
-	}
 	return c.reply(331, "Password required")
 }
 
@@ -40,27 +32,23 @@ func (c *Conn) cmdPass(password string) error {
 	ctx, cancel := c.whilePresent()
 	defer cancel()
 	session, err := c.server.opts.Backend.Login(ctx, c, c.state.user, password)
-	return c.loggedIn(session, err, "password", 230)
+	return c.loggedIn(session, err)
 }
 
 // whilePresent returns a context that ends when the client has left, though the
 // control goroutine reads nothing until cancel is called: a login may have to wait
-// for its turn. Most take no time, so the first look is not at once.
+// for its turn.
 func (c *Conn) whilePresent() (context.Context, context.CancelFunc) {
-	const pause = 50 * time.Millisecond
 	ctx, cancel := context.WithCancel(c.ctx)
 	var look func()
 	look = func() {
-		if ctx.Err() != nil {
-			return
-		}
 		if move.Ended(c.raw) {
 			cancel()
-			return
+		} else if ctx.Err() == nil {
+			time.AfterFunc(50*time.Millisecond, look)
 		}
-		time.AfterFunc(pause, look)
 	}
-	first := time.AfterFunc(pause, look)
+	first := time.AfterFunc(50*time.Millisecond, look) // most take no time
 	return ctx, func() {
 		first.Stop()
 		cancel()
@@ -68,19 +56,16 @@ func (c *Conn) whilePresent() (context.Context, context.CancelFunc) {
 }
 
 // loggedIn ends an attempt to log in.
-func (c *Conn) loggedIn(session Session, err error, method string, code int) error {
+func (c *Conn) loggedIn(session Session, err error) error {
 	user := c.state.user
 	c.state.user = ""
 	if err == nil {
 		err = c.begin(session, user)
 	}
-	if hook := c.server.opts.Hooks.Login; hook != nil {
-		record := LoginRecord{User: user, Method: method, Err: err, Again: c.state.logins > 0}
-		c.guard("hook Login", func() { hook(c, record) })
-	}
+	tell(c, "Login", c.server.opts.Hooks.Login, LoginRecord{User: user, Err: err, Again: c.state.logins > 0})
 	if err == nil {
 		c.state.logins++
-		return c.reply(code, "Logged in")
+		return c.reply(230, "Logged in")
 	}
 	c.state.failed++
 	limit := c.limits().MaxLoginAttempts
@@ -92,21 +77,13 @@ func (c *Conn) loggedIn(session Session, err error, method string, code int) err
 
 // begin makes session that of the connection.
 func (c *Conn) begin(session Session, user string) error {
-	began := false
-	defer func() {
-		if !began { // Limits panics
-			c.own.Change(nil)
-			session.Close()
-		}
-	}()
+	c.state.session, c.state.dir = session, "/"
+	c.endWith(session)
 	if limited, ok := session.(LimitedSession); ok {
 		c.own.Change(limited.Limits)
 		c.limits()
 	}
-	began = true
-	c.state.session, c.state.dir = session, "/"
 	c.loginSince.Store(0)
-	c.endWith(session)
 	c.mu.Lock()
 	c.user = user
 	c.mu.Unlock()
@@ -130,7 +107,7 @@ func (c *Conn) logout() {
 	c.state.session = nil
 	c.guard("closing a session", func() {
 		if err := session.Close(); err != nil {
-			c.server.logger().Error("closing a session failed", "user", c.User(), "session", c.id, "error", err)
+			c.server.opts.Logger.Error("closing a session failed", "user", c.User(), "session", c.id, "error", err)
 		}
 	})
 	c.loginSince.Store(time.Now().UnixNano())
@@ -149,9 +126,7 @@ func (c *Conn) logout() {
 func (c *Conn) loggedOut(user string) {
 	r := c.sessionRecord(user)
 	r.Reason = "logout"
-	if hook := c.server.opts.Hooks.Logout; hook != nil {
-		c.guard("hook Logout", func() { hook(c, r) })
-	}
+	tell(c, "Logout", c.server.opts.Hooks.Logout, r)
 	c.state.since, c.state.commands = time.Now(), 1 // the command that has logged out
 	c.mu.Lock()
 	c.downloaded, c.uploaded = 0, 0
@@ -169,7 +144,7 @@ func (c *Conn) cmdRein(string) error {
 	c.awaitEnd()
 	c.logout()
 	c.state.parameters = c.defaultParameters()
-	return c.reply(220, c.greeting())
+	return c.reply(220, c.server.opts.Greeting)
 }
 
 // cmdQuit lets a running transfer finish. The goodbye is sent by the loop.

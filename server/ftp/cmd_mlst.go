@@ -1,9 +1,11 @@
 package ftp
 
 import (
+	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
@@ -11,8 +13,8 @@ import (
 
 // RFC 3659 section 7: listings for programs.
 var _ = register(map[string]*command{
-	"MLST": {(*Conn).cmdMlst, 0, "[name]"},
-	"MLSD": {(*Conn).cmdMlsd, 0, "[directory]"},
+	"MLST": {(*Conn).cmdMlst, isName, "[name]"},
+	"MLSD": {(*Conn).cmdMlsd, usesData | isName, "[directory]"},
 })
 
 // facts is a set of facts.
@@ -36,11 +38,7 @@ var factNames = []string{"type", "size", "modify", "perm", "unique", "UNIX.mode"
 
 // cmdMlst answers on the control connection. The entry is indented by exactly
 // one space.
-func (c *Conn) cmdMlst(arg string) error {
-	name, err := c.resolve(arg)
-	if err != nil {
-		return err
-	}
+func (c *Conn) cmdMlst(name string) error {
 	info, err := c.state.session.Stat(c.ctx, name)
 	if err != nil {
 		return err
@@ -50,15 +48,7 @@ func (c *Conn) cmdMlst(arg string) error {
 	return c.reply(250, "Listing\n"+string(line)+"\nEnd")
 }
 
-func (c *Conn) cmdMlsd(arg string) error {
-	c.takeOffset()
-	name, err := c.resolve(arg)
-	if err != nil {
-		return err
-	}
-	if err := c.dataReady(); err != nil {
-		return err
-	}
+func (c *Conn) cmdMlsd(name string) error {
 	info, err := c.state.session.Stat(c.ctx, name)
 	if err != nil {
 		return err
@@ -68,7 +58,7 @@ func (c *Conn) cmdMlsd(arg string) error {
 	}
 	chosen, session, dir := c.state.facts, c.state.session, strings.TrimSuffix(name, "/")+"/"
 	return c.startListing("MLSD", &walk{
-		path: name, dir: name,
+		session: session, path: name, dir: name,
 		format: func(b []byte, entry string, info fs.FileInfo, _ time.Time) []byte {
 			b = appendFacts(b, chosen, session, dir+entry, info)
 			b = lsformat.AppendName(append(b, ' '), entry)
@@ -99,7 +89,7 @@ func appendFacts(b []byte, chosen facts, session Session, name string, info fs.F
 		case factModify:
 			b = info.ModTime().UTC().AppendFormat(b, timeFormat)
 		case factPerm:
-			if r, ok := session.(FactReporter); ok {
+			if r, ok := session.(permReporter); ok {
 				b = append(b, lsformat.Word(r.Perm(name, info))...)
 			} else {
 				b = append(b, Perm(mode)...)
@@ -141,6 +131,15 @@ func appendType(b []byte, info fs.FileInfo) []byte {
 		return b
 	}
 	return append(b, "OS.unix=special"...)
+}
+
+// appendUnique appends the identity of a file, by which clients recognise hard
+// links (RFC 3659 section 7.5.2), if the system tells.
+func appendUnique(b []byte, info fs.FileInfo) []byte {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		b = fmt.Appendf(b, "%xg%x", st.Dev, st.Ino)
+	}
+	return b
 }
 
 // Perm returns the perm fact (RFC 3659 section 7.5.5) that follows from the owner's bits
@@ -190,14 +189,11 @@ func (c *Conn) optsMlst(arg string) error {
 			}
 		}
 	}
-	text := "MLST OPTS"
-	if c.state.facts != 0 {
-		text += " "
-	}
+	var chosen strings.Builder
 	for i, name := range factNames {
 		if c.state.facts&(1<<i) != 0 {
-			text += name + ";"
+			chosen.WriteString(name + ";")
 		}
 	}
-	return c.reply(200, text)
+	return c.reply(200, strings.TrimSpace("MLST OPTS "+chosen.String()))
 }

@@ -27,17 +27,10 @@ func (c *Conn) cmdType(arg string) error {
 }
 
 func (c *Conn) cmdMode(arg string) error {
-	switch strings.ToUpper(arg) {
-	case "S":
-		c.state.deflate = false
-		return c.reply(200, "Mode is stream")
-	case "Z":
-		if c.server.opts.Deflate {
-			c.state.deflate = true
-			return c.reply(200, "Mode is deflate")
-		}
+	if !strings.EqualFold(arg, "S") {
+		return errNoParameter
 	}
-	return errNoParameter
+	return c.reply(200, "Mode is stream")
 }
 
 func (c *Conn) cmdStru(arg string) error {
@@ -56,8 +49,6 @@ func (c *Conn) cmdRest(arg string) error {
 		return err
 	case n > 0 && c.translating():
 		return &Error{504, "REST is possible with TYPE I only"}
-	case n > 0 && c.state.deflate:
-		return &Error{504, "REST is possible with MODE S only"}
 	}
 	c.state.offset = n
 	return c.reply(350, "Restarting at "+strconv.FormatInt(n, 10)+", send RETR or STOR")
@@ -67,8 +58,9 @@ func (c *Conn) cmdRest(arg string) error {
 // network and of Unix.
 func (c *Conn) translating() bool { return !c.state.binary && !c.server.asIs.Load() }
 
-// SetBinaryASCII replaces BinaryASCII while the server runs. It counts for what
-// clients do from then on, not for transfers that run already.
+// SetBinaryASCII has TYPE A transfer bytes unchanged, as TYPE I does, or with false, as at
+// first, translate the ends of lines. When unchanged, SIZE and REST work in TYPE A as well.
+// It counts for what clients do from then on, not for transfers that run already.
 func (s *Server) SetBinaryASCII(asIs bool) { s.asIs.Store(asIs) }
 
 // cmdAllo has nothing to do. Its proper reply would be 202, on which there are

@@ -5,38 +5,26 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
 // RFC 959 section 4.1.3: downloads, and ending a transfer.
 var _ = register(map[string]*command{
-	"RETR": {(*Conn).cmdRetr, needArg, "name"},
+	"RETR": {(*Conn).cmdRetr, needArg | usesData, "name"},
 	"ABOR": {(*Conn).cmdAbor, anyTime, ""},
 })
 
 func (c *Conn) cmdRetr(arg string) error {
-	offset := c.takeOffset()
 	name, err := c.resolve(arg)
 	if err != nil {
 		return err
 	}
-	if err := c.dataReady(); err != nil {
-		return err
-	}
-	file, size, err := c.openRead(name)
+	offset := c.state.offset
+	file, size, err := c.openRead(name, offset)
 	if err != nil {
 		return err
-	}
-	if offset > 0 {
-		if offset > size && size >= 0 {
-			file.Close()
-			return &Error{554, "The file ends before that offset"}
-		}
-		if _, err := file.Seek(offset, io.SeekStart); err != nil {
-			file.Close()
-			return err
-		}
 	}
 	return c.startTransfer(&transfer{
 		job:     job{verb: "RETR", path: name, direction: Download, size: size},
@@ -47,19 +35,12 @@ func (c *Conn) cmdRetr(arg string) error {
 // A download is a file that is being sent.
 type download struct{ file File }
 
-func (d *download) begin() error { return nil }
-
 func (d *download) move(t *transfer) error {
 	t.watch(d.file)
-	t.data.FullSegments()
-	if !t.ascii && !t.deflate {
-		return t.pump(move.Download(t.ctx, t.data, d.file, &t.conn.server.turns))
+	if t.ascii {
+		return t.conn.server.buffers.Copy(&asciiWriter{w: t}, d.file)
 	}
-	w, done := t.writer()
-	if err := t.conn.server.buffers.Copy(w, d.file); err != nil {
-		return err
-	}
-	return done()
+	return t.pump(move.Download(t.ctx, t.data, d.file, t.conn.server.turns))
 }
 
 func (d *download) end(err error) error {
@@ -67,15 +48,21 @@ func (d *download) end(err error) error {
 	return err
 }
 
-// openRead opens a regular file, and returns its size, or -1 if unknown.
-func (c *Conn) openRead(name string) (File, int64, error) {
+// openRead opens a file to be read from an offset, and returns its size.
+func (c *Conn) openRead(name string, offset int64) (File, int64, error) {
 	file, err := c.state.session.OpenFile(c.ctx, name, os.O_RDONLY)
 	if err != nil {
 		return nil, 0, err
 	}
 	info, err := statOpen(c.ctx, c.state.session, file, name)
-	if err == nil && info.IsDir() {
-		err = &Error{550, "Is a directory"}
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = syscall.EISDIR
+	case offset > info.Size():
+		err = errBeyondEnd
+	case offset > 0:
+		_, err = file.Seek(offset, io.SeekStart)
 	}
 	if err != nil {
 		file.Close()
@@ -93,13 +80,6 @@ func statOpen(ctx context.Context, session Session, file File, name string) (fs.
 		return f.Stat()
 	}
 	return session.Stat(ctx, name)
-}
-
-// takeOffset returns what REST said, which holds for one transfer.
-func (c *Conn) takeOffset() int64 {
-	offset := c.state.offset
-	c.state.offset = 0
-	return offset
 }
 
 // cmdAbor ends a transfer: 426 for it, then 226 for ABOR (RFC 959 section

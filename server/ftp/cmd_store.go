@@ -13,19 +13,19 @@ import (
 
 // RFC 959 section 4.1.3: uploads.
 var _ = register(map[string]*command{
-	"STOR": {(*Conn).cmdStor, needArg, "name"},
-	"APPE": {(*Conn).cmdAppe, needArg, "name"},
-	"STOU": {(*Conn).cmdStou, 0, "[name]"},
+	"STOR": {(*Conn).cmdStor, needArg | usesData, "name"},
+	"APPE": {(*Conn).cmdAppe, needArg | usesData, "name"},
+	"STOU": {(*Conn).cmdStou, usesData, "[name]"},
 })
 
 func (c *Conn) cmdStor(arg string) error {
-	offset := c.takeOffset()
 	return c.store("STOR", arg, func(name string) (*upload, error) {
+		offset := c.state.offset
 		file, err := c.openUpload(name, offset)
 		if err != nil {
 			return nil, err
 		}
-		u := &upload{file: file, name: name, offset: offset}
+		u := &upload{file: file, offset: offset}
 		if offset > 0 {
 			err = u.goOn()
 		}
@@ -53,13 +53,12 @@ func (c *Conn) openUpload(name string, offset int64) (file File, err error) {
 
 // cmdAppe creates the file if there is none, and ignores REST.
 func (c *Conn) cmdAppe(arg string) error {
-	c.takeOffset()
 	return c.store("APPE", arg, func(name string) (*upload, error) {
 		file, err := c.state.session.OpenFile(c.ctx, name, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 		if err != nil {
 			return nil, err
 		}
-		u := &upload{file: file, name: name, appends: true}
+		u := &upload{file: file, appends: true}
 		u.offset, err = file.Seek(0, io.SeekEnd)
 		return u, err
 	})
@@ -68,15 +67,11 @@ func (c *Conn) cmdAppe(arg string) error {
 // cmdStou stores under a new name, which the replies tell in the form of RFC
 // 1123 section 4.1.2.9.
 func (c *Conn) cmdStou(arg string) error {
-	c.takeOffset()
 	if arg == "" {
 		arg = "upload"
 	}
 	name, err := c.resolve(arg)
 	if err != nil {
-		return err
-	}
-	if err := c.dataReady(); err != nil {
 		return err
 	}
 	const attempts = 1000
@@ -92,8 +87,7 @@ func (c *Conn) cmdStou(arg string) error {
 		if err != nil {
 			return err
 		}
-		u := &upload{file: file, name: unique}
-		return c.startUpload("STOU", u, "FILE: "+path.Base(unique))
+		return c.startUpload("STOU", unique, &upload{file: file}, "FILE: "+path.Base(unique))
 	}
 	return &Error{553, "No unique name is free"}
 }
@@ -101,14 +95,11 @@ func (c *Conn) cmdStou(arg string) error {
 // store receives a file, which open opens.
 func (c *Conn) store(verb, arg string, open func(name string) (*upload, error)) error {
 	name, err := c.resolve(arg)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if name == "/" {
+	case name == "/":
 		return errBadName
-	}
-	if err := c.dataReady(); err != nil {
-		return err
 	}
 	u, err := open(name)
 	if err != nil {
@@ -117,13 +108,12 @@ func (c *Conn) store(verb, arg string, open func(name string) (*upload, error)) 
 		}
 		return err
 	}
-	return c.startUpload(verb, u, c.opening(arg, -1))
+	return c.startUpload(verb, name, u, c.opening(arg, -1))
 }
 
 // An upload is a file that is being received.
 type upload struct {
 	file    File
-	name    string
 	offset  int64
 	appends bool // what comes is appended, whoever else appends
 }
@@ -145,15 +135,15 @@ func (u *upload) goOn() error {
 	return err
 }
 
-func (c *Conn) startUpload(verb string, u *upload, opening string) error {
+func (c *Conn) startUpload(verb, name string, u *upload, opening string) error {
 	return c.startTransfer(&transfer{
-		job:     job{verb: verb, path: u.name, direction: Upload, size: -1},
+		job:     job{verb: verb, path: name, direction: Upload, size: -1},
 		content: u, offset: u.offset, opening: opening,
 	})
 }
 
-// begin takes away what the file held, now that there is a data connection.
-func (u *upload) begin() error {
+// empty takes away what the file held, now that there is a data connection.
+func (u *upload) empty() error {
 	if u.offset > 0 || u.appends {
 		return nil
 	}
@@ -170,10 +160,13 @@ func (u *upload) begin() error {
 
 func (u *upload) move(t *transfer) error {
 	t.watch(u.file)
+	if err := u.empty(); err != nil {
+		return err
+	}
 	switch {
 	case u.appends:
 		return u.append(t)
-	case t.ascii || t.deflate:
+	case t.ascii:
 		return t.conn.server.buffers.Copy(u.file, t.reader())
 	}
 	return t.pump(move.Upload(u.file, t.data))

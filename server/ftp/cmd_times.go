@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
@@ -12,7 +13,7 @@ import (
 
 // RFC 3659 sections 3 and 4, and draft-somers-ftp-mfxx: sizes and times.
 var _ = register(map[string]*command{
-	"SIZE": {(*Conn).cmdSize, needArg, "name"},
+	"SIZE": {(*Conn).cmdSize, needArg | isName, "name"},
 	"MDTM": {(*Conn).cmdMdtm, needArg, "name"},
 	"MFMT": {(*Conn).cmdMfmt, needArg, "YYYYMMDDhhmmss name"},
 	"MFCT": {(*Conn).cmdMfct, needArg, "YYYYMMDDhhmmss name"},
@@ -37,6 +38,14 @@ func parseTime(s string) (time.Time, error) {
 		t = t.Add(time.Duration(n))
 	}
 	return t, nil
+}
+
+// parseShortTime parses a time that may lack its seconds.
+func parseShortTime(s string) (time.Time, error) {
+	if len(s) == len(timeFormat)-2 {
+		s += "00"
+	}
+	return parseTime(s)
 }
 
 // parseZonedTime parses what old clients send with MDTM: a time that may lack its
@@ -67,20 +76,16 @@ func parseZonedTime(s string) (time.Time, error) {
 
 // cmdSize tells how many bytes RETR would send, which for a file that has to be
 // translated could be found out by reading it only.
-func (c *Conn) cmdSize(arg string) error {
+func (c *Conn) cmdSize(name string) error {
 	if c.translating() {
 		return &Error{550, "SIZE is possible with TYPE I only"}
-	}
-	name, err := c.resolve(arg)
-	if err != nil {
-		return err
 	}
 	info, err := c.state.session.Stat(c.ctx, name)
 	if err != nil {
 		return err
 	}
 	if info.IsDir() {
-		return &Error{550, "Is a directory"}
+		return syscall.EISDIR
 	}
 	return c.reply(213, strconv.FormatInt(info.Size(), 10))
 }
@@ -94,10 +99,9 @@ func (c *Conn) cmdMdtm(arg string) error {
 	}
 	info, err := c.state.session.Stat(c.ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if value, file, ok := strings.Cut(arg, " "); ok {
-			if t, terr := parseZonedTime(value); terr == nil {
-				return c.setModTime(t, file, 253)
-			}
+		value, file, ok := strings.Cut(arg, " ")
+		if t, terr := parseZonedTime(value); ok && terr == nil {
+			return c.setFact("Modify", t.Format(timeFormat), file, 253)
 		}
 	}
 	if err != nil {
@@ -107,69 +111,36 @@ func (c *Conn) cmdMdtm(arg string) error {
 }
 
 func (c *Conn) cmdMfmt(arg string) error {
-	t, name, err := splitTime(arg)
-	if err != nil {
-		return err
-	}
-	return c.setModTime(t, name, 213)
-}
-
-func splitTime(arg string) (time.Time, string, error) {
-	value, name, ok := strings.Cut(arg, " ")
-	if !ok || name == "" {
-		return time.Time{}, "", errSyntax
-	}
-	t, err := parseTime(value)
-	return t, name, err
-}
-
-func (c *Conn) setModTime(t time.Time, arg string, code int) error {
-	name, err := c.resolve(arg)
-	if err != nil {
-		return err
-	}
-	s, ok := c.state.session.(ModTimeSetter)
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	if err := s.SetModTime(c.ctx, name, t); err != nil {
-		return err
-	}
-	return c.reply(code, "Modify="+t.UTC().Format(timeFormat)+"; "+arg)
+	value, name, _ := strings.Cut(arg, " ")
+	return c.setFact("Modify", value, name, 213)
 }
 
 func (c *Conn) cmdMfct(arg string) error {
-	t, arg, err := splitTime(arg)
+	value, name, _ := strings.Cut(arg, " ")
+	return c.setFact("Create", value, name, 213)
+}
+
+// setFact changes one fact of a file. The reply has no fraction of a second.
+func (c *Conn) setFact(fact, value, arg string, code int) error {
+	change, err := c.factChange(fact, value, arg)
 	if err != nil {
 		return err
 	}
-	name, err := c.resolve(arg)
-	if err != nil {
-		return err
-	}
-	s, ok := c.state.session.(createTimeSetter)
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	if err := s.SetCreateTime(c.ctx, name, t); err != nil {
-		return err
-	}
-	return c.reply(213, "Create="+t.UTC().Format(timeFormat)+"; "+arg)
+	value, _, _ = strings.Cut(value, ".")
+	return c.answer(change(), code, fact+"="+value+"; "+arg)
 }
 
 // cmdMff changes several facts. All are looked at before any is changed.
 func (c *Conn) cmdMff(arg string) error {
-	list, arg, ok := strings.Cut(arg, " ")
-	if !ok || arg == "" || !strings.HasSuffix(list, ";") {
+	list, arg, _ := strings.Cut(arg, " ")
+	facts, ok := strings.CutSuffix(list, ";")
+	if !ok {
 		return errSyntax
 	}
-	name, err := c.resolve(arg)
-	if err != nil {
-		return err
-	}
 	var changes []func() error
-	for fact := range strings.SplitSeq(strings.TrimSuffix(list, ";"), ";") {
-		change, err := c.factChange(fact, name)
+	for fact := range strings.SplitSeq(facts, ";") {
+		fact, value, _ := strings.Cut(fact, "=")
+		change, err := c.factChange(fact, value, arg)
 		if err != nil {
 			return err
 		}
@@ -183,22 +154,30 @@ func (c *Conn) cmdMff(arg string) error {
 	return c.reply(213, list+" "+arg)
 }
 
-func (c *Conn) factChange(fact, name string) (func() error, error) {
-	key, value, _ := strings.Cut(fact, "=")
-	switch strings.ToLower(key) {
+// factChange returns what changes a fact of a file, if the session can.
+func (c *Conn) factChange(fact, value, arg string) (func() error, error) {
+	if arg == "" {
+		return nil, errSyntax
+	}
+	name, err := c.resolve(arg)
+	if err != nil {
+		return nil, err
+	}
+	session := c.state.session
+	switch strings.ToLower(fact) {
 	case "modify":
 		t, err := parseTime(value)
-		if s, ok := c.state.session.(ModTimeSetter); ok || err != nil {
+		if s, ok := session.(modTimeSetter); ok || err != nil {
 			return func() error { return s.SetModTime(c.ctx, name, t) }, err
 		}
 	case "create":
 		t, err := parseTime(value)
-		if s, ok := c.state.session.(createTimeSetter); ok || err != nil {
+		if s, ok := session.(createTimeSetter); ok || err != nil {
 			return func() error { return s.SetCreateTime(c.ctx, name, t) }, err
 		}
 	case "unix.mode":
 		mode, err := parseMode(value)
-		if s, ok := c.state.session.(Chmodder); ok || err != nil {
+		if s, ok := session.(chmodder); ok || err != nil {
 			return func() error { return s.Chmod(c.ctx, name, mode) }, err
 		}
 	default:

@@ -3,6 +3,7 @@ package ftp
 import (
 	"errors"
 	"maps"
+	"path"
 	"strings"
 	"time"
 
@@ -23,6 +24,9 @@ const (
 	noLogin                   // allowed before login
 	needArg                   // 501 without an argument
 	needsTLS                  // refused where TLS is required and not in use
+	usesData                  // refused if no data connection could be made; the last to see the offset of REST
+	isName                    // the argument is a name, which the handler gets resolved
+	belowTop                  // as isName, and "/" is refused
 )
 
 // commands are all verbs in upper case. Families register theirs in the file
@@ -44,8 +48,13 @@ func parseCommand(line string) (verb, arg string) {
 // handle runs one command line and answers it.
 func (c *Conn) handle(line string) {
 	verb, arg := parseCommand(line)
-	cmd := commands[verb]
-	c.noteCommand(verb, cmd)
+	cmd := commands[verb] // none of SITE: these have a space in their names
+	c.state.commands++
+	c.mu.Lock()
+	if c.verb = verb; cmd == nil {
+		c.verb = "?"
+	}
+	c.mu.Unlock()
 	if verb != "RNTO" && verb != "NOOP" {
 		c.state.renameFrom = "" // RFC 959 section 4.1.3: RNTO comes at once
 	}
@@ -78,6 +87,22 @@ func (c *Conn) run(verb string, cmd *command, arg string) error {
 		return errNoLogin
 	case cmd.flags&needArg != 0 && arg == "":
 		return errSyntax
+	}
+	if cmd.flags&usesData != 0 {
+		defer func() { c.state.offset = 0 }()
+		if err := c.dataReady(); err != nil {
+			return err
+		}
+	}
+	if cmd.flags&(isName|belowTop) != 0 {
+		name, err := c.resolve(arg)
+		switch {
+		case err != nil:
+			return err
+		case cmd.flags&belowTop != 0 && name == "/":
+			return errBadName
+		}
+		arg = name
 	}
 	return cmd.run(c, arg)
 }
@@ -129,15 +154,32 @@ func (c *Conn) unforeseen(what, verb string, err error) {
 	if n == enough {
 		args = append(args, "note", "further errors of this session are not logged")
 	}
-	c.server.logger().Error(what, args...)
+	c.server.opts.Logger.Error(what, args...)
 }
 
-func (c *Conn) noteCommand(verb string, cmd *command) {
-	c.state.commands++
-	if cmd == nil {
-		verb = "?"
+// resolve returns the absolute name that arg means in the working directory.
+// ".." does not lead above the top. NUL, CR and LF are refused: the protocol
+// cannot carry the last two (a CR is sent as CR NUL over Telnet), and no file
+// system carries the first.
+func (c *Conn) resolve(arg string) (string, error) {
+	return resolvePath(c.state.dir, arg)
+}
+
+// unspeakable are the bytes of names that the protocol cannot carry.
+const unspeakable = "\x00\r\n"
+
+func resolvePath(dir, arg string) (string, error) {
+	if strings.ContainsAny(arg, unspeakable) {
+		return "", errBadName
 	}
-	c.mu.Lock()
-	c.verb = verb
-	c.mu.Unlock()
+	if !strings.HasPrefix(arg, "/") {
+		arg = dir + "/" + arg
+	}
+	return path.Clean("/" + arg), nil
+}
+
+// quotePath quotes a path for 257 replies: a quote in it is doubled (RFC 959
+// appendix II).
+func quotePath(p string) string {
+	return `"` + strings.ReplaceAll(p, `"`, `""`) + `"`
 }

@@ -23,8 +23,8 @@ type Conn struct {
 
 	resumes resumption // of TLS sessions, on data connections
 
-	state   state // used by the control goroutine only
-	stopped stopReason
+	state   state               // used by the control goroutine only
+	stopped atomic.Int32        // from which point on it has to end: see keepGoing
 	aborted atomic.Bool         // by Abort
 	current atomic.Pointer[job] // the transfer that runs, if any
 	own     conns.Own[Limits]
@@ -52,10 +52,10 @@ type origin struct {
 
 // control is the control connection.
 type control struct {
-	raw net.Conn // as accepted
-	nc  net.Conn // raw, or TLS over it
-	in  lineReader
-	out replyWriter
+	raw     net.Conn // as accepted
+	nc      net.Conn // raw, or TLS over it
+	in      lineReader
+	writing sync.Mutex // of a whole reply
 }
 
 // shared is what the control goroutine tells others.
@@ -82,13 +82,6 @@ func (c *Conn) LocalAddr() netip.AddrPort { return c.local }
 
 // Listener returns the options of the listener that accepted the connection.
 func (c *Conn) Listener() ListenerOptions { return c.listener }
-
-// NetConn returns the connection below any TLS: the one that the listener accepted,
-// or another one in its place.
-func (c *Conn) NetConn() net.Conn { return c.raw }
-
-// Context ends when the connection does.
-func (c *Conn) Context() context.Context { return c.ctx }
 
 // User is the name of the user logged in, or "".
 func (c *Conn) User() string {
@@ -146,4 +139,56 @@ func (c *Conn) info() SessionInfo {
 		i.Transfer = j.info()
 	}
 	return i
+}
+
+// state is what the control goroutine knows about the dialogue.
+type state struct {
+	session Session
+	logout  func() // ends what endWith began for session
+	dir     string // working directory
+	user    string // given with USER, while PASS is awaited
+	parameters
+	pending
+	counts
+	reason string // why the dialogue is over; "" while it is not
+}
+
+// parameters are what the client has chosen, and REIN resets (RFC 959 section 4.1.1).
+type parameters struct {
+	binary    bool // TYPE I
+	protected bool // PROT P
+	pbsz      bool // PBSZ was given
+	epsvAll   bool
+	facts     facts // of MLST
+	hash      *hashAlgorithm
+}
+
+// defaultParameters are those of a new connection. With implicit TLS data is protected
+// from the start, without PROT, by custom.
+func (c *Conn) defaultParameters() parameters {
+	return parameters{protected: c.listener.Implicit, facts: allFacts, hash: defaultHash}
+}
+
+// pending is what only the next command of the client completes.
+type pending struct {
+	data       dataSource // where the next data connection comes from
+	renameFrom string
+	offset     int64 // of REST
+}
+
+// counts are of the session that is logged in or, before, of the connection.
+type counts struct {
+	since       time.Time // when they began
+	commands    int
+	beforeLogin int // commands
+	garbage     int // what was no command
+	failed      int // logins, of the connection
+	logins      int // of the connection
+}
+
+// end makes the control goroutine finish after the current command.
+func (s *state) end(reason string) {
+	if s.reason == "" {
+		s.reason = reason
+	}
 }

@@ -27,7 +27,7 @@ func TestConversations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ts := serve(t, plain, func(s *ftp.Options) { s.Greeting = "Example files"; s.Deflate = true })
+			ts := serve(t, plain, func(s *ftp.Options) { s.Greeting = "Example files" })
 			ts.write("/hello.txt", "hello, world\n")
 			ts.login().talk(`
 				> MKD docs

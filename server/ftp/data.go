@@ -3,21 +3,36 @@ package ftp
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
+	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/conns"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
-// A dataSource is where the next data connection comes from: a passive wait or
-// an active target.
-type dataSource interface {
-	// next returns a connection, made or accepted within timeout.
-	next(ctx context.Context, timeout time.Duration) (net.Conn, error)
-	passive() bool
-	close()
+// A dataSource is where the next data connection comes from. The zero value is none.
+type dataSource struct {
+	wait   *passive.Wait // of a passive one
+	target *activeTarget // of an active one
+}
+
+// next returns a connection, made or accepted within timeout.
+func (d dataSource) next(ctx context.Context, timeout time.Duration) (net.Conn, error) {
+	if d.wait != nil {
+		return d.wait.Next(ctx, timeout)
+	}
+	return d.target.connect(ctx, timeout)
+}
+
+func (d dataSource) close() {
+	if d.wait != nil {
+		d.wait.Close()
+	}
 }
 
 // setData replaces the data source. The previous one is dropped, so that a
@@ -28,10 +43,8 @@ func (c *Conn) setData(d dataSource) {
 }
 
 func (c *Conn) dropData() {
-	if c.state.data != nil {
-		c.state.data.close()
-		c.state.data = nil
-	}
+	c.state.data.close()
+	c.state.data = dataSource{}
 }
 
 // dataReady returns an error if no transfer could start now.
@@ -39,7 +52,7 @@ func (c *Conn) dataReady() error {
 	switch {
 	case c.protectionMissing():
 		return errUnprotected
-	case c.state.data == nil:
+	case c.state.data == (dataSource{}):
 		return errNoDataSource
 	}
 	return nil
@@ -50,11 +63,11 @@ func (c *Conn) openData(j *job, src dataSource, protected bool) (*move.Conn, err
 	defer src.close()
 	timeout := orForever(c.limits().DataTimeout)
 	check := c.server.currentPeerCheck()
-	w, passive := src.(passiveSource)
+	passive := src.wait != nil
 	shown, must := c.resumes.wanted()
 	must = protected && (must || passive && check == PeerTLSSession)
 	if passive && protected && (must || shown) {
-		return c.openResumed(j, w, must, timeout)
+		return c.openResumed(j, src.wait, must, timeout)
 	}
 	for {
 		conn, err := src.next(j.ctx, timeout)
@@ -68,7 +81,7 @@ func (c *Conn) openData(j *job, src dataSource, protected bool) (*move.Conn, err
 			continue
 		}
 		if passive {
-			w.Arrived() // the port is not needed any more
+			src.wait.Arrived() // the port is not needed any more
 		}
 		if err := j.attach(conn); err != nil {
 			return nil, err
@@ -78,21 +91,17 @@ func (c *Conn) openData(j *job, src dataSource, protected bool) (*move.Conn, err
 		}
 		ctx, cancel := context.WithTimeout(j.ctx, timeout)
 		defer cancel()
-		t := c.dataTickets(j)
-		t.must = must
-		d, err := c.dataTLS(ctx, conn, t)
+		t := c.dataTickets(j, must)
+		d, resumed, err := c.dataTLS(ctx, conn, t)
 		if err == nil {
-			resumed := d.TLS().DidResume && c.ownsLineage(t.offered)
-			if must && !resumed {
-				err = errUnproven
-			}
 			c.resumes.note(d.TLS(), t, resumed)
+			if resumed || !must {
+				return d, nil
+			}
+			err = errUnproven
 		}
-		if err != nil {
-			conn.Close()
-			return nil, j.err(err)
-		}
-		return d, nil
+		conn.Close()
+		return nil, j.err(err)
 	}
 }
 
@@ -118,23 +127,24 @@ func (c *Conn) ownsLineage(l lineage) bool {
 }
 
 // dataTickets returns what the handshake of a data connection begins with.
-func (c *Conn) dataTickets(j *job) *tickets {
+func (c *Conn) dataTickets(j *job, must bool) *tickets {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &tickets{own: c.lineage, upload: j.direction == Upload}
+	return &tickets{own: c.lineage, upload: j.direction == Upload, must: must}
 }
 
 // dataTLS does the TLS handshake of a data connection, as the server even when
-// the connection is active (RFC 4217 section 7).
-func (c *Conn) dataTLS(ctx context.Context, conn net.Conn, t *tickets) (*move.Conn, error) {
-	d, err := move.NewTLS(ctx, conn, &c.server.buffers, func(conn net.Conn, secrets io.Writer) *tls.Conn {
+// the connection is active (RFC 4217 section 7). Resumed is whether it resumes a session
+// of this client.
+func (c *Conn) dataTLS(ctx context.Context, conn net.Conn, t *tickets) (d *move.Conn, resumed bool, err error) {
+	d, err = move.NewTLS(ctx, conn, &c.server.buffers, func(conn net.Conn, secrets io.Writer) *tls.Conn {
 		return c.tlsServer(conn, t, secrets)
 	})
 	if err != nil {
-		c.server.logger().Debug("TLS handshake on data connection failed", "remote", c.remote, "user", c.User(), "error", err)
-		return nil, &Error{522, "TLS negotiation failed on the data connection"}
+		c.server.opts.Logger.Debug("TLS handshake on data connection failed", "remote", c.remote, "user", c.User(), "error", err)
+		return nil, false, &Error{522, "TLS negotiation failed on the data connection"}
 	}
-	return d, nil
+	return d, d.TLS().DidResume && c.ownsLineage(t.offered), nil
 }
 
 // linger waits for a client to close its end of a data connection with TLS. One that closes
@@ -148,11 +158,41 @@ func (c *Conn) linger(d *move.Conn) {
 	}
 }
 
-// errForeign keeps PORT and EPRT from being used for attacks on others.
-var errForeign = &Error{504, "Data connections are made to the address of the control connection only, and to ports from 1024"}
+// An activeTarget is where the client listens for a data connection.
+type activeTarget struct {
+	addr  netip.AddrPort
+	local net.TCPAddr // where to connect from
+}
 
-// isPeer reports whether an active data connection may go there (RFC 2577
-// section 3): to the client itself, and not to a port of a well-known service.
-func (c *Conn) isPeer(t activeTarget) bool {
-	return t.addr.Addr().Unmap() == c.remote.Addr() && t.addr.Port() >= 1024
+// connect connects to the client. Several connections leave from the one data port
+// at a time, which the system allows when they lead to different places. To
+// one and the same it does only when an earlier one is forgotten (TIME_WAIT),
+// so that is waited for.
+func (t *activeTarget) connect(ctx context.Context, timeout time.Duration) (net.Conn, error) {
+	const pause = 50 * time.Millisecond
+	d := net.Dialer{
+		LocalAddr: &t.local, Timeout: timeout, KeepAlive: -1,
+		Control: func(_, _ string, rc syscall.RawConn) error { return setOption(rc, syscall.SO_REUSEADDR) },
+	}
+	deadline := time.Now().Add(timeout)
+	for {
+		conn, err := d.DialContext(ctx, "tcp", t.addr.String())
+		if err == nil {
+			return conn, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		taken := errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL)
+		if !taken || time.Until(deadline) < pause {
+			return nil, &Error{425, "Cannot open the data connection"}
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, context.Cause(ctx)
+		}
+	}
 }

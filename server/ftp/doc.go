@@ -46,6 +46,6 @@
 //   - RFC 5797: the registry of commands and extensions
 //   - RFC 7151: HOST
 //   - drafts and habits that clients use: AVBL, CLNT, COMB, CSID, DSIZ, HASH,
-//     MFCT, MFF, MFMT, MODE Z, SITE CHMOD, SITE SYMLINK, SITE UTIME, XCRC,
+//     MFCT, MFF, MFMT, SITE CHMOD, SITE SYMLINK, SITE UTIME, XCRC,
 //     XMD5, XSHA1, XSHA256, XSHA512, and implicit TLS
 package ftp

@@ -56,7 +56,11 @@ var (
 // replyTo is the one place where errors become replies. known is false for an
 // error that nobody foresaw, which the caller logs; its text stays off the
 // wire, because it may hold a path of the host.
-func replyTo(err error) (reply *Error, known bool) {
+func replyTo(err error) (reply *Error, known bool) { return replyFor(err, false) }
+
+// replyFor is replyTo. Content is whether err is of a transfer, or of other work on what
+// files contain, which says nothing about a name unless the error itself has one.
+func replyFor(err error, content bool) (reply *Error, known bool) {
 	var ending *conns.Ending
 	var data *move.ConnError // of the data connection, and not of the file
 	switch {
@@ -70,63 +74,38 @@ func replyTo(err error) (reply *Error, known bool) {
 		return &Error{426, "Data connection closed; transfer aborted"}, true
 	}
 	for _, m := range errorReplies {
-		if errors.Is(err, m.is) && (m.reply != errBadName || !ofContent(err)) {
+		if errors.Is(err, m.is) && (m.reply != errBadName || ofName(err, !content)) {
 			return m.reply, true
 		}
 	}
-	if refusedName(err) {
+	// Package os itself refuses names without a number: one that leads out of an os.Root,
+	// for example. Any client can have as many of these as it likes, and asks again where
+	// a reply promises that it helps.
+	var number syscall.Errno
+	if ofName(err, false) && !errors.As(err, &number) && !errors.Is(err, fs.ErrClosed) {
 		return errNotPossible, true
 	}
 	return &Error{451, "Requested action aborted: local error in processing"}, false
 }
 
-// ofContent reports whether err is of an operation on what a file contains, which says
-// nothing about its name.
-func ofContent(err error) bool {
-	if _, ok := errors.AsType[*contentError](err); ok {
+// ofName reports whether err is of an operation on a name, and not on what a file
+// contains; unless it tells, otherwise is the answer.
+func ofName(err error, otherwise bool) bool {
+	if _, ok := errors.AsType[*os.SyscallError](err); ok {
+		return false // sendfile and the like
+	}
+	if _, ok := errors.AsType[*os.LinkError](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[*os.SyscallError](err); ok {
-		return true // sendfile and the like
-	}
-	var name *fs.PathError
-	if !errors.As(err, &name) {
-		return false
+	name, ok := errors.AsType[*fs.PathError](err)
+	if !ok {
+		return otherwise
 	}
 	switch name.Op {
 	case "read", "write", "seek", "truncate", "sync", "close", "copy_file_range":
-		return true
-	}
-	return false
-}
-
-// contentError is an error of a transfer, or of other work on what files contain, that
-// is not known to be one of a name.
-type contentError struct{ error }
-
-func (e *contentError) Unwrap() error { return e.error }
-
-// inContent is for what fails when the file is open already.
-func inContent(err error) error {
-	var name *fs.PathError
-	var link *os.LinkError
-	if err == nil || errors.As(err, &name) || errors.As(err, &link) {
-		return err
-	}
-	return &contentError{err}
-}
-
-// refusedName reports whether err is the refusal of a name by package os itself, which
-// has no number: of one that leads out of an os.Root, for example. Any client can have
-// as many of these as it likes, and asks again where a reply promises that it helps.
-func refusedName(err error) bool {
-	var number syscall.Errno
-	if errors.As(err, &number) || errors.Is(err, fs.ErrClosed) {
 		return false
 	}
-	var link *os.LinkError
-	var name *fs.PathError
-	return errors.As(err, &link) || errors.As(err, &name) && !ofContent(err)
+	return true
 }
 
 // errorReplies is searched in order: numbers of Unix come before the classes

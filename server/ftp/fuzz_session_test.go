@@ -31,7 +31,7 @@ func FuzzSession(f *testing.F) {
 		}
 		const short = 20 * time.Millisecond
 		srv := ftp.New(ftp.Options{
-			Backend: backend, TLSConfig: ftp.StaticTLS(serverTLS()), Deflate: true,
+			Backend: backend, TLSConfig: ftp.StaticTLS(serverTLS()),
 			Passive: passive.NewPool(passive.Options{}), Advertise: loopback,
 			Limits: ftp.Limits{
 				LoginTimeout: time.Second, IdleTimeout: time.Second,

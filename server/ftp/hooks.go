@@ -22,9 +22,10 @@ type Hooks struct {
 	// called.
 	TransferStart func(c *Conn, r TransferRecord)
 	TransferEnd   func(c *Conn, r TransferRecord)
-	// Work is called when the server has read or written a file for a command
-	// that is no transfer: HASH and its older kin, COMB.
-	Work func(c *Conn, r WorkRecord)
+	// Work is called when the server has read or written files for a command
+	// that is no transfer: HASH and its older kin, COMB, DSIZ. The record has Verb,
+	// Path, Start, Duration and Err.
+	Work func(c *Conn, r TransferRecord)
 	// Logout is called when a user logs out and the connection stays (REIN, or
 	// USER once more), with what was done since the login. Disconnect's record
 	// begins anew then.
@@ -35,18 +36,9 @@ type Hooks struct {
 
 // A LoginRecord is one attempt to log in.
 type LoginRecord struct {
-	User   string
-	Method string // "password" or "certificate"
-	Err    error  // nil if it succeeded
-	Again  bool   // somebody has logged in on this connection before
-}
-
-// A WorkRecord is work on a file that is no transfer.
-type WorkRecord struct {
-	Verb     string
-	Path     string // absolute in the session; of COMB, the target
-	Duration time.Duration
-	Err      error // nil if it is complete
+	User  string
+	Err   error // nil if it succeeded
+	Again bool  // somebody has logged in on this connection before
 }
 
 // A SessionRecord is a whole connection, or what is left of it after the last
@@ -81,7 +73,7 @@ const (
 // Code, Err and the TLS fields are zero.
 type TransferRecord struct {
 	Verb      string // RETR, STOR, STOU, APPE, LIST, NLST, MLSD
-	Path      string // absolute in the session
+	Path      string // absolute in the session; of COMB, the target
 	Direction Direction
 	Offset    int64 // where in the file it started
 	Start     time.Time

@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -19,18 +20,16 @@ type job struct {
 	start     time.Time
 	size      int64 // of the file, or -1
 	bytes     atomic.Int64
+	pace      pace
 	data      bool // it uses a data connection
 	plain     bool // one without TLS
 
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	done   chan struct{}
-	over   atomic.Bool // the data has moved; what is left is up to the server
-	ending atomic.Bool // the final reply is about to be sent
-	grace  time.Time   // until when other commands wait for its end
-
-	outcome   atomic.Int32
-	connected atomic.Bool // the data connection is made
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	done    chan struct{}
+	grace   time.Time // until when other commands wait for its end
+	phase   atomic.Int32
+	outcome atomic.Int32
 	// moving is when the last byte moved, in Unix nanoseconds, while it is up to
 	// the client and the disk that the next one does; else 0.
 	moving atomic.Int64
@@ -38,6 +37,14 @@ type job struct {
 	mu   sync.Mutex
 	conn net.Conn // to be closed when aborted
 }
+
+// The phases of a job, one after the other.
+const (
+	connecting int32 = iota // there is no data connection yet
+	connected               // the data moves
+	finishing               // it has moved; what is left is up to the server
+	answering               // the final reply is about to be sent
+)
 
 // The outcome of a job is decided once: by itself, or by the control goroutine if
 // it does not end although it was aborted. Whoever decides sends the final reply.
@@ -50,15 +57,38 @@ const (
 // abortTime is how long an aborted job may take until it is abandoned.
 const abortTime = time.Second
 
-// startJob runs f on a goroutine of its own. f returns the final reply.
-func (c *Conn) startJob(j *job, f func(*job) *Error) {
+// startWork runs a job that uses no data connection. Its work is done by f, which returns
+// the final reply.
+func (c *Conn) startWork(j *job, f func() (*Error, error)) error {
 	c.beginJob(j)
 	go func() {
 		reply := errInternal
-		c.guard(j.verb, func() { reply = f(j) })
+		c.guard(j.verb, func() {
+			done, err := f()
+			tell(c, "Work", c.server.opts.Hooks.Work, TransferRecord{
+				Verb: j.verb, Path: j.path, Start: j.start, Duration: time.Since(j.start), Err: err,
+			})
+			if err != nil {
+				err = j.err(err)
+			}
+			reply = c.outcome(j, done, err, "command failed")
+		})
 		c.answerJob(j, reply)
 		c.endJob(j)
 	}()
+	return nil
+}
+
+// outcome returns the final reply of a job that has ended with err.
+func (c *Conn) outcome(j *job, done *Error, err error, failed string) *Error {
+	if err == nil {
+		return done
+	}
+	reply, known := replyFor(err, true)
+	if !known {
+		c.unforeseen(failed, j.verb, err)
+	}
+	return reply
 }
 
 // beginJob makes j the job of the session.
@@ -75,9 +105,9 @@ func (c *Conn) beginJob(j *job) {
 // answerJob sends the final reply.
 func (c *Conn) answerJob(j *job, reply *Error) {
 	c.active.Store(time.Now().UnixNano())
-	j.ending.Store(true)
+	j.phase.Store(answering)
 	if j.decide() {
-		c.send(reply.Code, reply.Text)
+		c.reply(reply.Code, reply.Text)
 	}
 }
 
@@ -101,29 +131,28 @@ func (j *job) decide() bool {
 // connection takes as long as a system call that uses it.
 func (j *job) abort(cause error) {
 	j.cancel(cause)
-	j.closeConn()
-}
-
-func (j *job) closeConn() {
-	j.mu.Lock()
-	conn := j.conn
-	j.conn = nil
-	j.mu.Unlock()
-	if conn != nil {
+	if conn := j.swap(nil); conn != nil {
 		go conn.Close()
 	}
 }
 
 // attach lets abort close conn from now on. It fails if that comes too late.
 func (j *job) attach(conn net.Conn) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	j.swap(conn)
 	if j.ctx.Err() != nil {
-		go conn.Close()
+		j.abort(nil)
 		return context.Cause(j.ctx)
 	}
-	j.conn = conn
 	return nil
+}
+
+// swap has abort close another connection from now on, and returns the one so far.
+func (j *job) swap(next net.Conn) net.Conn {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	conn := j.conn
+	j.conn = next
+	return conn
 }
 
 // err returns why the job was aborted, or else err.
@@ -139,6 +168,24 @@ func (j *job) moved() time.Time {
 	now := time.Now()
 	j.moving.Store(now.UnixNano())
 	return now
+}
+
+// A jobReader counts, keeps to the rate, and ends when the job is aborted.
+type jobReader struct {
+	j *job
+	r io.Reader
+}
+
+func (r *jobReader) Read(p []byte) (int, error) {
+	if err := r.j.err(nil); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p[:r.j.pace.allowance(len(p))])
+	r.j.bytes.Add(int64(n))
+	if perr := r.j.pay(n); perr != nil {
+		return n, perr
+	}
+	return n, err
 }
 
 func (j *job) info() *TransferRecord {
@@ -169,47 +216,46 @@ func (c *Conn) awaitJob() error {
 	if j.grace.IsZero() {
 		j.grace = start.Add(grace)
 	}
-	timer := time.NewTimer(time.Until(j.grace))
-	defer timer.Stop()
-	for {
-		select {
-		case <-j.done:
-			return nil
-		case <-c.ctx.Done():
-			return errTransferring
-		case <-timer.C:
-		}
+	for wait := time.Until(j.grace); !c.jobEnds(j, wait); wait = tick {
 		switch {
-		case j.ending.Load():
+		case j.phase.Load() == answering && c.ctx.Err() == nil:
 			// The client may have the final reply already: it is in its right.
-		case time.Since(start) > overTime, c.stopped.Load() == atOnce, !j.dataOver():
+		case c.ctx.Err() != nil, time.Since(start) > overTime, c.stopped.Load() == atOnce, !j.dataOver():
 			return errTransferring
 		}
-		timer.Reset(tick)
 	}
+	return nil
+}
+
+// jobEnds waits for a job to end, for as long as within says, unless the connection does
+// before.
+func (c *Conn) jobEnds(j *job, within time.Duration) bool {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case <-j.done:
+		return true
+	case <-timer.C:
+	case <-c.ctx.Done():
+	}
+	return false
 }
 
 // dataOver reports whether the client has no more data to send or to get.
 func (j *job) dataOver() bool {
-	if j.over.Load() {
+	if j.phase.Load() >= finishing {
 		return true
 	}
 	j.mu.Lock()
 	conn := j.conn
 	j.mu.Unlock()
-	if j.direction != Upload || conn == nil {
-		return false
-	}
-	return move.Ended(conn)
+	return j.direction == Upload && conn != nil && move.Ended(conn)
 }
 
 // awaitEnd waits for a running job to end, unless the connection does before.
 func (c *Conn) awaitEnd() {
 	if j := c.current.Load(); j != nil {
-		select {
-		case <-j.done:
-		case <-c.ctx.Done():
-		}
+		c.jobEnds(j, orForever(0))
 	}
 }
 
@@ -230,37 +276,12 @@ func (c *Conn) abortJob(cause error) {
 		return
 	}
 	j.abort(cause)
-	timer := time.NewTimer(abortTime)
-	defer timer.Stop()
-	select {
-	case <-j.done:
-		return
-	case <-timer.C:
-	case <-c.ctx.Done():
-	}
-	if j.outcome.CompareAndSwap(undecided, abandoned) {
+	switch {
+	case c.jobEnds(j, abortTime):
+	case j.outcome.CompareAndSwap(undecided, abandoned):
 		reply, _ := replyTo(cause)
-		c.send(reply.Code, reply.Text)
-		return
+		c.reply(reply.Code, reply.Text)
+	default:
+		c.awaitEnd() // what it has decided is not changed any more
 	}
-	select { // what it has decided is not changed any more
-	case <-j.done:
-	case <-c.ctx.Done():
-	}
-}
-
-// stalledAt returns when to look whether the running job has stalled, and whether it
-// has now. It ends by itself then, unless a system call on the file does not return.
-func (c *Conn) stalledAt() (at time.Time, stalled bool) {
-	j, limit := c.activeJob(), c.limits().StallTimeout
-	if j == nil || !j.data || limit <= 0 {
-		return at, false
-	}
-	now := time.Now()
-	at = now
-	if moved := j.moving.Load(); moved != 0 {
-		at = time.Unix(0, moved)
-	}
-	at = at.Add(limit + 2*tick)
-	return at, !now.Before(at)
 }

@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/conns"
@@ -67,3 +68,48 @@ func (s *Server) SetLimits(l Limits) { s.limits.Set(l) }
 
 // limits returns the limits in force, changed by the session if it wants to.
 func (c *Conn) limits() *Limits { return c.own.Of(c.server.limits) }
+
+// A pace bounds the rate of one job. The zero value does not.
+type pace struct {
+	rate int64     // bytes per second
+	paid time.Time // when what was moved so far is paid for
+}
+
+// pace returns that of a transfer in a direction.
+func (l *Limits) pace(d Direction) pace {
+	if d == Upload {
+		return pace{rate: l.UploadRate}
+	}
+	return pace{rate: l.DownloadRate}
+}
+
+// allowance returns how much of n bytes may be moved at once: no more than are worth a
+// tenth of a second, so that a slow transfer still moves evenly.
+func (p *pace) allowance(n int) int {
+	if p.rate <= 0 {
+		return n
+	}
+	return int(min(max(p.rate/10, 512), int64(n)))
+}
+
+// pay waits until n bytes that were moved are paid for.
+func (j *job) pay(n int) error {
+	if j.pace.rate <= 0 || n == 0 {
+		return nil
+	}
+	j.moving.Store(0) // it is up to neither the client nor the disk
+	defer j.moved()
+	now := time.Now()
+	if j.pace.paid.Before(now) {
+		j.pace.paid = now
+	}
+	j.pace.paid = j.pace.paid.Add(time.Duration(float64(n) / float64(j.pace.rate) * float64(time.Second)))
+	timer := time.NewTimer(j.pace.paid.Sub(now))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-j.ctx.Done():
+		return context.Cause(j.ctx)
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/lsformat"
@@ -16,39 +15,24 @@ import (
 // A lister puts lines of a listing together and writes them in large pieces,
 // so that a directory of any size takes little memory.
 type lister struct {
-	w   io.Writer
-	buf *listBuffer
+	w io.Writer
+	b []byte
 }
-
-type listBuffer struct{ b []byte }
-
-const listPiece = 32 << 10
-
-var listBuffers = sync.Pool{New: func() any {
-	return &listBuffer{make([]byte, 0, listPiece+4<<10)}
-}}
-
-func newLister(w io.Writer) *lister {
-	l := &lister{w: w, buf: listBuffers.Get().(*listBuffer)}
-	l.buf.b = l.buf.b[:0]
-	return l
-}
-
-func (l *lister) free() { listBuffers.Put(l.buf) }
 
 func (l *lister) flush() error {
-	if len(l.buf.b) == 0 {
+	if len(l.b) == 0 {
 		return nil
 	}
-	_, err := l.w.Write(l.buf.b)
-	l.buf.b = l.buf.b[:0]
+	_, err := l.w.Write(l.b)
+	l.b = l.b[:0]
 	return err
 }
 
 // line takes the buffer with a line appended to it.
 func (l *lister) line(b []byte) error {
-	l.buf.b = b
-	if len(b) < listPiece {
+	const piece = 32 << 10
+	l.b = b
+	if len(b) < piece {
 		return nil
 	}
 	return l.flush()
@@ -57,12 +41,12 @@ func (l *lister) line(b []byte) error {
 // maxDepth bounds LIST -R, for file systems with loops.
 const maxDepth = 64
 
-func (c *Conn) writeListing(ctx context.Context, session Session, w *walk, l *lister) error {
-	g := newListing(ctx, session)
-	g.walk, g.lister, g.fruitless = w, l, c.limits().StallTimeout
+func (c *Conn) writeListing(ctx context.Context, w *walk, l *lister) error {
+	g := newListing(ctx, w)
+	g.lister, g.fruitless = l, c.limits().StallTimeout
 	switch {
 	case w.dir == "":
-		return l.line(w.format(l.buf.b, w.name, w.info, g.now))
+		return l.line(w.format(l.b, w.name, w.info, g.now))
 	case len(w.patterns) > 0:
 		return g.expand(w.dir, w.prefix, w.patterns)
 	}
@@ -73,7 +57,6 @@ func (c *Conn) writeListing(ctx context.Context, session Session, w *walk, l *li
 type listing struct {
 	*walk
 	ctx       context.Context
-	session   Session
 	lister    *lister
 	now       time.Time
 	fruitless time.Duration // how long it may find nothing, if not 0
@@ -82,9 +65,9 @@ type listing struct {
 	room      int           // bytes of names that it may still keep
 }
 
-func newListing(ctx context.Context, session Session) *listing {
+func newListing(ctx context.Context, w *walk) *listing {
 	now := time.Now()
-	return &listing{ctx: ctx, session: session, now: now, found: now, room: namesRoom}
+	return &listing{walk: w, ctx: ctx, now: now, found: now, room: namesRoom}
 }
 
 const (
@@ -179,12 +162,12 @@ func (g *listing) list(f folder) error {
 			return nil
 		}
 		g.found = time.Now()
-		return g.lister.line(g.format(g.lister.buf.b, f.prefix+info.Name(), info, g.now))
+		return g.lister.line(g.format(g.lister.b, f.prefix+info.Name(), info, g.now))
 	}
 	return g.below(f.dir, line, wanted, func(name string) error {
 		sub := f
 		sub.dir, sub.shown, sub.depth = path.Join(f.dir, name), f.shown+"/"+name, f.depth+1
-		heading := append(lsformat.AppendName(append(g.lister.buf.b, "\r\n"...), sub.shown), ":\r\n"...)
+		heading := append(lsformat.AppendName(append(g.lister.b, "\r\n"...), sub.shown), ":\r\n"...)
 		if err := g.lister.line(heading); err != nil {
 			return err
 		}
@@ -233,3 +216,18 @@ func (g *listing) tolerate(err error) error {
 type folderError struct{ error }
 
 func (e *folderError) Unwrap() error { return e.error }
+
+// appendListEntry appends a line in the format of ls -l, which is what clients
+// parse (RFC 959 leaves it open). Times are UTC.
+func appendListEntry(b []byte, name string, info fs.FileInfo, now time.Time) []byte {
+	e := lsformat.Entry{
+		Mode: info.Mode(), Owner: "ftp", Group: "ftp", Size: info.Size(), ModTime: info.ModTime().UTC(), Name: name,
+	}
+	if o, ok := info.(owned); ok {
+		e.Owner, e.Group = o.Owner(), o.Group()
+	}
+	if l, ok := info.(linked); ok {
+		e.Target = l.LinkTarget()
+	}
+	return append(e.Append(b, now), '\r', '\n')
+}

@@ -1,13 +1,8 @@
 package ftp_test
 
 import (
-	"bytes"
-	"compress/zlib"
-	"io"
 	"strings"
 	"testing"
-
-	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 )
 
 func TestASCIITransfersTranslateLines(t *testing.T) {
@@ -39,7 +34,8 @@ func TestASCIITransfersTranslateLines(t *testing.T) {
 
 func TestTranslationCanBeTurnedOffAndThenRESTAndSIZEWorkInASCII(t *testing.T) {
 	t.Parallel()
-	ts := serve(t, plain, func(s *ftp.Options) { s.BinaryASCII = true })
+	ts := serve(t, plain, nil)
+	ts.SetBinaryASCII(true)
 	ts.write("/f", "one\ntwo\n")
 	c := ts.login()
 	c.command("TYPE A", "200 ...")
@@ -48,50 +44,6 @@ func TestTranslationCanBeTurnedOffAndThenRESTAndSIZEWorkInASCII(t *testing.T) {
 	if got := string(c.get("RETR f")); got != "two\n" {
 		t.Errorf("got %q", got)
 	}
-}
-
-func TestMODEZCompresses(t *testing.T) {
-	t.Parallel()
-	tests := []string{"", "x", strings.Repeat("compress me, ", 100_000)}
-	ts := serve(t, plain, func(s *ftp.Options) { s.Deflate = true })
-	c := ts.login()
-	c.command("MODE Z", "200 ...")
-	c.command("OPTS MODE Z LEVEL 9", "200 ...")
-	for _, want := range tests {
-		var packed bytes.Buffer
-		z := zlib.NewWriter(&packed)
-		io.WriteString(z, want)
-		z.Close()
-		c.put("STOR f", packed.Bytes())
-		if got := ts.read("/f"); got != want {
-			t.Errorf("STOR: %d bytes, want %d", len(got), len(want))
-		}
-		data := c.get("RETR f")
-		if len(want) > 1000 && len(data) > len(want)/10 {
-			t.Errorf("%d bytes were not compressed", len(data))
-		}
-		r, err := zlib.NewReader(bytes.NewReader(data))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := io.ReadAll(r); err != nil || string(got) != want {
-			t.Errorf("RETR: %d bytes, %v", len(got), err)
-		}
-	}
-	r, err := zlib.NewReader(bytes.NewReader(c.get("NLST")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := io.ReadAll(r); string(got) != "f\r\n" {
-		t.Errorf("NLST: %q", got)
-	}
-	conn := c.data(c.epsv())
-	c.command("STOR f", "150 ...")
-	io.WriteString(conn, "this is not compressed")
-	conn.Close()
-	c.expect("451 The compressed data is damaged")
-	c.command("MODE S", "200 ...")
-	c.put("STOR f", []byte("plain"))
 }
 
 func TestWhatTYPEADoesToAFileCanChangeWhileTheServerRuns(t *testing.T) {

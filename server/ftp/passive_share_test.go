@@ -98,7 +98,8 @@ func TestTwoHundredTransfersFromOneAddressOverTenPortsAllComplete(t *testing.T) 
 
 func TestTwoHundredTransfersCompleteWhereAddressesAreHidden(t *testing.T) {
 	t.Parallel()
-	ts, pool := servePool(t, plain, tenPorts(), func(s *ftp.Options) { s.PeerCheck = ftp.PeerAny })
+	ts, pool := servePool(t, plain, tenPorts(), nil)
+	ts.SetPeerCheck(ftp.PeerAny)
 	transferAll(t, ts, 200, func(int) string { return "" })
 	if s := pool.Stats(); s.Exhausted != 0 || s.Awaited != 0 || s.Granted != 200 {
 		t.Errorf("%+v", s)

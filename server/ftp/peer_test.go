@@ -10,7 +10,8 @@ import (
 
 func TestWhereSoConfiguredADataConnectionMayComeFromAnyAddress(t *testing.T) {
 	t.Parallel()
-	ts, pool := servePool(t, ftp.ListenerOptions{TLS: ftp.TLSOptional}, tenPorts(), func(s *ftp.Options) { s.PeerCheck = ftp.PeerAny })
+	ts, pool := servePool(t, ftp.ListenerOptions{TLS: ftp.TLSOptional}, tenPorts(), nil)
+	ts.SetPeerCheck(ftp.PeerAny)
 	ts.write("/f", "data")
 	c := ts.connect().login()
 	conn, err := dialFrom("127.0.0.7", c.epsv())

@@ -3,34 +3,28 @@ package ftp
 import (
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-// replyWriter serialises replies: the control goroutine and a transfer both
-// send some, and the lines of one reply must not mix with those of another.
-type replyWriter struct {
-	mu sync.Mutex
+// reply sends a reply, as one packet and one TLS record. The control goroutine and a
+// transfer both do, and the lines of one reply must not mix with those of another. If it
+// fails the connection is of no use any more and is closed, which ends the control
+// goroutine too.
+func (c *Conn) reply(code int, text string) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.write(appendReply(nil, code, text))
 }
 
-// replyBuffers holds buffers in which replies are put together, so that each is
-// one packet and one TLS record.
-var replyBuffers = sync.Pool{New: func() any { return new(replyBuffer) }}
-
-type replyBuffer struct{ b []byte }
-
-// send sends a reply. If that fails the connection is of no use any more and
-// is closed, which ends the control goroutine too.
-func (c *Conn) send(code int, text string) error {
-	rb := replyBuffers.Get().(*replyBuffer)
-	defer replyBuffers.Put(rb)
-	rb.b = appendReply(rb.b[:0], code, text)
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	return c.write(rb.b)
+// answer sends the reply to a command, unless that has failed.
+func (c *Conn) answer(err error, code int, text string) error {
+	if err != nil {
+		return err
+	}
+	return c.reply(code, text)
 }
 
-// write sends b. c.out.mu must be held.
+// write sends b. c.writing must be held.
 func (c *Conn) write(b []byte) error {
 	c.nc.SetWriteDeadline(c.writeBy())
 	_, err := c.nc.Write(b)
@@ -43,36 +37,19 @@ func (c *Conn) write(b []byte) error {
 // writeBy returns until when the client has to read what is sent now. Who has not
 // logged in has no longer than for that, and a session that ends waits no more.
 func (c *Conn) writeBy() time.Time {
-	now, by := time.Now(), time.Time{}
-	limit := func(at time.Time) {
-		if by.IsZero() || at.Before(by) {
-			by = at
-		}
-	}
-	limits := c.limits()
-	if limits.WriteTimeout > 0 {
-		limit(now.Add(limits.WriteTimeout))
-	}
+	limits, now := c.limits(), time.Now()
+	within := orForever(limits.WriteTimeout)
 	if limits.LoginTimeout > 0 && c.loginSince.Load() != 0 {
-		at := c.loginBy()
-		if soon := now.Add(partingTime); at.Before(soon) {
-			at = soon // to say why
-		}
-		limit(at)
+		within = min(within, max(c.loginBy().Sub(now), partingTime)) // at least to say why
 	}
 	if c.parting.Load() {
-		limit(now.Add(partingTime + c.server.opts.parting))
+		within = min(within, partingTime+c.server.opts.parting)
 	}
-	return by
+	return now.Add(within)
 }
 
 // partingTime is how long a client may take to read the last reply.
 const partingTime = time.Second
-
-// reply sends the reply of the control goroutine to a command.
-func (c *Conn) reply(code int, text string) error {
-	return c.send(code, text)
-}
 
 // appendReply appends a reply in the format of RFC 959 section 4.2. The middle
 // lines of a long one are indented, so none can look like its end.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // A resumption is what is known of how a client resumes its TLS session on data
@@ -76,20 +78,20 @@ type race struct {
 	must   bool // who wins has to have resumed the session, also if nobody else comes
 
 	mu      sync.Mutex
-	running []*candidate // the oldest first
+	running []*candidate // the newest first
 	entered int
 }
 
 // openResumed takes the first connection that resumes the control connection's
 // TLS session. Others are closed and the wait goes on, except that where a client need
 // not resume, the only one that comes is taken.
-func (c *Conn) openResumed(j *job, w passiveSource, must bool, timeout time.Duration) (*move.Conn, error) {
+func (c *Conn) openResumed(j *job, w *passive.Wait, must bool, timeout time.Duration) (*move.Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(j.ctx, timeout, errUnproven)
 	defer cancel()
 	r := &race{conn: c, job: j, ctx: ctx, found: make(chan *move.Conn), failed: make(chan error, 1), only: !w.Several(), must: must}
 	go func() {
 		for {
-			conn, err := w.next(ctx, orForever(0)) // ctx has the timeout
+			conn, err := w.Next(ctx, orForever(0)) // ctx has the timeout
 			if err != nil {
 				r.failed <- err
 				return
@@ -111,44 +113,28 @@ func (c *Conn) openResumed(j *job, w passiveSource, must bool, timeout time.Dura
 	}
 }
 
-// enter has a connection take part, and the one leave that has to make room, if any.
+// enter has a connection take part. To make room, those end that have shown nothing, if
+// they have been silent for too long or there are too many of them.
 func (r *race) enter(conn net.Conn) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	entry := &candidate{conn: conn, since: time.Now(), cancel: cancel}
 	r.mu.Lock()
-	r.makeRoom()
+	defer r.mu.Unlock()
+	silent := 1
+	r.running = slices.DeleteFunc(r.running, func(other *candidate) bool {
+		if other.proven {
+			return false
+		}
+		silent++
+		leaves := silent > candidates || time.Since(other.since) > silentTime
+		if leaves {
+			other.cancel()
+		}
+		return leaves
+	})
 	r.entered++
-	r.running = append(r.running, entry)
-	r.mu.Unlock()
+	r.running = slices.Insert(r.running, 0, entry)
 	go r.run(ctx, entry)
-}
-
-// makeRoom ends who has been silent for too long, and the oldest of those that have
-// shown nothing if there are too many. With r.mu held.
-func (r *race) makeRoom() {
-	var others []*candidate
-	silent := 0
-	for _, entry := range r.running {
-		if !entry.proven && time.Since(entry.since) > silentTime {
-			entry.cancel()
-			continue
-		}
-		if !entry.proven {
-			silent++
-		}
-		others = append(others, entry)
-	}
-	r.running = others
-	for i, entry := range r.running {
-		if silent < candidates {
-			return
-		}
-		if !entry.proven {
-			entry.cancel()
-			r.running = append(r.running[:i:i], r.running[i+1:]...)
-			return
-		}
-	}
 }
 
 // alone reports whether nobody else has come.
@@ -162,8 +148,7 @@ func (r *race) alone() bool {
 func (r *race) run(ctx context.Context, entry *candidate) {
 	defer entry.cancel()
 	c := r.conn
-	t := c.dataTickets(r.job)
-	t.must = r.must
+	t := c.dataTickets(r.job, r.must)
 	t.proven = func(l lineage) {
 		proven := c.ownsLineage(l)
 		r.mu.Lock()
@@ -171,9 +156,8 @@ func (r *race) run(ctx context.Context, entry *candidate) {
 		entry.proven = proven
 	}
 	var d *move.Conn
-	err := error(errInternal)
-	c.guard("a data connection", func() { d, err = c.dataTLS(ctx, entry.conn, t) })
-	resumed := err == nil && d.TLS().DidResume && c.ownsLineage(t.offered)
+	resumed, err := false, error(errInternal)
+	c.guard("a data connection", func() { d, resumed, err = c.dataTLS(ctx, entry.conn, t) })
 	if err == nil && (resumed || !r.must && r.alone()) {
 		c.resumes.note(d.TLS(), t, resumed)
 		select {
@@ -189,9 +173,5 @@ func (r *race) run(ctx context.Context, entry *candidate) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, other := range r.running {
-		if other == entry {
-			r.running = append(r.running[:i:i], r.running[i+1:]...)
-		}
-	}
+	r.running = slices.DeleteFunc(r.running, func(other *candidate) bool { return other == entry })
 }

@@ -152,9 +152,8 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Options) {
-				s.Advertise, s.PeerCheck = loopback, ftp.PeerTLSSession
-			})
+			ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Options) { s.Advertise = loopback })
+			ts.SetPeerCheck(ftp.PeerTLSSession)
 			ts.write("/f", "data")
 			c := ts.protected(clientTLS(tls.VersionTLS13))
 			addr := c.epsv()

@@ -5,20 +5,16 @@ import (
 	"errors"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/conns"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
-// serveConn serves one control connection.
-func (s *Server) serveConn(nc net.Conn, opts ListenerOptions) {
-	defer nc.Close()
-	conns.Guard(s.logger(), "serving a connection", func() { s.serve(nc, opts) })
-}
-
+// serve serves one control connection.
 func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
-	setKeepAlive(nc)
-	keepUrgent(nc)
+	setOptions(nc)
 	_, direct := nc.(*net.TCPConn)
 	c := &Conn{
 		server: s,
@@ -33,7 +29,6 @@ func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 	c.state.parameters, c.state.since = c.defaultParameters(), c.started
 	c.active.Store(c.started.UnixNano())
 	c.loginSince.Store(c.started.UnixNano())
-	defer c.raw.Close()
 	defer c.cancel()
 	if !s.conns.Add(c) {
 		c.refuse(&Error{421, stopDrain.Text})
@@ -57,7 +52,7 @@ func (s *Server) serve(nc net.Conn, opts ListenerOptions) {
 // refuse tells the client of an *Error, before any TLS.
 func (c *Conn) refuse(err error) {
 	if e := (*Error)(nil); errors.As(err, &e) && !c.listener.Implicit {
-		c.send(e.Code, e.Text)
+		c.reply(e.Code, e.Text)
 	}
 }
 
@@ -69,7 +64,7 @@ func (c *Conn) dialogue() {
 			return
 		}
 	}
-	c.reply(220, c.greeting())
+	c.reply(220, c.server.opts.Greeting)
 	for c.state.reason == "" {
 		line, err := c.next()
 		switch {
@@ -89,30 +84,20 @@ func (c *Conn) dialogue() {
 	}
 }
 
-func (c *Conn) greeting() string {
-	if c.server.opts.Greeting != "" {
-		return c.server.opts.Greeting
-	}
-	return "FTP server ready"
-}
-
-// next returns the next command line. While it waits, it ends the session when
-// that has been idle for too long or has to stop, with a *conns.Ending that says
-// why; the idle timer rests during transfers.
+// next returns the next command line. While it waits, it ends what has taken too long:
+// the running job, or the session, with a *conns.Ending that says why.
 func (c *Conn) next() ([]byte, error) {
 	for {
-		if _, stalled := c.stalledAt(); stalled {
-			c.abortJob(errStalled)
-		}
-		if by, waits := c.connectedBy(); waits && !time.Now().Before(by) {
-			c.abortJob(errNoConnection)
-		}
 		at, why := c.deadline()
 		c.raw.SetReadDeadline(at)
 		if err := c.mustStop(); err != nil {
 			return nil, err
 		}
 		if why != nil && !time.Now().Before(at) {
+			if cause, ok := why.(*Error); ok {
+				c.abortJob(cause)
+				continue
+			}
 			return nil, why
 		}
 		c.waitFor(forCommand)
@@ -135,23 +120,49 @@ func (c *Conn) next() ([]byte, error) {
 	}
 }
 
-// setKeepAlive makes the kernel probe an idle control connection more often
-// than balancers on the way forget it (240 s and more).
-func setKeepAlive(nc net.Conn) {
-	if tc, ok := socketOf(nc).(interface {
+// setOptions sets those of the socket of a control connection. The kernel probes an idle
+// one more often than balancers on the way forget it (240 s and more). Urgent data stays
+// where it is in the stream: otherwise the kernel takes the last byte out of what clients
+// send as such, ABOR or the Telnet Synch before it (RFC 959 section 4.1.3, RFC 854), of
+// which a command line without its end would remain.
+func setOptions(nc net.Conn) {
+	socket := move.Socket(nc)
+	if tc, ok := socket.(interface {
 		SetKeepAliveConfig(net.KeepAliveConfig) error
 	}); ok {
-		tc.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4})
+		_ = tc.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 60 * time.Second, Interval: 15 * time.Second, Count: 4})
+	}
+	if sc, ok := socket.(syscall.Conn); ok {
+		if rc, err := sc.SyscallConn(); err == nil {
+			_ = setOption(rc, syscall.SO_OOBINLINE)
+		}
 	}
 }
 
-// socketOf returns the connection below all wrappers that tell what they wrap.
-func socketOf(nc net.Conn) net.Conn {
-	for {
-		wrapper, ok := nc.(interface{ NetConn() net.Conn })
+// setOption turns an option of a socket on.
+func setOption(rc syscall.RawConn, option int) (err error) {
+	cerr := rc.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, option, 1) })
+	return errors.Join(cerr, err)
+}
+
+// A panic ends the session in which it happens, and nothing else. It may come out of
+// a backend, a file, a hook or the engine itself, on the control goroutine or on one
+// that works for it: each of these runs its part within guard.
+
+// guard runs f and reports whether f came to its end. If f panics, the session ends
+// as soon as what else it does has ended, or failed for that reason.
+func (c *Conn) guard(doing string, f func()) (ok bool) {
+	defer func() {
 		if !ok {
-			return nc
+			c.stop(whenBroken)
 		}
-		nc = wrapper.NetConn()
+	}()
+	return conns.Guard(c.server.opts.Logger.With("session", c.id, "user", c.User()), doing, f)
+}
+
+// tell calls a hook, if there is one.
+func tell[R any](c *Conn, name string, hook func(*Conn, R), record R) {
+	if hook != nil {
+		c.guard("hook "+name, func() { hook(c, record) })
 	}
 }

@@ -1,120 +1,82 @@
 package ftp
 
 import (
-	"container/list"
 	"context"
+	"io"
 	"sync"
 )
 
-// shares divide the processors among users who have checksums computed: each turn is for
-// one block, and goes to the user who had none for the longest time, however many
-// sessions another one has. Nobody holds one while a disk is waited for.
+// shares divide the processors among users who have checksums computed, block by block.
+// A user has no more than half of them, and stands in line for no more, so that the line
+// is short for everybody else, however many sessions that user has. Nobody holds one
+// while a disk is waited for.
 type shares struct {
-	mu     sync.Mutex
-	free   int
-	total  int
-	served uint64
-	users  map[string]*share
-	queue  list.List // of *claim, the oldest first
+	busy  chan struct{} // an element for each processor in use
+	mu    sync.Mutex
+	users map[string]*share
 }
 
-// A share is what a user has, who computes or waits.
+// A share is what a user has who computes or waits.
 type share struct {
-	held, waiting int
-	last          uint64 // when the last turn was granted, in turns
-}
-
-type claim struct {
-	user  string
-	ready chan struct{}
+	busy  chan struct{} // an element for each that has, or stands in line for, a processor
+	count int           // of those that compute or wait
 }
 
 func newShares(n int) *shares {
-	n = max(n, 1)
-	return &shares{free: n, total: n, users: map[string]*share{}}
+	return &shares{busy: make(chan struct{}, max(n, 1)), users: map[string]*share{}}
 }
 
-// take waits for a turn of a user, until ctx ends.
+// take waits for a processor for a user, until ctx ends.
 func (s *shares) take(ctx context.Context, user string) error {
 	s.mu.Lock()
 	u := s.users[user]
 	if u == nil {
-		u = &share{}
+		u = &share{busy: make(chan struct{}, max(cap(s.busy)/2, 1))}
 		s.users[user] = u
 	}
-	u.waiting++
-	c := &claim{user, make(chan struct{})}
-	element := s.queue.PushBack(c)
-	s.grant()
+	u.count++
 	s.mu.Unlock()
 	select {
-	case <-c.ready:
+	case u.busy <- struct{}{}:
+	case <-ctx.Done():
+		s.leave(user)
+		return context.Cause(ctx)
+	}
+	select {
+	case s.busy <- struct{}{}:
 		return nil
 	case <-ctx.Done():
+		<-u.busy
+		s.leave(user)
+		return context.Cause(ctx)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case <-c.ready: // just now
-		s.release(user)
-	default:
-		s.queue.Remove(element)
-		u.waiting--
-		s.forget(user)
-	}
-	return context.Cause(ctx)
 }
 
+// give gives back what take has taken.
 func (s *shares) give(user string) {
+	<-s.busy
+	<-s.leave(user).busy
+}
+
+func (s *shares) leave(user string) *share {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.release(user)
-}
-
-func (s *shares) release(user string) {
-	s.users[user].held--
-	s.free++
-	s.grant()
-	s.forget(user)
-}
-
-func (s *shares) forget(user string) {
-	if u := s.users[user]; u.held == 0 && u.waiting == 0 {
+	u := s.users[user]
+	if u.count--; u.count == 0 {
 		delete(s.users, user)
 	}
+	return u
 }
 
-// grant gives what is free to those that wait: no user has more than half of all turns.
-func (s *shares) grant() {
-	for s.free > 0 {
-		var next *list.Element
-		for e := s.queue.Front(); e != nil; e = e.Next() {
-			u := s.users[e.Value.(*claim).user]
-			if u.held < max(s.total/2, 1) && (next == nil || u.last < s.users[next.Value.(*claim).user].last) {
-				next = e
-			}
-		}
-		if next == nil {
-			return
-		}
-		c := s.queue.Remove(next).(*claim)
-		u := s.users[c.user]
-		s.served++
-		s.free--
-		u.waiting, u.held, u.last = u.waiting-1, u.held+1, s.served
-		close(c.ready)
-	}
-}
-
-// A sharedWriter writes in turns of a user.
+// A sharedWriter writes when its user has a processor.
 type sharedWriter struct {
 	c   *Conn
 	job *job
-	w   interface{ Write([]byte) (int, error) }
+	w   io.Writer
 }
 
 func (w *sharedWriter) Write(p []byte) (int, error) {
-	user, shares := w.c.User(), w.c.server.hashShares()
+	user, shares := w.c.User(), w.c.server.hashing
 	if err := shares.take(w.job.ctx, user); err != nil {
 		return 0, err
 	}

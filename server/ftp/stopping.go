@@ -5,22 +5,19 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/conns"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 )
 
-// stopReason says that a session has to end, and from which point on.
-type stopReason struct{ atomic.Int32 }
-
+// From which point on a session has to end. Each is stronger than those before.
 const (
-	keepGoing    = iota
-	whenQuit     // the client said QUIT: after the transfer
-	whenDraining // the server is shut down: after the transfer
-	whenBroken   // something has panicked: after the transfer
-	atOnce       // the host wants it
+	keepGoing    int32 = iota
+	whenQuit           // the client said QUIT: after the transfer
+	whenDraining       // the server is shut down: after the transfer
+	whenBroken         // something has panicked: after the transfer
+	atOnce             // the host wants it
 )
 
 // endTime is how long a session that ends may take to say so to its client, and to
@@ -35,12 +32,9 @@ func (c *Conn) stop(reason int32) {
 		if old >= reason {
 			break
 		}
-		if c.stopped.CompareAndSwap(old, reason) {
-			if reason == atOnce {
-				// The control goroutine may be at a write, or at a file.
-				time.AfterFunc(endTime, c.cutOff)
-			}
-			break
+		if c.stopped.CompareAndSwap(old, reason) && reason == atOnce {
+			// The control goroutine may be at a write, or at a file.
+			time.AfterFunc(endTime, c.cutOff)
 		}
 	}
 	if reason == atOnce {
@@ -72,34 +66,40 @@ var (
 	stopQuit   = &conns.Ending{Reason: "quit", Text: "Goodbye"}
 )
 
-// deadline returns when the session is to be ended if no command comes, and
-// as what. A nil reason is a deadline that only makes the loop look again.
-func (c *Conn) deadline() (time.Time, *conns.Ending) {
-	limits := c.limits()
-	var at time.Time
-	var why *conns.Ending
-	if limits.IdleTimeout > 0 {
-		at, why = time.Unix(0, c.active.Load()).Add(limits.IdleTimeout), stopIdle
-		if c.activeJob() != nil {
-			at, why = time.Now().Add(limits.IdleTimeout), nil
+// deadline returns when something is to be done if no command comes, and why: a
+// *conns.Ending ends the session, and an *Error the running job. The idle timer rests
+// during transfers.
+func (c *Conn) deadline() (at time.Time, why error) {
+	earlier := func(by time.Time, reason error) {
+		if at.IsZero() || by.Before(at) {
+			at, why = by, reason
 		}
 	}
-	if by, _ := c.stalledAt(); !by.IsZero() && (at.IsZero() || by.Before(at)) {
-		at, why = by, nil
+	limits, j := c.limits(), c.activeJob()
+	active, draining := time.Unix(0, c.active.Load()), c.stopped.Load() == whenDraining
+	switch {
+	case j == nil && limits.IdleTimeout > 0:
+		earlier(active.Add(limits.IdleTimeout), stopIdle)
+	case limits.IdleTimeout > 0:
+		earlier(time.Now().Add(limits.IdleTimeout), nil) // to look again
 	}
-	if c.stopped.Load() == whenDraining && c.activeJob() == nil && c.midway() {
+	if j != nil && j.data && limits.StallTimeout > 0 {
+		// It ends by itself, unless a system call on the file does not return.
+		since := time.Now()
+		if moved := j.moving.Load(); moved != 0 {
+			since = time.Unix(0, moved)
+		}
+		earlier(since.Add(limits.StallTimeout+2*tick), errStalled)
+	}
+	switch {
+	case draining && j == nil && c.midway():
 		// The client goes on soon, or not at all.
-		if by := time.Unix(0, c.active.Load()).Add(c.drainWait()); why == nil || by.Before(at) {
-			at, why = by, stopDrain
-		}
-	}
-	if by, waits := c.connectedBy(); waits && (at.IsZero() || by.Before(at)) {
-		at, why = by, nil
+		earlier(active.Add(c.drainWait()), stopDrain)
+	case draining && j != nil && j.data && j.phase.Load() == connecting:
+		earlier(j.start.Add(c.drainWait()), errNoConnection)
 	}
 	if c.state.session == nil && limits.LoginTimeout > 0 {
-		if by := c.loginBy(); why == nil || by.Before(at) {
-			at, why = by, stopLogin
-		}
+		earlier(c.loginBy(), stopLogin)
 	}
 	return at, why
 }
@@ -130,7 +130,7 @@ func (c *Conn) mustStop() error {
 // completes: a data connection, a rename or an offset. A drain must not end the
 // session then, because the client is in the middle of an exchange.
 func (c *Conn) midway() bool {
-	return c.state.data != nil || c.state.renameFrom != "" || c.state.offset > 0
+	return c.state.data != (dataSource{}) || c.state.renameFrom != "" || c.state.offset > 0
 }
 
 // drainWait is how long a drain waits for a client that is midway, or whose data
@@ -141,78 +141,62 @@ func (c *Conn) drainWait() time.Duration {
 	return min(orForever(c.limits().DataTimeout), most)
 }
 
-// connectedBy returns until when a drain waits for the data connection of the running
-// transfer, if that has none.
-func (c *Conn) connectedBy() (by time.Time, waits bool) {
-	j := c.activeJob()
-	if c.stopped.Load() != whenDraining || j == nil || !j.data || j.connected.Load() {
-		return by, false
-	}
-	return j.start.Add(c.drainWait()), true
-}
-
 // endWith ends the connection when session does, until c.state.logout is called.
 func (c *Conn) endWith(session Session) {
-	c.state.logout = func() {}
-	ending, ok := session.(EndingSession)
-	if !ok {
-		return
-	}
-	done := ending.Done()
-	if done == nil {
-		return
-	}
-	over, cancel := context.WithCancel(c.ctx)
+	current, cancel := context.WithCancel(c.ctx)
 	c.state.logout = func() {
 		c.mu.Lock() // the next session is not the one that ends
 		defer c.mu.Unlock()
 		cancel()
 	}
+	ending, ok := session.(EndingSession)
+	if !ok {
+		return
+	}
+	done := ending.Done()
 	go func() {
 		select {
 		case <-done:
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			if over.Err() == nil {
+			if current.Err() == nil {
 				c.endText = "This account may not be used here any more"
 				c.stop(atOnce)
 			}
-		case <-over.Done():
+		case <-current.Done():
 		}
 	}()
 }
 
 // leave ends the dialogue because of err.
 func (c *Conn) leave(err error) {
-	var stop *conns.Ending
 	if errors.Is(err, io.EOF) && c.stopped.Load() == whenQuit {
 		// The client has said all, and waits for the end of the transfer. If it
 		// is gone, that shows when it is told.
 		c.awaitEnd()
 		err = stopQuit
 	}
-	if !errors.As(err, &stop) {
+	ending, ok := errors.AsType[*conns.Ending](err)
+	if !ok {
 		c.state.end("lost")
 		return
 	}
-	c.state.end(stop.Reason)
+	c.state.end(ending.Reason)
 	c.parting.Store(true)
-	c.mu.Lock()
-	text := c.endText
-	c.mu.Unlock()
-	if stop == stopEnded {
+	code, text := 421, ending.Text
+	switch ending {
+	case stopQuit:
+		code = 221
+	case stopEnded:
 		// The transfer may have started after stop looked for one.
 		c.abortJob(errAborted)
-		if text != "" {
-			c.reply(421, text)
-			return
+		c.mu.Lock()
+		if c.endText != "" {
+			text = c.endText
 		}
+		c.mu.Unlock()
 	}
-	code := 421
-	if stop == stopQuit {
-		code = 221
-	}
-	c.reply(code, stop.Text)
+	c.reply(code, text)
 }
 
 // loginBy returns when the login grace ends.
@@ -244,16 +228,14 @@ func (c *Conn) finish() {
 	}
 	switch c.state.reason {
 	case "limit", "garbage", stopDrain.Reason:
-		c.drain()
+		c.discardRest()
 	}
-	if hook := c.server.opts.Hooks.Disconnect; hook != nil {
-		c.guard("hook Disconnect", func() { hook(c, c.sessionRecord(user)) })
-	}
+	tell(c, "Disconnect", c.server.opts.Hooks.Disconnect, c.sessionRecord(user))
 }
 
-// drain reads what a client goes on sending after it was told to go, for a
+// discardRest reads what a client goes on sending after it was told to go, for a
 // moment: a close with unread data would be a reset, and take the reply along.
-func (c *Conn) drain() {
+func (c *Conn) discardRest() {
 	half, ok := c.raw.(interface{ CloseWrite() error })
 	if !ok {
 		return

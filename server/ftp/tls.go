@@ -115,34 +115,16 @@ func (t *tickets) take(identity []byte, l lineage, version uint16, config *tls.C
 var ticketSeed = maphash.MakeSeed()
 
 // chooseProtocol answers ALPN (RFC 7301). Who names other protocols only was led here by
-// somebody in the middle, or is lost; who names none, as most clients, is served.
+// somebody in the middle, or is lost. Who names none, as most clients, is served, and so is
+// who names only one of its own for the same.
 func chooseProtocol(hello *tls.ClientHelloInfo, config *tls.Config) {
-	if len(hello.SupportedProtos) == 0 || config.NextProtos != nil {
-		return
+	known := []string{"ftp", "ftp-data"}
+	names := func(what func(name string) bool) bool { return slices.ContainsFunc(hello.SupportedProtos, what) }
+	ours := names(func(name string) bool { return slices.Contains(known, name) })
+	own := names(func(name string) bool { return strings.Contains(name, "ftp") })
+	if config.NextProtos == nil && (ours || !own) {
+		config.NextProtos = known
 	}
-	config.NextProtos = []string{"ftp", "ftp-data"}
-	for _, name := range hello.SupportedProtos {
-		if slices.Contains(config.NextProtos, name) {
-			return
-		}
-	}
-	for _, name := range hello.SupportedProtos {
-		if strings.Contains(name, "ftp") {
-			config.NextProtos = nil // a name of its own for the same
-			return
-		}
-	}
-}
-
-// keyLog is w and what a configuration has already, which may be nil.
-func keyLog(w, has io.Writer) io.Writer {
-	switch {
-	case w == nil:
-		return has
-	case has == nil:
-		return w
-	}
-	return io.MultiWriter(w, has)
 }
 
 // tlsServer returns a TLS connection over nc for this session. Its secrets are
@@ -153,16 +135,10 @@ func (c *Conn) tlsServer(nc net.Conn, t *tickets, secrets io.Writer) *tls.Conn {
 			return nil, errors.New("ftp: Options.TLSConfig is not set")
 		}
 		config, err := c.server.opts.TLSConfig(c, hello)
-		if err == nil && config != nil && config.GetConfigForClient != nil {
-			var chosen *tls.Config
-			if chosen, err = config.GetConfigForClient(hello); chosen != nil {
-				config = chosen
-			}
-		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if config == nil {
+		case config == nil:
 			return nil, errors.New("ftp: no TLS configuration for this client")
 		}
 		config = config.Clone()
@@ -172,7 +148,7 @@ func (c *Conn) tlsServer(nc net.Conn, t *tickets, secrets io.Writer) *tls.Conn {
 			return nil, err
 		}
 		config.DynamicRecordSizingDisabled = true
-		config.KeyLogWriter = keyLog(secrets, config.KeyLogWriter)
+		config.KeyLogWriter = secrets
 		config.SetSessionTicketKeys(c.server.tickets.current())
 		config.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
 			if t.adopt && cs.DidResume {
@@ -218,7 +194,7 @@ func (c *Conn) startTLS() error {
 		return err // stop has not interrupted what follows
 	}
 	if err := tc.HandshakeContext(ctx); err != nil {
-		c.server.logger().Debug("TLS handshake failed", "remote", c.remote, "listener", c.listener.Name, "error", err)
+		c.server.opts.Logger.Debug("TLS handshake failed", "remote", c.remote, "listener", c.listener.Name, "error", err)
 		return err
 	}
 	state := tc.ConnectionState()
@@ -228,9 +204,9 @@ func (c *Conn) startTLS() error {
 	c.mu.Lock()
 	c.tls, c.lineage = &state, t.own
 	c.mu.Unlock()
-	c.out.mu.Lock()
+	c.writing.Lock()
 	c.nc = tc
-	c.out.mu.Unlock()
+	c.writing.Unlock()
 	return nil
 }
 

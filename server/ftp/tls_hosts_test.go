@@ -1,9 +1,7 @@
 package ftp_test
 
 import (
-	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"sync/atomic"
 	"testing"
@@ -73,44 +71,4 @@ func TestHOSTAndServerNamesChooseCertificate(t *testing.T) {
 	c.command("HOST a.example.com", "220 FTP server ready")
 	c.login()
 	c.command("HOST a.example.com", "503 ...")
-}
-
-// certificateBackend logs in whoever has a certificate in their name.
-type certificateBackend struct{ ftp.Backend }
-
-func (b certificateBackend) LoginCertificate(ctx context.Context, c *ftp.Conn, user string) (ftp.Session, error) {
-	if c.TLS().PeerCertificates[0].Subject.CommonName != user {
-		return nil, ftp.ErrPasswordNeeded
-	}
-	return b.Login(ctx, c, user, "secret")
-}
-
-func TestAClientCertificateMakesThePasswordNeedless(t *testing.T) {
-	t.Parallel()
-	cert := certificate("alice")
-	leaf, err := x509.ParseCertificate(cert.Certificate[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Options) {
-		config := serverTLS().Clone()
-		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, pool
-		s.TLSConfig = ftp.StaticTLS(config)
-		s.Backend = certificateBackend{s.Backend}
-	})
-	ts.write("/f", "data")
-	tlsVersions(t, func(t *testing.T, version uint16) {
-		config := clientTLS(version)
-		config.Certificates = []tls.Certificate{cert}
-		c := ts.connect().startTLS(config)
-		c.t = t
-		c.command("USER alice", "232 ...")
-		c.protectData(config)
-		c.get("RETR f")
-		c.command("USER bob", "331 ...")
-		c = ts.connect().startTLS(clientTLS(version))
-		c.command("USER alice", "331 ...")
-	})
 }

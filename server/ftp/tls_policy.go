@@ -2,24 +2,23 @@ package ftp
 
 import "crypto/tls"
 
-// A TLSRule is what a server wants of control connections.
-type TLSRule struct {
-	// Policy is in place of ListenerOptions.TLS, for all listeners that are not
-	// implicit.
-	Policy TLSPolicy
-	// MinVersion is the oldest version of TLS with which sessions may be. The
-	// handshake itself goes by the configuration that Options.TLSConfig returns,
-	// which has to say the same.
-	MinVersion uint16
+// A tlsRule is what a server wants of control connections.
+type tlsRule struct {
+	policy     TLSPolicy
+	minVersion uint16
 }
 
-// SetTLS replaces what is wanted while the server runs. Sessions that would not be
-// admitted any more are ended, and their transfers cut: with TLSRequired, those
-// that have logged in without TLS, and those that transfer without it. No such
-// login and no such transfer succeeds once SetTLS has returned. Sessions that use
+// SetTLS replaces what is wanted of control connections while the server runs: policy, in
+// place of ListenerOptions.TLS, for all listeners that are not implicit, and for all the
+// oldest version of TLS with which sessions may be. (The handshake itself goes by the
+// configuration that Options.TLSConfig returns, which has to say the same.)
+//
+// Sessions that would not be admitted any more are ended, and their transfers cut: with
+// TLSRequired, those that have logged in without TLS, and those that transfer without it.
+// No such login and no such transfer succeeds once SetTLS has returned. Sessions that use
 // TLS go on with TLSDisabled.
-func (s *Server) SetTLS(rule TLSRule) {
-	s.tlsRule.Store(&rule)
+func (s *Server) SetTLS(policy TLSPolicy, minVersion uint16) {
+	s.tlsRule.Store(&tlsRule{policy, minVersion})
 	for _, c := range s.conns.All() {
 		c.reviewTLS()
 	}
@@ -47,7 +46,7 @@ func (c *Conn) tlsPolicy() TLSPolicy {
 	case c.listener.Implicit:
 		return TLSRequired
 	case rule != nil:
-		return rule.Policy
+		return rule.policy
 	}
 	return c.listener.TLS
 }
@@ -62,5 +61,5 @@ func (c *Conn) admits(state *tls.ConnectionState) bool {
 		return c.tlsPolicy() != TLSRequired
 	}
 	rule := c.server.tlsRule.Load()
-	return rule == nil || state.Version >= rule.MinVersion
+	return rule == nil || state.Version >= rule.minVersion
 }

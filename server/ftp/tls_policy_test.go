@@ -9,8 +9,6 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 )
 
-func required() ftp.TLSRule { return ftp.TLSRule{Policy: ftp.TLSRequired} }
-
 func TestWhenTLSBecomesRequiredWhatGoesWithoutItEnds(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, plain, nil)
@@ -24,7 +22,7 @@ func TestWhenTLSBecomesRequiredWhatGoesWithoutItEnds(t *testing.T) {
 	goodData, _ := good.start("RETR f")
 	idle.pasv()
 
-	ts.SetTLS(required())
+	ts.SetTLS(ftp.TLSRequired, 0)
 	for _, c := range []*client{idle, busy} {
 		for line := c.line(); ; line = c.line() {
 			if matches(line, "421 TLS is required...") {
@@ -57,10 +55,10 @@ func TestWhenTLSBecomesRequiredWhatGoesWithoutItEnds(t *testing.T) {
 	stranger.command("RETR f", "521 ...")
 	good.command("PROT C", "534 ...")
 
-	ts.SetTLS(ftp.TLSRule{Policy: ftp.TLSOptional})
+	ts.SetTLS(ftp.TLSOptional, 0)
 	ts.login()
 	good.command("PROT C", "200 ...")
-	ts.SetTLS(ftp.TLSRule{Policy: ftp.TLSDisabled})
+	ts.SetTLS(ftp.TLSDisabled, 0)
 	ts.connect().command("AUTH TLS", "502 ...")
 	good.command("NOOP", "200 ...")
 }
@@ -68,7 +66,7 @@ func TestWhenTLSBecomesRequiredWhatGoesWithoutItEnds(t *testing.T) {
 func TestTLSOfAnImplicitListenerStays(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, ftp.ListenerOptions{Implicit: true}, nil)
-	ts.SetTLS(ftp.TLSRule{Policy: ftp.TLSDisabled})
+	ts.SetTLS(ftp.TLSDisabled, 0)
 	c := ts.dial("").handshake(clientTLS(0))
 	c.expect("220 ...")
 	c.login()
@@ -91,7 +89,7 @@ func TestWhenTheOldestVersionIsRaisedSessionsWithAnOlderOneEnd(t *testing.T) {
 				return ts.connect().startTLS(config).login()
 			}
 			older, newer := login(tls.VersionTLS12), login(tls.VersionTLS13)
-			ts.SetTLS(ftp.TLSRule{Policy: ftp.TLSOptional, MinVersion: tls.VersionTLS13})
+			ts.SetTLS(ftp.TLSOptional, tls.VersionTLS13)
 			older.expect("421 ...")
 			newer.command("NOOP", "200 ...")
 		})
@@ -113,7 +111,7 @@ func TestALoginThatIsUnderWayWhenTLSBecomesRequiredFails(t *testing.T) {
 	t.Parallel()
 	var ts *testServer
 	ts = serve(t, plain, func(s *ftp.Options) {
-		s.Backend = between{s.Backend, func() { ts.SetTLS(required()) }}
+		s.Backend = between{s.Backend, func() { ts.SetTLS(ftp.TLSRequired, 0) }}
 	})
 	c := ts.connect()
 	c.command("USER alice", "331 ...")
@@ -149,7 +147,7 @@ func TestATransferThatIsBeginningWhenTLSBecomesRequiredFails(t *testing.T) {
 			t.Parallel()
 			var ts *testServer
 			ts = serve(t, plain, func(s *ftp.Options) {
-				s.Backend = openingBackend{s.Backend, func() { ts.SetTLS(required()) }}
+				s.Backend = openingBackend{s.Backend, func() { ts.SetTLS(ftp.TLSRequired, 0) }}
 			})
 			ts.write("/f", "data")
 			c := ts.connect()

@@ -231,7 +231,8 @@ func (frozenCache) Put(string, *tls.ClientSessionState) {}
 func TestWhereAddressesAreHiddenTheTLSSessionTellsWhoseAConnectionIs(t *testing.T) {
 	t.Parallel()
 	tlsVersions(t, func(t *testing.T, version uint16) {
-		ts, pool := servePool(t, ftp.ListenerOptions{}, tenPorts(), func(s *ftp.Options) { s.PeerCheck = ftp.PeerTLSSession })
+		ts, pool := servePool(t, ftp.ListenerOptions{}, tenPorts(), nil)
+		ts.SetPeerCheck(ftp.PeerTLSSession)
 		ts.write("/f", "data")
 		config := clientTLS(version)
 		c := ts.connect().startTLS(config).login().protectData(config)
@@ -292,7 +293,8 @@ func TestWhereAddressesAreHiddenTheTLSSessionTellsWhoseAConnectionIs(t *testing.
 
 func TestAClientThatDoesNotResumeIsToldSoWhereItHasTo(t *testing.T) {
 	t.Parallel()
-	ts, _ := servePool(t, ftp.ListenerOptions{}, tenPorts(), func(s *ftp.Options) { s.PeerCheck = ftp.PeerTLSSession })
+	ts, _ := servePool(t, ftp.ListenerOptions{}, tenPorts(), nil)
+	ts.SetPeerCheck(ftp.PeerTLSSession)
 	ts.write("/f", "data")
 	c := ts.connect().startTLS(clientTLS(0)).login().protectData(clientTLS(0))
 	conn := c.data(c.epsv())

@@ -21,12 +21,8 @@ type transfer struct {
 	opening   string // text of the 150 reply
 	conn      *Conn
 	limits    *Limits
-	pace      pacer
 	ascii     bool
-	deflate   bool
-	level     int
 	src       dataSource
-	protected bool
 	data      *move.Conn   // nil until connect
 	allowed   func() error // whether bytes of the file may still be moved, or nil
 	confirmed bool         // see confirm
@@ -35,9 +31,7 @@ type transfer struct {
 
 // content is what a transfer moves.
 type content interface {
-	// begin is called when there is a data connection.
-	begin() error
-	// move moves the data.
+	// move moves the data, when there is a data connection.
 	move(t *transfer) error
 	// end is always called, with the error so far, and returns the error that counts.
 	end(err error) error
@@ -57,17 +51,14 @@ const (
 func (c *Conn) startTransfer(t *transfer) error {
 	t.job.data, t.job.plain = true, !c.state.protected
 	t.conn, t.limits = c, c.limits()
-	t.pace = pacer{&t.job, t.limits.limiter(t.direction)}
-	t.ascii, t.deflate, t.level = c.translating(), c.state.deflate, c.state.zipLevel
-	t.src, t.protected = c.state.data, c.state.protected
-	c.state.data = nil
+	t.pace = t.limits.pace(t.direction)
+	t.ascii, t.src = c.translating(), c.state.data
+	c.state.data = dataSource{}
 	t.record = TransferRecord{
 		Verb: t.verb, Path: t.path, Direction: t.direction, Offset: t.offset,
-		Start: time.Now(), Passive: t.src.passive(),
+		Start: time.Now(), Passive: t.src.wait != nil,
 	}
-	if hook := c.server.opts.Hooks.TransferStart; hook != nil {
-		c.guard("hook TransferStart", func() { hook(c, t.record) })
-	}
+	tell(c, "TransferStart", c.server.opts.Hooks.TransferStart, t.record)
 	// If this fails the client has gone, which the control goroutine notices
 	// when it reads next, and aborts the transfer.
 	c.reply(150, t.opening)
@@ -107,23 +98,23 @@ func (t *transfer) try(f func() error) error {
 
 // connect makes the data connection.
 func (t *transfer) connect() error {
-	d, err := t.conn.openData(&t.job, t.src, t.protected)
+	d, err := t.conn.openData(&t.job, t.src, !t.plain)
 	if err != nil {
 		return err
 	}
 	t.data = d
-	t.connected.Store(true)
+	t.phase.Store(connected)
 	if s := d.TLS(); s != nil {
 		t.record.TLSVersion, t.record.CipherSuite, t.record.TLSResumed = s.Version, s.CipherSuite, s.DidResume
 	}
-	return t.content.begin()
+	return nil
 }
 
 // pump moves all that m has.
 func (t *transfer) pump(m move.Mover) error {
 	defer m.Close()
 	for {
-		switch _, err := t.step(m, chunkSize); err {
+		switch _, err := t.step(m.Move, chunkSize); err {
 		case nil:
 		case io.EOF:
 			return nil
@@ -135,7 +126,7 @@ func (t *transfer) pump(m move.Mover) error {
 
 // step moves up to n bytes, at least one unless there is an error. It counts them, keeps
 // to the rate, and ends what stalls or was aborted.
-func (t *transfer) step(m move.Mover, n int) (int, error) {
+func (t *transfer) step(move func(n int, by time.Time) (int, error), n int) (int, error) {
 	n = t.pace.allowance(n)
 	for since := t.moved(); ; {
 		if t.allowed != nil {
@@ -143,9 +134,9 @@ func (t *transfer) step(m move.Mover, n int) (int, error) {
 				return 0, err
 			}
 		}
-		moved, err := m.Move(n, time.Now().Add(t.patience()))
+		moved, err := move(n, time.Now().Add(min(tick, orForever(t.limits.StallTimeout))))
 		t.bytes.Add(int64(moved))
-		if perr := t.pace.wait(moved); perr != nil {
+		if perr := t.pay(moved); perr != nil {
 			return moved, perr
 		}
 		switch {
@@ -161,52 +152,27 @@ func (t *transfer) step(m move.Mover, n int) (int, error) {
 	}
 }
 
-// patience is how long a Mover may wait until the transfer looks around.
-func (t *transfer) patience() time.Duration {
-	if t.limits.StallTimeout > 0 {
-		return min(tick, t.limits.StallTimeout)
-	}
-	return tick
-}
-
 // Write sends p to the client, as the other end of filters and listings.
-func (t *transfer) Write(p []byte) (written int, err error) {
-	for m := t.data.From(p); written < len(p) && err == nil; {
-		var n int
-		n, err = t.step(m, len(p)-written)
-		written += n
+func (t *transfer) Write(p []byte) (int, error) {
+	for left := p; ; {
+		n, err := t.step(func(n int, by time.Time) (int, error) { return t.data.Send(left[:n], by) }, len(left))
+		if left = left[n:]; len(left) == 0 || err != nil {
+			return len(p) - len(left), err
+		}
 	}
-	return written, err
 }
 
 // Read reads what the client sends.
-func (t *transfer) Read(p []byte) (int, error) { return t.step(t.data.Into(p), len(p)) }
-
-// writer returns where to write what the client is to get, and a function that
-// completes it.
-func (t *transfer) writer() (io.Writer, func() error) {
-	var w io.Writer = t
-	done := func() error { return nil }
-	if t.deflate {
-		z := newDeflater(w, t.level)
-		w, done = z, z.Close
-	}
-	if t.ascii {
-		w = &asciiWriter{w: w}
-	}
-	return w, done
+func (t *transfer) Read(p []byte) (int, error) {
+	return t.step(func(n int, by time.Time) (int, error) { return t.data.Receive(p[:n], by) }, len(p))
 }
 
 // reader returns where to read what the client sends.
 func (t *transfer) reader() io.Reader {
-	var r io.Reader = t
-	if t.deflate {
-		r = &inflater{r: r}
-	}
 	if t.ascii {
-		r = &asciiReader{r: r}
+		return &asciiReader{r: t}
 	}
-	return r
+	return t
 }
 
 // watch has a file asked whether its bytes may still be moved: where the kernel moves
@@ -219,7 +185,7 @@ func (t *transfer) watch(f File) {
 
 // finish ends the transfer after err, and returns the final reply.
 func (t *transfer) finish(err error) *Error {
-	t.over.Store(true)
+	t.phase.Store(finishing)
 	if err == nil && t.direction == Upload {
 		err = t.confirm()
 	}
@@ -235,12 +201,7 @@ func (t *transfer) finish(err error) *Error {
 		// As BSD's server said it: Perl's Net::FTP looks for the name here.
 		reply.Text += " (unique file name: " + path.Base(t.path) + ")"
 	}
-	if err != nil {
-		var known bool
-		if reply, known = replyTo(inContent(err)); !known {
-			t.conn.unforeseen("transfer failed", t.verb, err)
-		}
-	}
+	reply = t.conn.outcome(&t.job, reply, err, "transfer failed")
 	t.record.Bytes, t.record.Duration = t.bytes.Load(), time.Since(t.record.Start)
 	t.record.Code, t.record.Err = reply.Code, err
 	return reply
@@ -249,7 +210,7 @@ func (t *transfer) finish(err error) *Error {
 // closeData closes the data connection, properly if the transfer succeeded.
 func (t *transfer) closeData(err error) {
 	if t.data == nil {
-		t.closeConn()
+		t.abort(nil) // there may be one that is not ready
 		return
 	}
 	t.moving.Store(0)
@@ -269,9 +230,7 @@ func (c *Conn) transferEnded(r TransferRecord) {
 		c.downloaded += r.Bytes
 	}
 	c.mu.Unlock()
-	if hook := c.server.opts.Hooks.TransferEnd; hook != nil {
-		c.guard("hook TransferEnd", func() { hook(c, r) })
-	}
+	tell(c, "TransferEnd", c.server.opts.Hooks.TransferEnd, r)
 }
 
 // opening is the text of a 150 reply.

@@ -2,6 +2,7 @@ package move
 
 import (
 	"io"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -35,19 +36,23 @@ const (
 	largeIn  = recordBudget * 3 / 4
 )
 
-// A budget counts bytes.
+// A budget counts the bytes that are in use.
 type budget struct{ used atomic.Int64 }
 
-// take reserves bytes, unless more than limit would be in use.
-func (b *budget) take(bytes, limit int64) bool {
-	if b.used.Add(bytes) <= limit {
-		return true
+// get returns a buffer, or nil if more than limit bytes would be in use.
+func (b *budget) get(size, limit int64) []byte {
+	if b.used.Add(size) <= limit {
+		return get(int(size))
 	}
-	b.used.Add(-bytes)
-	return false
+	b.used.Add(-size)
+	return nil
 }
 
-func (b *budget) give(bytes int) { b.used.Add(int64(-bytes)) }
+// put takes a buffer of get's back.
+func (b *budget) put(buffer []byte) {
+	b.used.Add(-int64(len(buffer)))
+	put(buffer)
+}
 
 // pools have buffers that are not in use, by size.
 var pools = map[int]*sync.Pool{
@@ -65,56 +70,47 @@ func put(b []byte) { pools[len(b)].Put(&b) }
 
 // block returns a block, which is a small one when many are in use.
 func (b *Buffers) block() []byte {
-	if b.blocks.take(BlockSize, blockBudget) {
-		return get(BlockSize)
+	if block := b.blocks.get(BlockSize, blockBudget); block != nil {
+		return block
 	}
 	return get(smallBlock)
 }
 
 // FullBlock returns a block that is none of the small ones, whatever is in use. It has to
 // be given back with PutBlock.
-func (b *Buffers) FullBlock() []byte {
-	b.blocks.used.Add(BlockSize)
-	return get(BlockSize)
-}
+func (b *Buffers) FullBlock() []byte { return b.blocks.get(BlockSize, math.MaxInt64) }
 
 // PutBlock gives a block back.
 func (b *Buffers) PutBlock(block []byte) {
-	if len(block) == BlockSize {
-		b.blocks.give(BlockSize)
+	if len(block) == smallBlock {
+		put(block)
+		return
 	}
-	put(block)
+	b.blocks.put(block)
 }
 
 // out returns a buffer for records that are sent.
 func (b *Buffers) out() []byte {
-	if b.records.take(outSize, recordBudget) {
-		return get(outSize)
+	if out := b.records.get(outSize, recordBudget); out != nil {
+		return out
 	}
 	return get(smallOut)
 }
 
 func (b *Buffers) putOut(out []byte) {
-	if len(out) == outSize {
-		b.records.give(outSize)
+	if len(out) == smallOut {
+		put(out)
+		return
 	}
-	put(out)
+	b.records.put(out)
 }
 
 // in returns a buffer for many records that come, or nil if there are enough in use.
 func (b *Buffers) in() []byte {
-	switch {
-	case b.records.take(inSize, largeIn):
-		return get(inSize)
-	case b.records.take(mediumIn, recordBudget):
-		return get(mediumIn)
+	if in := b.records.get(inSize, largeIn); in != nil {
+		return in
 	}
-	return nil
-}
-
-func (b *Buffers) putIn(in []byte) {
-	b.records.give(len(in))
-	put(in)
+	return b.records.get(mediumIn, recordBudget)
 }
 
 // Copy copies what src has to dst. Both tell their own errors.

@@ -37,7 +37,7 @@ func TestBuffersHaveABudget(t *testing.T) {
 		b.PutBlock(block)
 	}
 	for _, in := range records {
-		b.putIn(in)
+		b.records.put(in)
 	}
 	if blocks, records := b.blocks.used.Load(), b.records.used.Load(); blocks != 0 || records != 0 {
 		t.Errorf("%d and %d bytes are in use in the end", blocks, records)

@@ -162,14 +162,6 @@ func SendCloseNotify(t *tls.Conn, raw net.Conn, within time.Duration) {
 	t.CloseWrite()
 }
 
-// FullSegments has small packets wait for more until the end, which saves a fifth of the
-// processor time of a download.
-func (c *Conn) FullSegments() {
-	if conn, ok := c.raw.(*net.TCPConn); ok {
-		_ = conn.SetNoDelay(false)
-	}
-}
-
 // Abort closes the connection. Whoever sends or receives fails.
 func (c *Conn) Abort() { c.raw.Close() }
 

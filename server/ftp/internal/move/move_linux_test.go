@@ -11,7 +11,7 @@ func TestDownloadsOfPlainFilesTakeTheWayThroughTheKernel(t *testing.T) {
 	t.Parallel()
 	conn, _ := connected(t)
 	f, c := fileOf(t, nil), New(conn, &Buffers{})
-	if m, ok := Download(t.Context(), c, f, &Turns{}).(*attempt); !ok {
+	if m, ok := Download(t.Context(), c, f, NewTurns()).(*attempt); !ok {
 		t.Error("a download does not")
 	} else if _, ok := m.Mover.(*sendfile); !ok {
 		t.Errorf("a download is sent by a %T", m.Mover)

@@ -84,15 +84,8 @@ func all(m Mover, n int) (moved int, err error) {
 	return moved, err
 }
 
-// A wrapped connection is none that the kernel can use, but may read files itself.
+// A wrapped connection is none that the kernel can use.
 type wrapped struct{ net.Conn }
-
-type readingConn struct {
-	wrapped
-	conn *net.TCPConn
-}
-
-func (c readingConn) ReadFrom(r io.Reader) (int64, error) { return c.conn.ReadFrom(r) }
 
 // An opaqueFile does not say which file it is.
 type opaqueFile struct{ f *os.File }
@@ -108,7 +101,6 @@ func TestDownloadsArriveWhicheverWayTheyGo(t *testing.T) {
 		from func(*os.File) io.Reader
 	}{
 		"sendfile":          {func(c *net.TCPConn) net.Conn { return c }, func(f *os.File) io.Reader { return f }},
-		"package net":       {func(c *net.TCPConn) net.Conn { return readingConn{wrapped{c}, c} }, func(f *os.File) io.Reader { return f }},
 		"a copy":            {func(c *net.TCPConn) net.Conn { return wrapped{c} }, func(f *os.File) io.Reader { return f }},
 		"a copy of no file": {func(c *net.TCPConn) net.Conn { return c }, func(f *os.File) io.Reader { return opaqueFile{f} }},
 	} {
@@ -121,7 +113,7 @@ func TestDownloadsArriveWhicheverWayTheyGo(t *testing.T) {
 			}
 			moved := make(chan int, 1)
 			go func() {
-				n, err := all(Download(t.Context(), New(test.conn(conn), &Buffers{}), test.from(f), &Turns{}), 1<<20)
+				n, err := all(Download(t.Context(), New(test.conn(conn), &Buffers{}), test.from(f), NewTurns()), 1<<20)
 				if err != nil {
 					t.Error(err)
 				}
@@ -168,7 +160,7 @@ func TestUploadsArriveWhicheverWayTheyGo(t *testing.T) {
 
 // A lateConn has deadlines that have passed already, a number of times.
 type lateConn struct {
-	readingConn
+	wrapped
 	times int
 }
 
@@ -177,15 +169,15 @@ func (c *lateConn) SetWriteDeadline(by time.Time) error {
 		c.times--
 		by = time.Now().Add(-time.Second)
 	}
-	return c.conn.SetWriteDeadline(by)
+	return c.Conn.SetWriteDeadline(by)
 }
 
 func TestADeadlineThatHasPassedLosesNothing(t *testing.T) {
 	t.Parallel()
 	data := random(1 << 20)
 	conn, peer := connected(t)
-	late := &lateConn{readingConn{wrapped{conn}, conn}, 3}
-	m := Download(t.Context(), New(late, &Buffers{}), fileOf(t, data), &Turns{})
+	late := &lateConn{wrapped{conn}, 3}
+	m := Download(t.Context(), New(late, &Buffers{}), fileOf(t, data), NewTurns())
 	go func() {
 		defer conn.Close()
 		for {
@@ -210,7 +202,7 @@ func TestADownloadGoesOnAfterADeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conn, peer := connected(t)
-			m := Download(t.Context(), New(conn, &Buffers{}), from(fileOf(t, data)), &Turns{})
+			m := Download(t.Context(), New(conn, &Buffers{}), from(fileOf(t, data)), NewTurns())
 			defer m.Close()
 			sent := 0
 			var err error
@@ -273,12 +265,12 @@ func TestErrorsOfTheConnectionAreToldFromThoseOfTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer directory.Close()
-	if _, err := all(Download(t.Context(), c, directory, &Turns{}), 10); err == nil || errors.As(err, &ofConn) {
+	if _, err := all(Download(t.Context(), c, directory, NewTurns()), 10); err == nil || errors.As(err, &ofConn) {
 		t.Errorf("of a directory: %v", err)
 	}
 	f := fileOf(t, random(1<<20))
 	for name, mover := range map[string]func(*Conn) Mover{
-		"a download": func(c *Conn) Mover { return Download(t.Context(), c, f, &Turns{}) },
+		"a download": func(c *Conn) Mover { return Download(t.Context(), c, f, NewTurns()) },
 		"an upload":  func(c *Conn) Mover { return Upload(f, c) },
 	} {
 		conn, peer := connected(t)
@@ -292,10 +284,9 @@ func TestErrorsOfTheConnectionAreToldFromThoseOfTheFile(t *testing.T) {
 
 func TestWhoWaitsForATurnEndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	turns := &Turns{}
-	turns.init()
-	for range cap(turns.free) {
-		turns.free <- struct{}{}
+	turns := NewTurns()
+	for range cap(turns) {
+		turns <- struct{}{}
 	}
 	gone := errors.New("gone")
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -308,10 +299,9 @@ func TestWhoWaitsForATurnEndsWithTheContext(t *testing.T) {
 
 func TestATurnThatNobodyGivesBackIsNotWaitedForForEver(t *testing.T) {
 	t.Parallel()
-	turns := &Turns{}
-	turns.init()
-	for range cap(turns.free) {
-		turns.free <- struct{}{}
+	turns := NewTurns()
+	for range cap(turns) {
+		turns <- struct{}{}
 	}
 	w := &waiter{ctx: t.Context(), turns: turns}
 	for range 2 {
@@ -320,15 +310,15 @@ func TestATurnThatNobodyGivesBackIsNotWaitedForForEver(t *testing.T) {
 		}
 		w.give()
 	}
-	if len(turns.free) != cap(turns.free) {
+	if len(turns) != cap(turns) {
 		t.Error("somebody else's turn was given back")
 	}
-	<-turns.free
+	<-turns
 	w.slow = false
 	if err := w.take(); err != nil || !w.held {
 		t.Errorf("a free turn was not taken, %v", err)
 	}
-	if w.give(); len(turns.free) != cap(turns.free)-1 {
+	if w.give(); len(turns) != cap(turns)-1 {
 		t.Error("a turn was not given back")
 	}
 }

@@ -76,14 +76,12 @@ func (r *records) open(p, record []byte) (int, error) {
 // fill reads what follows the part of a record that r.in has.
 func (r *records) fill() error {
 	kept := copy(r.small, r.in)
-	r.in = r.small[:kept]
 	r.releaseLarge()
 	n, err := r.receive(kept)
-	if r.large != nil {
-		r.in = r.large[:kept+n]
-	} else {
-		r.in = r.small[:kept+n]
+	if r.in = r.small[:kept]; r.large != nil {
+		r.in = r.large[:kept]
 	}
+	r.in = r.in[:kept+n]
 	switch {
 	case n > 0:
 		return nil // an error comes again
@@ -134,7 +132,7 @@ func (r *records) take(kept int) []byte {
 
 func (r *records) releaseLarge() {
 	if r.large != nil {
-		r.buffers.putIn(r.large)
+		r.buffers.records.put(r.large)
 		r.large = nil
 	}
 }

@@ -21,7 +21,10 @@ type sendfile struct {
 // newSendfile returns what sends a file to a connection that nothing else is sent to. It
 // is corked: full segments only until it is closed, even between two system calls,
 // since each segment may have to wake the client.
-func newSendfile(ctx context.Context, conn *net.TCPConn, file *os.File, turns *Turns) Mover {
+func newSendfile(ctx context.Context, conn *net.TCPConn, file *os.File, turns Turns) Mover {
+	if file == nil {
+		return nil
+	}
 	to, err := conn.SyscallConn()
 	if err != nil {
 		return nil
@@ -86,3 +89,15 @@ func (s *sendfile) send(socket, file, n int) (sent int, err error) {
 }
 
 func (s *sendfile) Close() {}
+
+// eitherError tells the errors of the connection from those of the file, which come out of
+// the same system call. A file on a network has many that a socket has too, so the
+// socket is asked: after an error of its own it is closed.
+func eitherError(conn net.Conn, err error) error {
+	var number syscall.Errno
+	ofFile := errors.As(err, &number) && number != syscall.EPIPE && number != syscall.ECONNRESET
+	if ofFile && !isClosed(conn) {
+		return err
+	}
+	return ofConn(err)
+}

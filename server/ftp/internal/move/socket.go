@@ -13,16 +13,13 @@ const (
 	Reset                      // the connection is of no use any more
 )
 
-// below is the connection below what listeners have wrapped around it.
-func below(conn net.Conn) net.Conn {
+// Socket is the connection below all wrappers that tell what they wrap.
+func Socket(conn net.Conn) net.Conn {
 	for {
-		switch wrapped := conn.(type) {
-		case interface{ Raw() net.Conn }: // of the PROXY protocol
-			conn = wrapped.Raw()
-		case interface{ NetConn() net.Conn }: // of TLS
-			conn = wrapped.NetConn()
-		default:
+		wrapper, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
 			return conn
 		}
+		conn = wrapper.NetConn()
 	}
 }

@@ -67,7 +67,7 @@ func isClosed(conn net.Conn) (closed bool) {
 
 // withDescriptor calls f with the descriptor of a connection, if it has one.
 func withDescriptor(conn net.Conn, f func(fd uintptr)) error {
-	sc, ok := below(conn).(syscall.Conn)
+	sc, ok := Socket(conn).(syscall.Conn)
 	if !ok {
 		return nil
 	}

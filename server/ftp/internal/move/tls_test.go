@@ -190,9 +190,8 @@ func TestSeveralRecordsAreSentWithOneSystemCall(t *testing.T) {
 			data := random(4 * BlockSize)
 			counted.writes, counted.most = 0, test.most
 			go func() {
-				m := c.From(data)
 				for sent := 0; sent < len(data); {
-					n, err := m.Move(len(data)-sent, inMoments())
+					n, err := c.Send(data[sent:], inMoments())
 					if sent += n; err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 						t.Error(err)
 						break

@@ -3,7 +3,6 @@ package move
 import (
 	"context"
 	"runtime"
-	"sync"
 	"time"
 )
 
@@ -11,11 +10,8 @@ import (
 // a processor has nothing else to do. With more downloads than processors it never has:
 // each system call is followed by that of another download, and who sends a command
 // waits for a timer of the runtime, and then for all of them. With a turn less than there
-// are processors, those who wait for theirs leave one idle. The zero value is ready.
-type Turns struct {
-	once sync.Once
-	free chan struct{}
-}
+// are processors, those who wait for theirs leave one idle.
+type Turns chan struct{} // an element for each that is taken
 
 const (
 	// turnSize is how much is sent in a turn, which takes some 50 microseconds.
@@ -27,15 +23,13 @@ const (
 	turnWait = 20 * time.Millisecond
 )
 
-func (t *Turns) init() {
-	t.once.Do(func() { t.free = make(chan struct{}, max(runtime.GOMAXPROCS(0)-1, 1)) })
-}
+// NewTurns returns turns of which none is taken.
+func NewTurns() Turns { return make(Turns, max(runtime.GOMAXPROCS(0)-1, 1)) }
 
 // A waiter takes turns, one after the other.
 type waiter struct {
 	ctx   context.Context
-	turns *Turns
-	timer *time.Timer
+	turns Turns
 	held  bool
 	since time.Time
 	slow  bool // the last turn was
@@ -51,7 +45,7 @@ func (w *waiter) take() (err error) {
 func (w *waiter) give() {
 	w.slow = time.Since(w.since) > slowTurn
 	if w.held {
-		<-w.turns.free
+		<-w.turns
 	}
 }
 
@@ -60,22 +54,17 @@ func (w *waiter) wait() (held bool, err error) {
 	if w.slow {
 		return false, nil // what a disk keeps waiting takes no processor to speak of
 	}
-	w.turns.init()
 	select {
-	case w.turns.free <- struct{}{}:
+	case w.turns <- struct{}{}:
 		return true, nil
 	default:
 	}
-	if w.timer == nil {
-		w.timer = time.NewTimer(turnWait)
-	} else {
-		w.timer.Reset(turnWait)
-	}
-	defer w.timer.Stop()
+	timer := time.NewTimer(turnWait)
+	defer timer.Stop()
 	select {
-	case w.turns.free <- struct{}{}:
+	case w.turns <- struct{}{}:
 		return true, nil
-	case <-w.timer.C:
+	case <-timer.C:
 		return false, nil
 	case <-w.ctx.Done():
 		return false, &ConnError{context.Cause(w.ctx)}

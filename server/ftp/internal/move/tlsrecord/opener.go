@@ -1,3 +1,10 @@
+// Package tlsrecord opens the records of TLS 1.3 (RFC 8446 section 5) that a
+// client sends after its handshake, straight into the buffer of whoever reads.
+//
+// crypto/tls copies what it receives twice, which for a server that does little
+// else than receive files is a fifth of its processor time. It goes on to do the
+// handshakes, to send, and to receive what is not opened here: TLS 1.2, and
+// ciphers other than AES-GCM.
 package tlsrecord
 
 import (
@@ -9,6 +16,7 @@ import (
 	"crypto/sha512"
 	"crypto/tls"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
@@ -196,4 +204,19 @@ func (o *Opener) update(message []byte) (err error) {
 		return err
 	}
 	return o.setKey()
+}
+
+// A ClientSecret is the KeyLogWriter of the tls.Config of one connection. It
+// keeps the secret of what the client sends after its handshake, in memory, and
+// nothing else.
+type ClientSecret struct{ secret []byte }
+
+// Write takes a line as crypto/tls writes it for SSLKEYLOGFILE. It never fails.
+func (s *ClientSecret) Write(line []byte) (int, error) {
+	if f := bytes.Fields(line); len(f) == 3 && string(f[0]) == "CLIENT_TRAFFIC_SECRET_0" {
+		if secret, err := hex.DecodeString(string(f[2])); err == nil {
+			s.secret = secret
+		}
+	}
+	return len(line), nil
 }

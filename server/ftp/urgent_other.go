@@ -1,7 +1,0 @@
-//go:build !unix
-
-package ftp
-
-import "net"
-
-func keepUrgent(net.Conn) {}

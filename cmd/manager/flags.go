@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/client-go/util/flowcontrol"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/fileserver-dev/fileserver-operator/controllers"
@@ -61,6 +62,12 @@ func (f *flags) register(set *flag.FlagSet) {
 	set.TextVar(&f.logLevel, "log-level", slog.LevelInfo,
 		"`level` of what is logged: debug, info, warn or error")
 	set.BoolVar(&f.version, "version", false, "print the version and exit")
+}
+
+// rateLimiter is one for all clients that are made of a rest.Config. Without it, each
+// client has one of its own: there is one for each kind of object.
+func (f *flags) rateLimiter() flowcontrol.RateLimiter {
+	return flowcontrol.NewTokenBucketRateLimiter(float32(f.qps), 2*f.qps)
 }
 
 func (f *flags) namespaceList() []string { return list(f.namespaces) }

@@ -64,7 +64,7 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
 	}
-	cfg.QPS, cfg.Burst = float32(f.qps), f.qps*2
+	cfg.RateLimiter = f.rateLimiter()
 	cfg.UserAgent = "fileserver-operator/" + version
 
 	ctx := ctrl.SetupSignalHandler()

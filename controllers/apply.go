@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -32,13 +33,18 @@ type applier struct {
 	direct client.Reader // the API server itself
 }
 
-// apply makes an object as desired. The owner is a FileServer or a
+// unborn is a resource version that no object has. An apply with it makes an object
+// that does not exist, and is a conflict with one that does.
+const unborn = "1"
+
+// apply makes an object as desired, and returns it. The owner is a FileServer or a
 // FileServerUser. The error is a conflict if the desired object has a UID and a
-// resource version, and the object has others by now.
-func (a applier) apply(ctx context.Context, owner client.Object, desired runtime.ApplyConfiguration) error {
+// resource version, and the object has others by now; or if it is [unborn], and the
+// object exists.
+func (a applier) apply(ctx context.Context, owner client.Object, desired runtime.ApplyConfiguration) (*unstructured.Unstructured, error) {
 	want, err := fieldsOf(desired)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	name := fmt.Sprintf("%s %s", want.GetKind(), want.GetName())
 	uid, version := want.GetUID(), want.GetResourceVersion()
@@ -47,44 +53,79 @@ func (a applier) apply(ctx context.Context, owner client.Object, desired runtime
 	want.SetAnnotations(with(want.GetAnnotations(), v1alpha1.AnnotationFields, fieldSet(want)))
 	have, err := a.find(ctx, want)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if have == nil {
+		// Most objects that the cache lacks do not exist. To find out by making
+		// them costs no request besides.
+		if version == "" || version == unborn {
+			made, err := a.write(ctx, want, "", unborn)
+			if !apierrors.IsConflict(err) || version == unborn {
+				return made, applying(name, err)
+			}
+		}
+		if have, err = a.ask(ctx, want); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
 	}
 	if have != nil {
 		if err := belongs(have, owner); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		read := have.GetResourceVersion()
 		if err := a.disown(ctx, have, owner); err != nil {
-			return fmt.Errorf("taking over %s: %w", name, redact(err, want.GetKind()))
+			return nil, fmt.Errorf("taking over %s: %w", name, redact(err, want.GetKind()))
 		}
 		if version == read {
 			version = have.GetResourceVersion()
 		}
 		if holds(have.Object, want.Object) {
-			return nil
+			return have, nil
 		}
 	}
-	want.SetUID(uid)
-	want.SetResourceVersion(version)
-	if err := a.cached.Apply(ctx, client.ApplyConfigurationFromUnstructured(want), FieldOwner, client.ForceOwnership); err != nil {
-		return fmt.Errorf("applying %s: %w", name, redact(err, want.GetKind()))
-	}
-	return nil
+	made, err := a.write(ctx, want, uid, version)
+	return made, applying(name, err)
 }
 
-// find reads the object, from the API server itself if the cache lacks it: the
-// cache knows only objects of the operator's.
+// write applies the fields, in the place of the object with that UID and resource
+// version, if there are any.
+func (a applier) write(ctx context.Context, fields *unstructured.Unstructured, uid types.UID, version string) (*unstructured.Unstructured, error) {
+	u := fields.DeepCopy()
+	u.SetUID(uid)
+	u.SetResourceVersion(version)
+	// The answer takes the place of what is sent.
+	if err := a.cached.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), FieldOwner, client.ForceOwnership); err != nil {
+		return nil, redact(err, fields.GetKind())
+	}
+	return u, nil
+}
+
+func applying(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("applying %s: %w", name, err)
+}
+
+// find reads the object from the cache, which knows only objects of the operator's,
+// and is a little behind; nil if it lacks it.
 func (a applier) find(ctx context.Context, want *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	key := client.ObjectKeyFromObject(want)
-	obj, err := a.cached.Scheme().New(want.GroupVersionKind())
+	return read(ctx, a.cached.Scheme(), a.cached, a.others, want)
+}
+
+// ask reads the object from the API server itself; nil if it does not exist.
+func (a applier) ask(ctx context.Context, want *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	return read(ctx, a.cached.Scheme(), a.direct, a.direct, want)
+}
+
+// read reads an object from one of two readers: known is for kinds with a type of
+// their own.
+func read(ctx context.Context, scheme *runtime.Scheme, known, others client.Reader, want *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	key, u := client.ObjectKeyFromObject(want), &unstructured.Unstructured{}
+	obj, err := scheme.New(want.GroupVersionKind())
 	if runtime.IsNotRegisteredError(err) {
-		u := &unstructured.Unstructured{}
 		u.SetGroupVersionKind(want.GroupVersionKind())
-		err := a.others.Get(ctx, key, u)
-		if apierrors.IsNotFound(err) {
-			err = a.direct.Get(ctx, key, u)
-		}
-		if err != nil {
+		if err := others.Get(ctx, key, u); err != nil {
 			return nil, client.IgnoreNotFound(err)
 		}
 		return u, nil
@@ -93,18 +134,12 @@ func (a applier) find(ctx context.Context, want *unstructured.Unstructured) (*un
 		return nil, err
 	}
 	typed := obj.(client.Object)
-	err = a.cached.Get(ctx, key, typed)
-	if apierrors.IsNotFound(err) {
-		err = a.direct.Get(ctx, key, typed)
-	}
-	if err != nil {
+	if err := known.Get(ctx, key, typed); err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
-	if err != nil {
+	if u.Object, err = runtime.DefaultUnstructuredConverter.ToUnstructured(typed); err != nil {
 		return nil, err
 	}
-	u := &unstructured.Unstructured{Object: fields}
 	u.SetGroupVersionKind(want.GroupVersionKind())
 	return u, nil
 }

@@ -7,11 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
@@ -63,22 +59,27 @@ func (p *pass) reconcileCertificate(ctx context.Context) (there tlsState, err er
 // readCertificate reads the certificate from a Secret of the user's.
 func (p *pass) readCertificate(ctx context.Context) (tlsState, error) {
 	name := p.server.TLSSecret()
-	secret, err := p.readSecret(ctx, name)
-	if err != nil {
-		return tlsState{}, err
+	version, _ := p.version(ctx, secretKind, name) // without it, the API server is asked
+	found, known := p.mem().certificate.of(version)
+	if !known {
+		secret, err := p.readSecret(ctx, name)
+		if err != nil {
+			return tlsState{}, err
+		}
+		if secret == nil {
+			return tlsState{}, conditions.Waiting(v1alpha1.ReasonSecretNotFound,
+				"The Secret %q in tls.secretRef does not exist: create it with type kubernetes.io/tls, or remove tls.secretRef to get a certificate.", name)
+		}
+		leaf, err := resources.KeyPairFrom(secret.Data).Leaf()
+		if err != nil {
+			return tlsState{}, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the certificate cannot be used: %v; put a certificate and its key there.", name, err)
+		}
+		found = tlsState{leaf: leaf, ca: secret.Data[config.TLSCAFile]}
+		p.mem().certificate = versioned[tlsState]{version, found}
 	}
-	if secret == nil {
-		return tlsState{}, conditions.Waiting(v1alpha1.ReasonSecretNotFound,
-			"The Secret %q in tls.secretRef does not exist: create it with type kubernetes.io/tls, or remove tls.secretRef to get a certificate.", name)
-	}
-	leaf, err := resources.KeyPairFrom(secret.Data).Leaf()
-	if err != nil {
-		return tlsState{}, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the certificate cannot be used: %v; put a certificate and its key there.", name, err)
-	}
-	found := tlsState{leaf: leaf, ca: secret.Data[config.TLSCAFile]}
-	left := leaf.NotAfter.Sub(p.Clock.Now())
+	left := found.leaf.NotAfter.Sub(p.Clock.Now())
 	if left <= 0 {
-		return found, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The certificate in the Secret %q ended on %s: replace it.", name, leaf.NotAfter.UTC().Format(time.RFC3339))
+		return found, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The certificate in the Secret %q ended on %s: replace it.", name, found.leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	p.again(left)
 	return found, nil
@@ -105,7 +106,7 @@ func (p *pass) issueCertificate(ctx context.Context) (tlsState, error) {
 			return there, err
 		}
 	}
-	if err := p.put(ctx, replacing(caSecret, p.server.CASecret(ca))); err != nil {
+	if _, err := p.putSecret(ctx, p.server.FileServer, caSecret, p.server.CASecret(ca)); err != nil {
 		return there, err
 	}
 	cert := resources.KeyPairFrom(secret.Data)
@@ -118,7 +119,7 @@ func (p *pass) issueCertificate(ctx context.Context) (tlsState, error) {
 			return there, err
 		}
 	}
-	if err := p.put(ctx, replacing(secret, p.server.CertificateSecret(cert, ca.Certificate))); err != nil {
+	if _, err := p.putSecret(ctx, p.server.FileServer, secret, p.server.CertificateSecret(cert, ca.Certificate)); err != nil {
 		return there, err
 	}
 	leaf, err := cert.Leaf()
@@ -127,30 +128,4 @@ func (p *pass) issueCertificate(ctx context.Context) (tlsState, error) {
 	}
 	p.again(resources.RenewAt(leaf).Sub(now))
 	return tlsState{leaf: leaf, ca: ca.Certificate}, nil
-}
-
-// ownSecret reads a Secret of the operator's own; an empty one if it does not
-// exist. What it holds was made once, so the cache's word that there is none is
-// not enough.
-func (p *pass) ownSecret(ctx context.Context, name string) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: p.server.Namespace, Name: name}
-	err := p.Get(ctx, key, secret)
-	if apierrors.IsNotFound(err) {
-		err = p.Direct.Get(ctx, key, secret)
-	}
-	if apierrors.IsNotFound(err) {
-		return &corev1.Secret{}, nil
-	}
-	return secret, err
-}
-
-// replacing returns the desired Secret as one that goes in the place of what was
-// read, and of nothing else: an entry that somebody deletes meanwhile, to have it made
-// anew, must not come back. The API server answers with a conflict then.
-func replacing(read *corev1.Secret, desired *corev1ac.SecretApplyConfiguration) *corev1ac.SecretApplyConfiguration {
-	if read.UID == "" {
-		return desired
-	}
-	return desired.WithUID(read.UID).WithResourceVersion(read.ResourceVersion)
 }

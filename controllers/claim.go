@@ -53,7 +53,15 @@ func (p *pass) reconcileClaim(ctx context.Context) (volume, error) {
 	if claim != nil && !claim.DeletionTimestamp.IsZero() {
 		return v, conditions.Waiting(v1alpha1.ReasonClaimPending, "The PersistentVolumeClaim %q is being deleted; a new, empty one is made when it has gone.", name)
 	}
-	if err := p.put(ctx, p.server.Claim(claim)); err != nil {
+	desired := p.server.Claim(claim)
+	if claim == nil {
+		// What the cache has not seen yet keeps its size and its access modes.
+		desired.WithResourceVersion(unborn)
+	}
+	if err := p.put(ctx, desired); err != nil {
+		if apierrors.IsConflict(err) {
+			p.mem().doubt(name)
+		}
 		return v, err
 	}
 	v.usable = true
@@ -69,20 +77,36 @@ func (p *pass) wasOneNode() bool {
 	return p.service != nil && p.service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
 }
 
-// readClaim reads a claim; nil if it does not exist.
+// readClaim reads a claim; nil if it does not exist. One that is not the operator's
+// is asked for once in each of its versions.
 func (p *pass) readClaim(ctx context.Context, name string) (*corev1.PersistentVolumeClaim, error) {
 	claim := &corev1.PersistentVolumeClaim{}
 	key := client.ObjectKey{Namespace: p.server.Namespace, Name: name}
 	err := p.Get(ctx, key, claim)
-	if apierrors.IsNotFound(err) {
-		err = p.Direct.Get(ctx, key, claim)
+	if err == nil {
+		p.mem().trust(name)
+		return claim, nil
 	}
-	if apierrors.IsNotFound(err) {
-		return nil, nil
+	if !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("reading PersistentVolumeClaim %s: %w", name, err)
 	}
+	version, err := p.version(ctx, claimKind, name)
 	if err != nil {
 		return nil, fmt.Errorf("reading PersistentVolumeClaim %s: %w", name, err)
 	}
+	if known, ok := p.mem().claim.of(version); ok {
+		return known, nil
+	}
+	if version == "" && !p.mem().doubts(name) {
+		return nil, nil
+	}
+	if err := p.Direct.Get(ctx, key, claim); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("reading PersistentVolumeClaim %s: %w", name, err)
+	}
+	p.mem().claim = versioned[*corev1.PersistentVolumeClaim]{version, claim}
 	return claim, nil
 }
 

@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"testing"
@@ -163,7 +164,7 @@ func TestMissingHostKeysAreReported(t *testing.T) {
 	create(t, secret)
 	isStalled(t, fs, v1alpha1.ReasonSecretInvalid, `The Secret "mine" with the SSH host keys cannot be used: "key" is no private key`)
 
-	keys, err := resources.GenerateHostKeys(nil)
+	keys, err := resources.GenerateHostKeys(nil, func() crypto.PrivateKey { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

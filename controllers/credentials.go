@@ -3,6 +3,8 @@ package controllers
 import (
 	"context"
 
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
@@ -26,7 +28,7 @@ func (p *pass) putCredentials(ctx context.Context, login resources.Login, known 
 		}
 		mine := login
 		mine.Password = u.password
-		if err := p.apply(ctx, u.user, replacing(&u.credentials, resources.Credentials(u.user, mine))); err != nil {
+		if err := p.putCredentialsOf(ctx, u, resources.Credentials(u.user, mine)); err != nil {
 			u.fail(err)
 			if u.unstored {
 				u.entry = "" // a password that is nowhere to be read is of no use
@@ -47,4 +49,15 @@ func served(p v1alpha1.Protocols) []v1alpha1.ProtocolName {
 		names = append(names, v1alpha1.ProtocolSFTP)
 	}
 	return names
+}
+
+// putCredentialsOf replaces no password that was generated and that the pass has not
+// read.
+func (p *pass) putCredentialsOf(ctx context.Context, u *userState, desired *corev1ac.SecretApplyConfiguration) (err error) {
+	if u.user.Spec.GeneratesPassword() {
+		_, err = p.putSecret(ctx, u.user, &u.credentials, desired)
+	} else {
+		_, err = p.apply(ctx, u.user, desired)
+	}
+	return err
 }

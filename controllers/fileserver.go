@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -63,9 +64,10 @@ type FileServerReconciler struct {
 	// WithoutNodes is true if the operator may not see nodes.
 	WithoutNodes bool
 
-	certManager *certManager
-	memory      *memory
-	pace        *pace
+	certManager  *certManager
+	hostKeyMaker *hostKeyMaker
+	memory       *memory
+	pace         *pace
 }
 
 // Reconcile makes one server and its users as they are described.
@@ -76,6 +78,7 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 			return ctrl.Result{}, err
 		}
 		r.memory.forget(req.NamespacedName)
+		r.hostKeyMaker.forget(req.NamespacedName)
 		r.pace.done(req.NamespacedName)
 		return ctrl.Result{}, r.reportOrphans(ctx, req.NamespacedName)
 	}
@@ -87,6 +90,9 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		return ctrl.Result{}, p.sayPaused(ctx)
 	}
 	p.run(ctx)
+	if p.waits {
+		return ctrl.Result{RequeueAfter: p.requeue}, nil
+	}
 	p.draw(ctx)
 	if err := p.writeStatus(ctx); err != nil {
 		return ctrl.Result{}, err
@@ -101,12 +107,13 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 // others.
 func (p *pass) run(ctx context.Context) {
 	var err error
-	p.users, err = p.findUsers(ctx)
+	var usersFile *corev1.Secret
+	p.users, usersFile, err = p.findUsers(ctx)
 	haveUsers := p.note(err)
 	p.observed, err = p.observe(ctx)
 	p.seen = p.note(err)
-	if haveUsers {
-		p.wanted.users, err = p.putUsers(ctx, stored(p.users))
+	if haveUsers && usersFile.ResourceVersion != "" { // else no pod waits for it
+		p.wanted.users, err = p.putUsers(ctx, usersFile, stored(p.users))
 		p.note(err)
 		p.note(p.nudgePods(ctx))
 	}
@@ -129,6 +136,9 @@ func (p *pass) run(ctx context.Context) {
 	}
 	p.server.Exposure, err = p.findExposure(ctx)
 	p.exposed = p.note(err)
+	if p.waits = p.exposed && p.newcomerWaits(ctx); p.waits {
+		return
+	}
 
 	if p.exposed {
 		p.tls, err = p.reconcileCertificate(ctx)
@@ -142,7 +152,7 @@ func (p *pass) run(ctx context.Context) {
 
 	if haveUsers {
 		p.putCredentials(ctx, p.login(), p.exposed && haveTLS && haveHostKeys)
-		p.wanted.users, err = p.putUsers(ctx, p.users)
+		p.wanted.users, err = p.putUsers(ctx, usersFile, p.users)
 		p.note(err)
 	}
 

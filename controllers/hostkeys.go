@@ -2,9 +2,12 @@ package controllers
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
@@ -25,16 +28,20 @@ func (p *pass) reconcileHostKeys(ctx context.Context) (resources.HostKeys, error
 
 func (p *pass) readHostKeys(ctx context.Context) (resources.HostKeys, error) {
 	name := p.server.HostKeysSecret()
-	secret, err := p.readSecret(ctx, name)
-	if err != nil {
-		return resources.HostKeys{}, err
-	}
-	if secret == nil {
-		return resources.HostKeys{}, conditions.Waiting(v1alpha1.ReasonSecretNotFound, "The Secret %q in sshHostKeys.secretRef does not exist: create it with a private key in each entry, or remove sshHostKeys.secretRef to have keys made.", name)
-	}
-	keys, err := resources.ReadHostKeys(secret.Data)
-	if err != nil {
-		return resources.HostKeys{}, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the SSH host keys cannot be used: %v.", name, err)
+	version, _ := p.version(ctx, secretKind, name) // without it, the API server is asked
+	keys, known := p.mem().hostKeys.of(version)
+	if !known {
+		secret, err := p.readSecret(ctx, name)
+		if err != nil {
+			return resources.HostKeys{}, err
+		}
+		if secret == nil {
+			return resources.HostKeys{}, conditions.Waiting(v1alpha1.ReasonSecretNotFound, "The Secret %q in sshHostKeys.secretRef does not exist: create it with a private key in each entry, or remove sshHostKeys.secretRef to have keys made.", name)
+		}
+		if keys, err = resources.ReadHostKeys(secret.Data); err != nil {
+			return resources.HostKeys{}, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the SSH host keys cannot be used: %v.", name, err)
+		}
+		p.mem().hostKeys = versioned[resources.HostKeys]{version, keys}
 	}
 	if len(keys.LeftOut) > 0 {
 		p.note(conditions.Stalled(v1alpha1.ReasonSecretInvalid, "Of the Secret %q with the SSH host keys, %s: correct or remove that. The other keys are in use.", name, strings.Join(keys.LeftOut, "; ")))
@@ -42,26 +49,49 @@ func (p *pass) readHostKeys(ctx context.Context) (resources.HostKeys, error) {
 	return keys, nil
 }
 
+// makeHostKeys sees to the server's own keys. Without an RSA key at hand the server
+// begins with the others: it is woken when there is one.
 func (p *pass) makeHostKeys(ctx context.Context) (resources.HostKeys, error) {
-	name := resources.HostKeysName(p.server.Name)
+	name, server := resources.HostKeysName(p.server.Name), client.ObjectKeyFromObject(p.server.FileServer)
 	secret, err := p.ownSecret(ctx, name)
 	if err != nil {
 		return resources.HostKeys{}, fmt.Errorf("reading Secret %s: %w", name, err)
 	}
-	entries, err := resources.GenerateHostKeys(secret.Data)
+	entries, err := resources.GenerateHostKeys(secret.Data, func() crypto.PrivateKey { return p.hostKeyMaker.keyFor(server) })
 	if err != nil {
 		return resources.HostKeys{}, err
 	}
-	if err := p.put(ctx, replacing(secret, p.server.HostKeysSecretWith(entries))); err != nil {
+	made, err := p.putSecret(ctx, p.server.FileServer, secret, p.server.HostKeysSecretWith(entries))
+	if err != nil {
 		there, _ := resources.ReadHostKeys(secret.Data)
 		return there, err
+	}
+	if resources.HasRSAHostKey(entries) {
+		p.hostKeyMaker.forget(server)
+	}
+	if keys, ok := p.mem().hostKeys.of(identity(made)); ok {
+		return keys, nil
 	}
 	keys, err := resources.ReadHostKeys(entries)
 	if err == nil && len(keys.LeftOut) > 0 {
 		err = errors.New(strings.Join(keys.LeftOut, "; "))
 	}
 	if err != nil {
-		err = conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the SSH host keys cannot be used: %v; delete that entry to have it made anew.", name, err)
+		return keys, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the SSH host keys cannot be used: %v; delete that entry to have it made anew.", name, err)
 	}
-	return keys, err
+	p.mem().hostKeys = versioned[resources.HostKeys]{identity(made), keys}
+	return keys, nil
+}
+
+// awaitsHostKey says whether the server is about to get an RSA key, and has it asked
+// for.
+func (p *pass) awaitsHostKey(ctx context.Context) (bool, error) {
+	if p.server.HostKeysSecret() == "" || p.server.Spec.SSHHostKeys.SecretRef != nil {
+		return false, nil
+	}
+	secret, err := p.ownSecret(ctx, resources.HostKeysName(p.server.Name))
+	if err != nil {
+		return false, fmt.Errorf("reading the host keys: %w", err)
+	}
+	return !resources.HasRSAHostKey(secret.Data) && p.hostKeyMaker.keyFor(client.ObjectKeyFromObject(p.server.FileServer)) == nil, nil
 }

@@ -33,7 +33,7 @@ func (p *pass) requestCertificate(ctx context.Context) (tlsState, error) {
 	if err != nil {
 		return tlsState{}, fmt.Errorf("reading the certificate: %w", err)
 	}
-	issued, err := p.ownSecret(ctx, resources.IssuedName(p.server.Name))
+	issued, err := p.sureSecret(ctx, resources.IssuedName(p.server.Name))
 	if err != nil {
 		return p.inUse(served), fmt.Errorf("reading what cert-manager has issued: %w", err)
 	}
@@ -140,7 +140,7 @@ func (p *pass) serveIssued(ctx context.Context, cert *unstructured.Unstructured,
 	if err != nil || !p.Clock.Now().Before(leaf.NotAfter) {
 		return served, nil
 	}
-	if err := p.put(ctx, replacing(served, p.server.CertificateSecret(pair, ca))); err != nil {
+	if _, err := p.putSecret(ctx, p.server.FileServer, served, p.server.CertificateSecret(pair, ca)); err != nil {
 		return served, err
 	}
 	return issued, nil

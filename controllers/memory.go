@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -23,16 +24,35 @@ type memory struct {
 // serverMemory is about one server. Only one pass at a time uses it, but a pass
 // looks at several users at once.
 type serverMemory struct {
-	mu      sync.Mutex                   // of entries and hashes
+	mu      sync.Mutex                   // of entries, hashes and doubted
 	entries map[string]entryMemory       // of Secrets and ConfigMaps that users name
 	hashes  map[types.UID]hashMemory     // of users' passwords
 	pods    map[types.UID]podMemory      // what pods have loaded
 	files   map[string]map[string]string // users' files by hash: by user, the hash of the entry
 	recent  []string                     // hashes of files, the newest last
 	used    map[string]bool              // entries that the pass has looked at
+	doubted map[string]bool              // objects that the cache lacks and that exist
+
+	claim       versioned[*corev1.PersistentVolumeClaim] // that the FileServer names
+	certificate versioned[tlsState]                      // in the Secret that it names
+	hostKeys    versioned[resources.HostKeys]            // in the Secret that it names, or its own
+
+	waits time.Time         // since when a new server waits for what it will need
+	wants map[string]string // what new pods should load, by their entry of the ConfigMap
 
 	shownNodes []corev1.Node // by which clients are told to come
 	failures   int           // passes in a row in which something failed that may not fail again
+}
+
+// versioned is what was read from one version of an object, as [identity] has it.
+type versioned[T any] struct {
+	version string
+	value   T
+}
+
+// of is the value, if it is of that version.
+func (v versioned[T]) of(version string) (T, bool) {
+	return v.value, version != "" && v.version == version
 }
 
 // entryMemory is the content of an entry, and which version of the object had it.
@@ -78,6 +98,7 @@ func (m *memory) of(server types.NamespacedName) *serverMemory {
 			pods:    map[types.UID]podMemory{},
 			files:   map[string]map[string]string{},
 			used:    map[string]bool{},
+			doubted: map[string]bool{},
 		}
 		m.servers[server] = s
 	}
@@ -135,6 +156,26 @@ func (s *serverMemory) keepHash(user types.UID, h hashMemory) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hashes[user] = h
+}
+
+// doubt remembers that an object exists which the cache lacks.
+func (s *serverMemory) doubt(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubted[name] = true
+}
+
+func (s *serverMemory) doubts(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doubted[name]
+}
+
+// trust forgets that, once the cache has the object.
+func (s *serverMemory) trust(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.doubted, name)
 }
 
 // How many versions of a users' file are remembered. Pods load the newest

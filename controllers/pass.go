@@ -11,7 +11,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -32,6 +34,7 @@ type pass struct {
 
 	// found out
 	seen     bool // observed is all there is
+	waits    bool // a new server waits for what it will need
 	volume   volume
 	exposed  bool // server.Exposure is known
 	tls      tlsState
@@ -120,7 +123,59 @@ func (p *pass) again(after time.Duration) {
 
 // put applies an object of the server's.
 func (p *pass) put(ctx context.Context, desired runtime.ApplyConfiguration) error {
-	return p.apply(ctx, p.server.FileServer, desired)
+	_, err := p.apply(ctx, p.server.FileServer, desired)
+	return err
+}
+
+// putSecret applies a Secret whose content was made once, in the place of what was
+// read, and of nothing else: one that the cache has not seen yet must not be replaced,
+// and an entry that somebody deletes meanwhile, to have it made anew, must not come
+// back. The API server answers with a conflict then, and [pass.ownSecret] does not
+// rely on the cache the next time.
+func (p *pass) putSecret(ctx context.Context, owner client.Object, read *corev1.Secret, desired *corev1ac.SecretApplyConfiguration) (*unstructured.Unstructured, error) {
+	if read.ResourceVersion != "" {
+		desired.WithUID(read.UID).WithResourceVersion(read.ResourceVersion)
+	} else {
+		desired.WithResourceVersion(unborn)
+	}
+	made, err := p.apply(ctx, owner, desired)
+	if apierrors.IsConflict(err) {
+		p.mem().doubt(*desired.Name)
+	}
+	return made, err
+}
+
+// ownSecret reads a Secret of the operator's own; an empty one if there seems to be
+// none. The cache may not have seen it yet, or never will, since somebody took its
+// labels: so it goes back with [pass.putSecret].
+func (p *pass) ownSecret(ctx context.Context, name string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := p.Get(ctx, client.ObjectKey{Namespace: p.server.Namespace, Name: name}, secret)
+	switch {
+	case err == nil:
+		p.mem().trust(name)
+		return secret, nil
+	case !apierrors.IsNotFound(err):
+		return nil, err
+	case p.mem().doubts(name):
+		return p.sureSecret(ctx, name)
+	}
+	return &corev1.Secret{}, nil
+}
+
+// sureSecret asks the API server itself for a Secret that the cache lacks; an empty
+// one if it does not exist.
+func (p *pass) sureSecret(ctx context.Context, name string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: p.server.Namespace, Name: name}
+	err := p.Get(ctx, key, secret)
+	if apierrors.IsNotFound(err) {
+		err = p.Direct.Get(ctx, key, secret)
+	}
+	if apierrors.IsNotFound(err) {
+		return &corev1.Secret{}, nil
+	}
+	return secret, err
 }
 
 // drop removes an object of the server's.

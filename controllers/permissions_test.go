@@ -11,10 +11,15 @@ import (
 	"sync"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -216,6 +221,23 @@ func TestTheOperatorHasTheRightsThatItNeedsAndNoOthers(t *testing.T) {
 	}
 }
 
+// unlabel takes the labels from an object, and waits until the operator has put them
+// back.
+func (c cluster) unlabel(o client.Object, name string) {
+	c.t.Helper()
+	get(c.t, c.ns, name, o)
+	update(c.t, o, func() { o.SetLabels(nil) })
+	eventually(c.t, func() error {
+		if err := api.Get(c.t.Context(), keyOf(o), o); err != nil {
+			return err
+		}
+		if o.GetLabels()[v1alpha1.LabelManaged] == "" {
+			return fmt.Errorf("%T %s has lost its labels", o, name)
+		}
+		return nil
+	})
+}
+
 // doEverything has the operator make each of its calls.
 func (c cluster) doEverything() {
 	c.t.Helper()
@@ -227,11 +249,22 @@ func (c cluster) doEverything() {
 	alice.Spec.Password = &v1alpha1.Password{SecretRef: &v1alpha1.PasswordReference{Name: "password", Key: "password"}}
 	alice.Spec.AuthorizedKeysFrom = []v1alpha1.KeySource{{Kind: v1alpha1.KeysInConfigMap, Name: "keys", Key: "keys"}}
 	manyNodes(&fs.Spec)
-	create(t, fs, alice)
+	theirs := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: c.ns, Name: "theirs"}}
+	theirs.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}
+	theirs.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
+	other := fileServer(c.ns, "other")
+	other.Spec.Storage.ExistingClaim = theirs.Name
+	create(t, fs, alice, theirs, other)
 	newNode(t, "permissions", "198.18.0.95")
 	pod := c.start("files-0", "permissions")
 	c.address("files", "198.51.100.95")
 	ready(t, alice, v1alpha1.ReasonLoaded)
+
+	// Of what loses its labels, the operator asks the API server itself.
+	c.unlabel(&corev1.Service{}, "files")
+	c.unlabel(&appsv1.Deployment{}, "other-0") // which has no pods yet: a new one would start elsewhere
+	c.unlabel(&networkingv1.NetworkPolicy{}, "files")
+	c.unlabel(&policyv1.PodDisruptionBudget{}, "files")
 
 	// The pod has an older configuration, and its mounts are refreshed.
 	pods.answer(pod, func() (config.Loaded, error) { return config.Loaded{Config: "older"}, nil })
@@ -259,6 +292,7 @@ func (c cluster) doEverything() {
 		fs.Spec.TLS.IssuerRef = &v1alpha1.IssuerReference{Name: "ours", Kind: "Issuer", Group: "cert-manager.io"}
 		fs.Spec.TLS.DNSNames = []string{"ftp.example.com"}
 	})
+	c.unlabel(m.certificate(), m.certificate().GetName())
 	request := m.made(resources.CertificateRequestKind, m.certificate(), nil, nil)
 	order := m.made(resources.OrderKind, request, nil, nil)
 	m.made(resources.ChallengeKind, order, map[string]any{"dnsName": "ftp.example.com"}, map[string]any{"reason": "no such host"})

@@ -43,15 +43,20 @@ func (p *pass) readConfigMap(ctx context.Context, name string) (*corev1.ConfigMa
 	return cm, nil
 }
 
-// version identifies the content of a Secret or ConfigMap that somebody named,
-// from its metadata; "" if the cache has none.
-func (p *pass) version(ctx context.Context, kind schema.GroupVersionKind, name string) string {
+// version identifies the content of a Secret, a ConfigMap or a claim that is not the
+// operator's, from its metadata; "" if there is none.
+func (p *pass) version(ctx context.Context, kind schema.GroupVersionKind, name string) (string, error) {
 	m := &metav1.PartialObjectMetadata{}
 	m.SetGroupVersionKind(kind)
 	if err := p.Metadata.Get(ctx, client.ObjectKey{Namespace: p.server.Namespace, Name: name}, m); err != nil {
-		return ""
+		return "", client.IgnoreNotFound(err)
 	}
-	return string(m.UID) + "/" + m.ResourceVersion
+	return identity(m), nil
+}
+
+// identity identifies an object's content.
+func identity(obj metav1.Object) string {
+	return string(obj.GetUID()) + "/" + obj.GetResourceVersion()
 }
 
 // entryState says whether an entry was there.
@@ -67,7 +72,7 @@ const (
 // the API server only if the object has changed since the last time.
 func (p *pass) entry(ctx context.Context, kind schema.GroupVersionKind, name, key string) ([]byte, entryState, error) {
 	id := entryID(kind, name, key)
-	version := p.version(ctx, kind, name)
+	version, _ := p.version(ctx, kind, name) // without it, the API server is asked
 	if m, ok := p.mem().entry(id, version); ok {
 		return m.content, m.state, nil
 	}

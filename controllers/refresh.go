@@ -69,6 +69,8 @@ func (p *pass) refreshPods(ctx context.Context) error {
 	known := p.mem().pods
 	var mu sync.Mutex
 	next := map[types.UID]podMemory{}
+	before := p.mem().wants
+	p.mem().wants = p.wantsOfNewPods()
 	var errs []error
 	var group sync.WaitGroup
 	turns := make(chan struct{}, parallel)
@@ -77,7 +79,11 @@ func (p *pass) refreshPods(ctx context.Context) error {
 		if pod.Status.Phase != corev1.PodRunning || pod.Status.PodIP == "" {
 			continue
 		}
-		m := known[pod.UID]
+		m, met := known[pod.UID]
+		if entry := configKey(&pod.Spec); !met && before[entry] == p.wants(entry) {
+			// The files are older than the pod, so its start was as good as a refresh.
+			m.wants, m.others, m.bumped, m.bumps = p.wants(entry), p.othersWanted(entry), p.Clock.Now(), 1
+		}
 		turns <- struct{}{}
 		group.Go(func() {
 			defer func() { <-turns }()
@@ -149,7 +155,8 @@ func notInForce(pod *corev1.Pod, loaded config.Loaded) error {
 // was told of a change which was then taken back may say that it has the old files
 // and load the changed ones a moment later.
 func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (podMemory, error) {
-	wants := p.wants(pod)
+	entry := configKey(&pod.Spec)
+	wants := p.wants(entry)
 	if m.has && m.wants == wants && m.err == nil && !m.loaded.Looking && !p.denialIsOld(m) {
 		return m, nil
 	}
@@ -168,10 +175,10 @@ func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (po
 	m.loaded, m.asked, m.at, m.silent = loaded, true, now, time.Time{}
 	if m.wants != wants {
 		m.strayed = m.wants != "" && !m.has
-		if m.nudged != p.wanted.users || m.others != p.othersWanted(pod) {
+		if m.nudged != p.wanted.users || m.others != p.othersWanted(entry) {
 			m.bumps = 0
 		}
-		m.wants, m.others, m.attempts = wants, p.othersWanted(pod), 0
+		m.wants, m.others, m.attempts = wants, p.othersWanted(entry), 0
 	}
 	all := p.hasAll(pod, loaded)
 	m.has = all && (!m.strayed || m.bumps > 0 && now.Sub(m.bumped) >= strays)
@@ -210,14 +217,23 @@ func (p *pass) hasConfig(pod *corev1.Pod, loaded config.Loaded) bool {
 		(len(p.hostKeys.Files) == 0 || !mounts(pod, config.VolumeSSH, p.server.HostKeysSecret()) || slices.Equal(loaded.HostKeys, p.hostKeys.Fingerprints()))
 }
 
-// wants identifies what a pod should load.
-func (p *pass) wants(pod *corev1.Pod) string {
-	return config.Hash([]byte(p.othersWanted(pod) + p.wanted.users))[:16]
+// wants identifies what a pod should load that has the entry of the ConfigMap.
+func (p *pass) wants(entry string) string {
+	return config.Hash([]byte(p.othersWanted(entry) + p.wanted.users))[:16]
 }
 
-// othersWanted identifies what a pod should load besides the users.
-func (p *pass) othersWanted(pod *corev1.Pod) string {
-	return p.wanted.config[configKey(&pod.Spec)] + p.tls.fingerprint() + strings.Join(p.hostKeys.Fingerprints(), " ")
+// othersWanted identifies what it should load besides the users.
+func (p *pass) othersWanted(entry string) string {
+	return p.wanted.config[entry] + p.tls.fingerprint() + strings.Join(p.hostKeys.Fingerprints(), " ")
+}
+
+// wantsOfNewPods is what pods find that start from now on.
+func (p *pass) wantsOfNewPods() map[string]string {
+	wants := map[string]string{}
+	for entry := range p.wanted.config {
+		wants[entry] = p.wants(entry)
+	}
+	return wants
 }
 
 // mounts says whether a volume of the pod is that Secret.

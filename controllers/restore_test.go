@@ -115,6 +115,13 @@ func TestARestoredNamespaceHasTheSamePasswordsHostKeysAndCertificate(t *testing.
 			names := []string{"alice-credentials", "files-ssh-host-keys", "files-ca", "files-tls"}
 			before := c.secrets(names...)
 			stop()
+			pods := &corev1.PodList{} // Kubernetes makes new ones for the Deployments
+			if err := api.List(t.Context(), pods, client.InNamespace(c.ns)); err != nil {
+				t.Fatal(err)
+			}
+			for i := range pods.Items {
+				c.gone(&pods.Items[i])
+			}
 			c.restore(c.backup(), owners)
 
 			_, stop = operatorFor(t, c.ns)
@@ -129,13 +136,6 @@ func TestARestoredNamespaceHasTheSamePasswordsHostKeysAndCertificate(t *testing.
 				}
 				return c.owned(fs, alice)
 			})
-			pods := &corev1.PodList{} // Kubernetes makes new ones for the Deployments
-			if err := api.List(t.Context(), pods, client.InNamespace(c.ns)); err != nil {
-				t.Fatal(err)
-			}
-			for i := range pods.Items {
-				c.gone(&pods.Items[i])
-			}
 			c.start("files-0", "")
 			ready(t, fs, v1alpha1.ReasonReady)
 			ready(t, alice, v1alpha1.ReasonLoaded)

@@ -5,14 +5,15 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
 
-// reconcileService sees to the Service. It returns the one that was there, since
-// the cluster fills in addresses and ports of its own later.
+// reconcileService sees to the Service, and returns it with what the cluster has
+// filled in so far: addresses of balancers come later.
 func (p *pass) reconcileService(ctx context.Context) (*corev1.Service, error) {
 	svc := p.service
 	headless := p.server.Spec.Expose.Type == v1alpha1.ExposeHostNetwork
@@ -23,7 +24,15 @@ func (p *pass) reconcileService(ctx context.Context) (*corev1.Service, error) {
 		}
 		svc = nil
 	}
-	return svc, p.put(ctx, p.server.Service(p.olderRanges()...))
+	made, err := p.apply(ctx, p.server.FileServer, p.server.Service(p.olderRanges()...))
+	if err != nil {
+		return svc, err
+	}
+	svc = &corev1.Service{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(made.Object, svc); err != nil {
+		return nil, fmt.Errorf("reading the Service: %w", err)
+	}
+	return svc, nil
 }
 
 // findExposure finds out where clients reach the server.

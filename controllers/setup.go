@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"fmt"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -54,6 +56,8 @@ type Options struct {
 	Workers int
 	// Pods asks pods what they have loaded; default over HTTP.
 	Pods LoadedReader
+	// RSAKey makes an SSH host key; default one of RSA with 3072 bits.
+	RSAKey func() (crypto.PrivateKey, error)
 	// Clock tells the time; default the machine's.
 	Clock clock.PassiveClock
 	// SkipNameValidation allows several managers in one process.
@@ -146,7 +150,11 @@ func New(c Clients, o Options) *FileServerReconciler {
 		ClusterDomain:     o.ClusterDomain,
 		WithoutNodes:      o.WithoutNodes,
 		certManager:       c.certManager,
+		hostKeyMaker:      newHostKeyMaker(o.RSAKey),
 		memory:            newMemory(),
+	}
+	if o.RSAKey == nil {
+		r.hostKeyMaker.make = newRSAKey
 	}
 	if r.Clock == nil {
 		r.Clock = clock.RealClock{}
@@ -181,7 +189,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Events:      mgr.GetEventRecorder("fileserver-operator"),
 		certManager: certManager,
 	}, o)
-	if err := mgr.Add(manager.RunnableFunc(resources.MakeSpareHostKeys)); err != nil {
+	if err := mgr.Add(manager.RunnableFunc(r.hostKeyMaker.run)); err != nil {
 		return fmt.Errorf("adding the maker of host keys: %w", err)
 	}
 	return r.watch(mgr, others, o)
@@ -255,10 +263,12 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 	b.WatchesRawSource(source.TypedFunc[reconcile.Request](func(ctx context.Context, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		return r.pace.resume(ctx, r.Client)
 	}))
-	b.WatchesRawSource(source.Channel(r.pace.wake, handler.TypedEnqueueRequestsFromMapFunc(
-		func(_ context.Context, server types.NamespacedName) []reconcile.Request {
-			return []reconcile.Request{{NamespacedName: server}}
-		})))
+	for _, wake := range []chan event.TypedGenericEvent[types.NamespacedName]{r.pace.wake, r.hostKeyMaker.wake} {
+		b.WatchesRawSource(source.Channel(wake, handler.TypedEnqueueRequestsFromMapFunc(
+			func(_ context.Context, server types.NamespacedName) []reconcile.Request {
+				return []reconcile.Request{{NamespacedName: server}}
+			})))
+	}
 	c, err := b.Build(r)
 	if err != nil {
 		return err

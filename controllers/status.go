@@ -171,6 +171,9 @@ func (p *pass) tell(obj client.Object, was, is []metav1.Condition) {
 			continue
 		}
 		good := (now.Status == metav1.ConditionTrue) == (kind == v1alpha1.ConditionReady)
+		if _, user := obj.(*v1alpha1.FileServerUser); user && good && (old == nil || slices.Contains(passing, old.Reason)) {
+			continue // that a new user can log in surprises nobody
+		}
 		if good && kind == v1alpha1.ConditionStalled || !good && slices.Contains(passing, now.Reason) {
 			continue
 		}

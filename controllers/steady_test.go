@@ -134,6 +134,26 @@ func TestARestartWritesNothingAndKeepsWhatWasMade(t *testing.T) {
 	}
 }
 
+// What was made once must not be made anew because the cache has lost sight of it.
+func TestASecretThatLosesItsLabelsKeepsWhatWasMadeOnce(t *testing.T) {
+	t.Parallel()
+	c, _, stop := settled(t)
+	defer stop()
+	names := []string{"files-ssh-host-keys", "files-ca", "files-tls", "alice-credentials"}
+	before := secrets(t, c.ns)
+	for _, name := range names {
+		c.unlabel(&corev1.Secret{}, name)
+	}
+	after := secrets(t, c.ns)
+	for _, name := range names {
+		for key := range before[name] {
+			if !bytes.Equal(before[name][key], after[name][key]) {
+				t.Errorf("%s of Secret %s is another one since its labels were gone", key, name)
+			}
+		}
+	}
+}
+
 func secrets(t *testing.T, ns string) map[string]map[string][]byte {
 	t.Helper()
 	var list corev1.SecretList

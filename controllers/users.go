@@ -49,16 +49,17 @@ type userState struct {
 // fail takes down what of the user's description cannot be had.
 func (u *userState) fail(err error) { u.errs = append(u.errs, err) }
 
-// findUsers finds out who may log in. What cannot be read of a user is that
-// user's own problem, and what was last good of it stays.
-func (p *pass) findUsers(ctx context.Context) ([]*userState, error) {
+// findUsers finds out who may log in, and reads the Secret with the users' file as it
+// is. What cannot be read of a user is that user's own problem, and what was last good
+// of it stays.
+func (p *pass) findUsers(ctx context.Context) ([]*userState, *corev1.Secret, error) {
 	users, err := p.listUsers(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	secret, err := p.ownSecret(ctx, resources.UsersName(p.server.Name))
 	if err != nil {
-		return nil, fmt.Errorf("reading the users' file: %w", err)
+		return nil, nil, fmt.Errorf("reading the users' file: %w", err)
 	}
 	last := resources.ReadLastGood(secret.Data)
 	all := []*userState{}
@@ -79,7 +80,7 @@ func (p *pass) findUsers(ctx context.Context) ([]*userState, error) {
 	})
 	p.mem().forgetOthers(all)
 	p.awaitExpiry(all)
-	return all, nil
+	return all, secret, nil
 }
 
 // stored are the users who need nothing from the steps to come: their passwords
@@ -179,8 +180,9 @@ func eachUser(users []*userState, do func(*userState)) {
 	group.Wait()
 }
 
-// putUsers applies the users' file, and returns its hash.
-func (p *pass) putUsers(ctx context.Context, users []*userState) (string, error) {
+// putUsers applies the users' file, of which it was read how it is, and returns its
+// hash.
+func (p *pass) putUsers(ctx context.Context, is *corev1.Secret, users []*userState) (string, error) {
 	file := &config.Users{Version: config.Version, Users: []config.User{}}
 	entries, origins := map[string]string{}, map[string]resources.Origin{}
 	for _, u := range users {
@@ -198,7 +200,12 @@ func (p *pass) putUsers(ctx context.Context, users []*userState) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if err := p.put(ctx, secret); err != nil {
+	if is.ResourceVersion == "" {
+		_, err = p.putSecret(ctx, p.server.FileServer, is, secret)
+	} else {
+		err = p.put(ctx, secret)
+	}
+	if err != nil {
 		return "", err
 	}
 	hash := config.Hash(b)

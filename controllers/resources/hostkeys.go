@@ -1,13 +1,11 @@
 package resources
 
 import (
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -23,11 +21,10 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
-const rsaBits = 3072
-
-// GenerateHostKeys makes those keys of [config.SSHHostKeyFiles] that have does
-// not hold, and returns all.
-func GenerateHostKeys(have map[string][]byte) (map[string][]byte, error) {
+// GenerateHostKeys makes those keys of [config.SSHHostKeyFiles] that have does not
+// hold, and returns all. To make an RSA key takes the better part of a second, so it
+// comes from rsa, and is left out where that has none.
+func GenerateHostKeys(have map[string][]byte, rsa func() crypto.PrivateKey) (map[string][]byte, error) {
 	keys := maps.Clone(have)
 	if keys == nil {
 		keys = map[string][]byte{}
@@ -36,9 +33,12 @@ func GenerateHostKeys(have map[string][]byte) (map[string][]byte, error) {
 		if len(keys[file]) > 0 {
 			continue
 		}
-		key, err := generateHostKey(file)
+		key, err := generateHostKey(file, rsa)
 		if err != nil {
 			return nil, fmt.Errorf("making %s: %w", file, err)
+		}
+		if key == nil {
+			continue
 		}
 		block, err := ssh.MarshalPrivateKey(key, "")
 		if err != nil {
@@ -49,54 +49,23 @@ func GenerateHostKeys(have map[string][]byte) (map[string][]byte, error) {
 	return keys, nil
 }
 
-func generateHostKey(file string) (crypto.PrivateKey, error) {
+func generateHostKey(file string, rsa func() crypto.PrivateKey) (crypto.PrivateKey, error) {
 	switch file {
 	case "ssh_host_ed25519_key":
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err
 	case "ssh_host_ecdsa_key":
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "ssh_host_rsa_key":
-		select {
-		case key := <-spareKey:
-			return key, nil
-		default:
-			return rsa.GenerateKey(rand.Reader, rsaBits)
-		}
+	case rsaKeyFile:
+		return rsa(), nil
 	}
 	return nil, errors.New("the algorithm is not known")
 }
 
-// spareKey holds an RSA key made ahead. Making one takes the better part of a
-// second, for which all pods of a new server would wait.
-var spareKey = make(chan *rsa.PrivateKey, 1)
+// HasRSAHostKey says whether the key is there that takes long to make.
+func HasRSAHostKey(entries map[string][]byte) bool { return len(entries[rsaKeyFile]) > 0 }
 
-// MakeSpareHostKeys sees to it that there is a spare key, until ctx is done. It
-// does not wait for a key that is being made then: on a busy machine that takes
-// longer than an operator has for its end.
-func MakeSpareHostKeys(ctx context.Context) error {
-	ended := make(chan error, 1)
-	go func() {
-		for {
-			key, err := rsa.GenerateKey(rand.Reader, rsaBits)
-			if err != nil {
-				ended <- fmt.Errorf("making a spare host key: %w", err)
-				return
-			}
-			select {
-			case spareKey <- key:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-		return nil
-	}
-}
+const rsaKeyFile = "ssh_host_rsa_key"
 
 // HostKeysSecretWith holds the keys.
 func (s Server) HostKeysSecretWith(keys map[string][]byte) *corev1ac.SecretApplyConfiguration {

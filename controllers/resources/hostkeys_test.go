@@ -2,7 +2,9 @@ package resources_test
 
 import (
 	"bytes"
-	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"maps"
 	"strings"
 	"testing"
@@ -12,8 +14,16 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
 
+func rsaKey() crypto.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
 func TestHostKeysAreMadeOnceAndKept(t *testing.T) {
-	first, err := resources.GenerateHostKeys(nil)
+	first, err := resources.GenerateHostKeys(nil, rsaKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,9 +42,14 @@ func TestHostKeysAreMadeOnceAndKept(t *testing.T) {
 		t.Errorf("types (-want +got):\n%s", d)
 	}
 
+	without, err := resources.GenerateHostKeys(nil, func() crypto.PrivateKey { return nil })
+	if err != nil || len(without) != 2 || resources.HasRSAHostKey(without) || !resources.HasRSAHostKey(first) {
+		t.Errorf("without an RSA key at hand there are %d keys (%v), want 2", len(without), err)
+	}
+
 	lost := maps.Clone(first)
 	delete(lost, "ssh_host_ecdsa_key")
-	again, err := resources.GenerateHostKeys(lost)
+	again, err := resources.GenerateHostKeys(lost, rsaKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,30 +61,8 @@ func TestHostKeysAreMadeOnceAndKept(t *testing.T) {
 	}
 }
 
-func TestAKeyMadeAheadIsUsedOnce(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- resources.MakeSpareHostKeys(ctx) }()
-	seen := map[string]bool{}
-	for range 3 {
-		keys, err := resources.GenerateHostKeys(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if key := string(keys["ssh_host_rsa_key"]); seen[key] {
-			t.Error("two servers have the same key")
-		} else {
-			seen[key] = true
-		}
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-}
-
 func TestReadHostKeysOfOthers(t *testing.T) {
-	ours, err := resources.GenerateHostKeys(nil)
+	ours, err := resources.GenerateHostKeys(nil, rsaKey)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,13 @@ func (d dataSource) next(ctx context.Context, timeout time.Duration) (net.Conn, 
 	return d.target.connect(ctx, timeout)
 }
 
+// arrived says that the right connection has come: a port is not needed any more.
+func (d dataSource) arrived() {
+	if d.wait != nil {
+		d.wait.Arrived()
+	}
+}
+
 func (d dataSource) close() {
 	if d.wait != nil {
 		d.wait.Close()
@@ -59,50 +66,38 @@ func (c *Conn) dataReady() error {
 }
 
 // openData makes the data connection of a transfer.
-func (c *Conn) openData(j *job, src dataSource, protected bool) (*move.Conn, error) {
+func (c *Conn) openData(j *job, src dataSource) (*move.Conn, error) {
 	defer src.close()
-	timeout := orForever(c.limits().DataTimeout)
-	check := c.server.currentPeerCheck()
-	passive := src.wait != nil
-	shown, must := c.resumes.wanted()
-	must = protected && (must || passive && check == PeerTLSSession)
-	if passive && protected && (must || shown) {
-		return c.openResumed(j, src.wait, must, timeout)
+	timeout, check := orForever(c.limits().DataTimeout), c.server.currentPeerCheck()
+	// The port may have been opened for any address, because TLS was to tell whose
+	// connection it is. Without TLS, the address has to.
+	byAddress := src.wait != nil && (check == PeerAddress || check == PeerTLSSession && j.plain)
+	accept := func(ctx context.Context) (net.Conn, error) {
+		for {
+			conn, err := src.next(ctx, timeout)
+			if err != nil || !byAddress || conns.AddrPort(conn.RemoteAddr()).Addr() == c.remote.Addr() {
+				return conn, err
+			}
+			conn.Close()
+		}
 	}
-	for {
-		conn, err := src.next(j.ctx, timeout)
+	if j.plain {
+		conn, err := accept(j.ctx)
 		if err != nil {
 			return nil, err
 		}
-		// The port may have been opened for any address, because TLS was to tell
-		// whose connection it is. Without TLS, the address has to.
-		if passive && check != PeerAny && conns.AddrPort(conn.RemoteAddr()).Addr() != c.remote.Addr() {
-			conn.Close()
-			continue
-		}
-		if passive {
-			src.wait.Arrived() // the port is not needed any more
-		}
-		if err := j.attach(conn); err != nil {
-			return nil, err
-		}
-		if !protected {
-			return move.New(conn, &c.server.buffers), nil
-		}
-		ctx, cancel := context.WithTimeout(j.ctx, timeout)
-		defer cancel()
-		t := c.dataTickets(j, must)
-		d, resumed, err := c.dataTLS(ctx, conn, t)
-		if err == nil {
-			c.resumes.note(d.TLS(), t, resumed)
-			if resumed || !must {
-				return d, nil
-			}
-			err = errUnproven
-		}
-		conn.Close()
-		return nil, j.err(err)
+		src.arrived()
+		return move.New(conn, &c.server.buffers), j.attach(conn)
 	}
+	r := &race{conn: c, job: j, only: src.wait == nil || !src.wait.Several()}
+	_, r.must = c.resumes.wanted()
+	r.must = r.must || src.wait != nil && check == PeerTLSSession
+	d, err := r.winner(accept, timeout)
+	if err != nil {
+		return nil, err
+	}
+	src.arrived()
+	return d, j.attach(d.Raw())
 }
 
 // ownsLineage reports whether a TLS session belongs to this client: to this

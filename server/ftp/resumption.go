@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
-	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // A resumption is what is known of how a client resumes its TLS session on data
@@ -82,16 +81,20 @@ type race struct {
 	entered int
 }
 
-// openResumed takes the first connection that resumes the control connection's
-// TLS session. Others are closed and the wait goes on, except that where a client need
-// not resume, the only one that comes is taken.
-func (c *Conn) openResumed(j *job, w *passive.Wait, must bool, timeout time.Duration) (*move.Conn, error) {
-	ctx, cancel := context.WithTimeoutCause(j.ctx, timeout, errUnproven)
+// winner returns the first connection that resumes the control connection's TLS session.
+// Others are closed and the wait goes on, except that where a client need not resume, the
+// only one that comes is taken.
+func (r *race) winner(accept func(context.Context) (net.Conn, error), timeout time.Duration) (*move.Conn, error) {
+	late := errNoConnection
+	if r.must {
+		late = errUnproven
+	}
+	ctx, cancel := context.WithTimeoutCause(r.job.ctx, timeout, late)
 	defer cancel()
-	r := &race{conn: c, job: j, ctx: ctx, found: make(chan *move.Conn), failed: make(chan error, 1), only: !w.Several(), must: must}
+	r.ctx, r.found, r.failed = ctx, make(chan *move.Conn), make(chan error, 1)
 	go func() {
 		for {
-			conn, err := w.Next(ctx, orForever(0)) // ctx has the timeout
+			conn, err := accept(ctx)
 			if err != nil {
 				r.failed <- err
 				return
@@ -104,8 +107,7 @@ func (c *Conn) openResumed(j *job, w *passive.Wait, must bool, timeout time.Dura
 	}()
 	select {
 	case d := <-r.found:
-		w.Arrived()
-		return d, j.attach(d.Raw())
+		return d, nil
 	case err := <-r.failed:
 		return nil, err
 	case <-ctx.Done():
@@ -168,7 +170,10 @@ func (r *race) run(ctx context.Context, entry *candidate) {
 	}
 	entry.conn.Close()
 	if r.only {
-		r.failed <- errUnproven
+		if r.must || err == nil {
+			err = errUnproven
+		}
+		r.failed <- r.job.err(err)
 		return
 	}
 	r.mu.Lock()

@@ -98,7 +98,7 @@ func (t *transfer) try(f func() error) error {
 
 // connect makes the data connection.
 func (t *transfer) connect() error {
-	d, err := t.conn.openData(&t.job, t.src, !t.plain)
+	d, err := t.conn.openData(&t.job, t.src)
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,6 @@ func (t *transfer) finish(err error) *Error {
 // closeData closes the data connection, properly if the transfer succeeded.
 func (t *transfer) closeData(err error) {
 	if t.data == nil {
-		t.abort(nil) // there may be one that is not ready
 		return
 	}
 	t.moving.Store(0)

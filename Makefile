@@ -15,7 +15,7 @@ IMAGE = bin/image --user 65532:65532 $(LABEL).version=$(VERSION) $(LABEL).licens
 	$(LABEL).source=https://github.com/fileserver-dev/fileserver-operator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test e2e soak verify bench fuzz generate fmt lint build images
+.PHONY: help demo demo-down test e2e matrix soak verify bench fuzz generate fmt lint build images
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ e2e: images ## the whole product on a cluster of two nodes, and every client ove
 	@go run -C hack ./cluster certificates >/dev/null # cert-manager and an ACME server, once per machine
 	@HELM=$$($(TOOL) helm) && GOTESTSUM=$$($(TOOL) gotestsum) && export HELM && \
 		$$GOTESTSUM --format standard-verbose -- -tags e2e -count=1 -p 1 -timeout 60m ./test/e2e/... ./test/matrix/... ./test/killed/...
+
+matrix: ## every client over every protocol and mode, with 5 GiB in each; `make e2e` has a short form
+	@MATRIX=long go test -tags e2e -count=1 -v -timeout 90m ./test/matrix
 
 soak: build ## the server for SOAKTIME among clients that misbehave, in the memory of a pod; needs root
 	@go build -o bin/soak ./test/soak && bin/soak -for $(SOAKTIME)

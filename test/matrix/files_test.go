@@ -20,21 +20,38 @@ const (
 	part    = 128 << 10 // as much as travels at once, or less
 	resumed = 1 << 20   // what is left for a transfer that is resumed
 	whole   = 256 << 20 // up to this size all is compared
+
+	mediumSize = 64 << 20
 )
 
 // fixtures are files that clients upload, or that are put on the server for
 // them to download.
 type fixtures struct {
 	small, empty string
-	large        string // sparse
-	head         string // as long as large less resumed, with other content
+	large        longFile
+	medium       longFile // what a row moves that another one speaks for
+}
+
+// longFile is a sparse file, and what there is of it when a transfer is
+// resumed.
+type longFile struct {
+	size  int64
+	whole string
+	head  string // as long as the file less resumed, with other content
 }
 
 func makeFixtures(dir string) (fixtures, error) {
 	file := func(name string) string { return filepath.Join(dir, name) }
-	f := fixtures{file("small"), file("empty"), file("large"), file("head")}
-	return f, errors.Join(os.MkdirAll(dir, 0o755), makeSmall(f.small), os.WriteFile(f.empty, nil, 0o644),
-		makeSparse(f.large, largeSize, 1), makeSparse(f.head, largeSize-resumed, 2))
+	f := fixtures{
+		small: file("small"), empty: file("empty"),
+		large:  longFile{largeSize, file("large"), file("large-head")},
+		medium: longFile{min(mediumSize, largeSize), file("medium"), file("medium-head")},
+	}
+	return f, errors.Join(os.MkdirAll(dir, 0o755), makeSmall(f.small), os.WriteFile(f.empty, nil, 0o644), f.large.make(), f.medium.make())
+}
+
+func (f longFile) make() error {
+	return errors.Join(makeSparse(f.whole, f.size, 1), makeSparse(f.head, f.size-resumed, 2))
 }
 
 // makeSmall writes random bytes, line ends of both kinds among them: a

@@ -36,6 +36,9 @@ type row struct {
 	do func(ctx context.Context, s *session, steps []step) (string, error)
 }
 
+// protected says whether the row speaks TLS, however that begins.
+func (r row) protected() bool { return r.transport == "explicit" || r.transport == "implicit" }
+
 func rows() []row {
 	var all []row
 	for _, r := range [][]row{
@@ -68,6 +71,7 @@ func userName(i int) string { return fmt.Sprintf("user%02d", i) }
 type session struct {
 	row
 	server *server
+	long   longFile
 	user   string
 	home   string // the user's folder on the server
 	local  string // the client's folder
@@ -103,6 +107,7 @@ func TestMatrix(t *testing.T) {
 				results.set(i, op.name, result{state: "-"})
 			}
 			s := newSession(t, userName(i), r)
+			s.long = longFileOf(i)
 			start := time.Now()
 			for _, op := range operations {
 				got := s.try(t.Context(), op)
@@ -116,6 +121,17 @@ func TestMatrix(t *testing.T) {
 			}
 		})
 	}
+}
+
+// longFileOf is what a row moves as its long file: see the package's comment.
+func longFileOf(i int) longFile {
+	all := rows()
+	for _, r := range all[:i] {
+		if !long && r.client == all[i].client && r.protected() == all[i].protected() && r.why == "" && r.cannot[opLarge] == "" {
+			return sources.medium
+		}
+	}
+	return sources.large
 }
 
 func newSession(t *testing.T, user string, r row) *session {
@@ -144,7 +160,7 @@ func (s *session) try(ctx context.Context, op operation) result {
 	}
 	limit := transferLimit(0)
 	if op.name == opLarge {
-		limit = transferLimit(2 * largeSize)
+		limit = transferLimit(2 * s.long.size)
 		turns <- struct{}{}
 		defer func() { <-turns }()
 	}

@@ -57,7 +57,7 @@ func oldFTP(argv func(*session) []string) func(context.Context, *session, []step
 			a, b := lftpQuote(st.a), lftpQuote(st.b)
 			lines = append(lines, map[string]string{
 				put: "put " + a + " " + b, get: "get " + a + " " + b, reGet: "reget " + a + " " + b,
-				rePut: fmt.Sprintf("restart %d\nput %s %s", largeSize-resumed, a, b),
+				rePut: fmt.Sprintf("restart %d\nput %s %s", s.long.size-resumed, a, b),
 				list:  "ls " + a, move: "rename " + a + " " + b, remove: "delete " + a, makeDir: "mkdir " + a,
 			}[st.verb])
 		}

@@ -66,29 +66,29 @@ func download(ctx context.Context, s *session) (string, error) {
 func resumeUpload(ctx context.Context, s *session) (string, error) {
 	target := s.remote("reup.bin")
 	defer os.Remove(target)
-	if err := cp(sources.head, target); err != nil {
+	if err := cp(s.long.head, target); err != nil {
 		return "", err
 	}
-	if err := s.tell(ctx, step{rePut, sources.large, "reup.bin"}); err != nil {
+	if err := s.tell(ctx, step{rePut, s.long.whole, "reup.bin"}); err != nil {
 		return "", err
 	}
-	return "", sameResumed(target, sources.head, sources.large)
+	return "", sameResumed(target, s.long.head, s.long.whole)
 }
 
 func resumeDownload(ctx context.Context, s *session) (string, error) {
 	source, target := s.remote("redown.bin"), s.scratch("redown.bin")
 	defer os.Remove(source)
 	defer os.Remove(target)
-	if err := cp(sources.large, source); err != nil {
+	if err := cp(s.long.whole, source); err != nil {
 		return "", err
 	}
-	if err := cp(sources.head, target); err != nil {
+	if err := cp(s.long.head, target); err != nil {
 		return "", err
 	}
 	if err := s.tell(ctx, step{reGet, "redown.bin", target}); err != nil {
 		return "", err
 	}
-	return "", sameResumed(target, sources.head, sources.large)
+	return "", sameResumed(target, s.long.head, s.long.whole)
 }
 
 func listing(ctx context.Context, s *session) (string, error) {
@@ -277,19 +277,19 @@ func largeFile(ctx context.Context, s *session) (string, error) {
 	file, back := s.remote("large.bin"), s.scratch("large.bin")
 	defer os.Remove(file)
 	defer os.Remove(back)
-	if err := s.tell(ctx, step{put, sources.large, "large.bin"}); err != nil {
+	if err := s.tell(ctx, step{put, s.long.whole, "large.bin"}); err != nil {
 		return "", fmt.Errorf("up: %w", err)
 	}
-	if err := same(file, sources.large); err != nil {
+	if err := same(file, s.long.whole); err != nil {
 		return "", fmt.Errorf("up: %w", err)
 	}
-	if err := cp(sources.large, file); err != nil {
+	if err := cp(s.long.whole, file); err != nil {
 		return "", err
 	}
 	if err := s.tell(ctx, step{get, "large.bin", back}); err != nil {
 		return "", fmt.Errorf("down: %w", err)
 	}
-	if err := same(back, sources.large); err != nil {
+	if err := same(back, s.long.whole); err != nil {
 		return "", fmt.Errorf("down: %w", err)
 	}
 	return "", nil

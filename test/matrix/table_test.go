@@ -76,7 +76,7 @@ func (t *table) print(out io.Writer) {
 			c := t.cells[i][op.name]
 			count[c.state]++
 			if op.name == opLarge && c.state == passed {
-				c.state += " " + sizeText(largeSize)
+				c.state += " " + sizeText(longFileOf(i).size)
 			}
 			if c.why != "" && c.state != fail {
 				n := slices.Index(notes, c.why)

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"strings"
 	"testing"
 )
 
@@ -28,10 +27,5 @@ func TestFTPAndFTPSGreetWithTheBanner(t *testing.T) {
 		if _, err := io.ReadFull(conn, got); err != nil || string(got) != want {
 			t.Errorf("%s greets with %q, %v", name, got, err)
 		}
-	}
-	i.config.FTPBanner = "Another"
-	i.reloadFiles()
-	if l := i.loaded(); strings.Join(l.Cold, " ") != "ftpBanner" {
-		t.Errorf("what wants a restart is %q", l.Cold)
 	}
 }

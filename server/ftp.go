@@ -47,9 +47,11 @@ func newFTPService(f *files, opts Options, current func() *files, backend *ftpBa
 		Advertise: s.advertise,
 		Hooks:     hooks,
 		Logger:    log,
-		Greeting:  cmp.Or(f.config.FTPBanner, "Ready"),
+		Settings:  ftpSettings(f.config),
 	})
-	s.reload(f.config)
+	if f.config.Passive != nil {
+		s.advertiser.set(f.config.Passive)
+	}
 	return s
 }
 
@@ -66,15 +68,31 @@ func (s *ftpService) count() (sessions, transfers int) {
 
 // reload puts what is hot in force.
 func (s *ftpService) reload(c *config.Config) {
-	s.engine.SetTLS(ftpTLSRule(c))
-	s.engine.SetLimits(ftpLimits(c.Sessions))
-	s.engine.SetBinaryASCII(c.ASCII == config.ASCIIKeep)
-	s.engine.SetNoActive(c.ActiveMode == config.ActiveRefused)
+	s.engine.Set(ftpSettings(c))
 	if c.Passive != nil {
 		s.advertiser.set(c.Passive)
 		s.pool.Update(s.passiveOptions(c))
-		s.engine.SetPeerCheck(ftpPeerChecks[c.Passive.PeerCheck])
 	}
+}
+
+// ftpSettings is what a running engine is told of the configuration.
+func ftpSettings(c *config.Config) ftp.Settings {
+	s := ftp.Settings{
+		Greeting:    cmp.Or(c.FTPBanner, "Ready"),
+		Limits:      ftpLimits(c.Sessions),
+		BinaryASCII: c.ASCII == config.ASCIIKeep,
+		NoActive:    c.ActiveMode == config.ActiveRefused,
+	}
+	if c.Protocols.FTP != nil {
+		s.TLS = ftpTLSPolicies[c.Protocols.FTP.TLS]
+	}
+	if c.TLS != nil {
+		s.MinTLSVersion, s.ClientCertificate = tlsVersions[c.TLS.MinVersion], c.TLS.ClientAuth == config.ClientAuthRequired
+	}
+	if c.Passive != nil {
+		s.PeerCheck = ftpPeerChecks[c.Passive.PeerCheck]
+	}
+	return s
 }
 
 // advertise returns the address for PASV, as soon as ports may be advertised.

@@ -15,17 +15,6 @@ var ftpTLSPolicies = map[config.TLSPolicy]ftp.TLSPolicy{
 	config.TLSDisabled: ftp.TLSDisabled,
 }
 
-// ftpTLSRule is what sessions are measured by.
-func ftpTLSRule(c *config.Config) (policy ftp.TLSPolicy, minVersion uint16) {
-	if c.Protocols.FTP != nil {
-		policy = ftpTLSPolicies[c.Protocols.FTP.TLS]
-	}
-	if c.TLS != nil {
-		minVersion = tlsVersions[c.TLS.MinVersion]
-	}
-	return policy, minVersion
-}
-
 // tlsConfig is what counts for the next handshake, of a control or a data connection.
 func (s *ftpService) tlsConfig(*ftp.Conn, *tls.ClientHelloInfo) (*tls.Config, error) {
 	f := s.current()

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"strings"
@@ -77,6 +78,26 @@ var hotFTP = map[string]func(t *testing.T){
 		i.config.ActiveMode = config.ActiveRefused
 		i.reloadFiles()
 		c.command("PORT 127,0,0,1,200,0", "504")
+	},
+	"ftpBanner": func(t *testing.T) {
+		i := start(t)
+		c := i.user("alice")
+		i.config.FTPBanner = "Another"
+		i.reloadFiles()
+		if line := c.command("REIN", "220"); !strings.Contains(line, "Another") {
+			t.Errorf("got %q", line)
+		}
+		for port, dial := range map[string]func(addr string) (net.Conn, error){
+			"21":  func(addr string) (net.Conn, error) { return net.Dial("tcp", addr) },
+			"990": func(addr string) (net.Conn, error) { return tls.Dial("tcp", addr, insecure) },
+		} {
+			conn, err := dial(i.addrs[port])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			(&control{i, conn, newReader(conn)}).reply("220 Another")
+		}
 	},
 	"ascii": func(t *testing.T) {
 		i := start(t)

@@ -8,6 +8,21 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/test/fixture"
 )
 
+// protected is a session of alice with FTPS, whose client has certificates or none.
+func (i *instance) protected(certs ...tls.Certificate) *control {
+	i.t.Helper()
+	conn, err := tls.Dial("tcp", i.addrs["990"], &tls.Config{InsecureSkipVerify: true, Certificates: certs})
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.t.Cleanup(func() { conn.Close() })
+	c := &control{i, conn, newReader(conn)}
+	c.reply("220")
+	c.command("USER alice", "331")
+	c.command("PASS right", "230")
+	return c
+}
+
 // hotTLS are the tests of what is hot about TLS.
 var hotTLS = map[string]func(t *testing.T){
 	"protocols.ftp.tls": func(t *testing.T) {
@@ -43,6 +58,13 @@ var hotTLS = map[string]func(t *testing.T){
 				t.Errorf("with %q, clients without, with our and with another certificate are admitted: %v, want %v", auth, got, want)
 			}
 		}
+		i.config.TLS.ClientAuth = config.ClientAuthOptional
+		i.reloadFiles()
+		without, with := i.protected(), i.protected(partners.Sign("alice").TLS)
+		i.config.TLS.ClientAuth = config.ClientAuthRequired
+		i.reloadFiles()
+		without.reply("421")
+		with.command("NOOP", "200")
 	},
 	"tls.clientCAs": func(t *testing.T) {
 		before, after := fixture.NewCertificate("before"), fixture.NewCertificate("after")

@@ -34,7 +34,7 @@ func (s *Server) listen() ([]listener, error) {
 		return nil
 	}
 	if f := c.Protocols.FTP; f != nil {
-		opts := ftp.ListenerOptions{Name: config.ProtocolFTP, TLS: ftpTLSPolicies[f.TLS], DataPort: uint16(f.DataPort)}
+		opts := ftp.ListenerOptions{Name: config.ProtocolFTP, DataPort: uint16(f.DataPort)}
 		if err := open(config.ProtocolFTP, f.Port, func(l net.Listener) error { return s.ftp.engine.Serve(l, opts) }); err != nil {
 			return nil, err
 		}

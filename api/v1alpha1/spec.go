@@ -73,7 +73,7 @@ type FileServerSpec struct {
 
 	// ftpBanner is the text with which FTP and FTPS greet clients, in the reply
 	// 220. It may have several lines. Left out, it is "Ready". That of SFTP is
-	// protocols.sftp.banner. A change replaces the pods, without a cut.
+	// protocols.sftp.banner.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048

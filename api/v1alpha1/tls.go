@@ -76,7 +76,8 @@ type ClientCertificates struct {
 	// the authorities has signed for clients (extended key usage clientAuth, or
 	// none). Optional admits clients without a certificate, and refuses those
 	// with one that no authority has signed. A change counts for new connections
-	// at once; sessions that run go on.
+	// at once. When it becomes Required, sessions with TLS whose client has shown
+	// none are ended (421), and their transfers cut; all others go on.
 	// +optional
 	// +kubebuilder:default=Required
 	Mode ClientCertificateMode `json:"mode,omitempty"`

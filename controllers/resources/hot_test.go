@@ -20,6 +20,7 @@ func TestWhatTheServerReloadsLeavesThePodAsItIs(t *testing.T) {
 		"client certificates":    `{tls: {clientCertificates: {mode: Optional, authoritiesFrom: {name: partners}}}}`,
 		"TLS":                    `{protocols: {ftp: {tls: Optional}, ftps: {}, sftp: {}}}`,
 		"balancers":              `{expose: {proxyProtocolFrom: [10.0.0.0/8]}}`,
+		"the banner of FTP":      `{ftpBanner: Hello}`,
 		"the banner of SFTP":     `{protocols: {ftp: {}, ftps: {}, sftp: {banner: Hello}}}`,
 		"authorities":            `{protocols: {ftp: {}, ftps: {}, sftp: {trustedUserCAKeys: [x]}}}`,
 		"algorithms":             `{protocols: {ftp: {}, ftps: {}, sftp: {algorithms: {ciphers: [aes256-ctr]}}}}`,

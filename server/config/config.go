@@ -89,7 +89,7 @@ type Config struct {
 	ASCII ASCII `json:"ascii,omitempty" change:"hot"`
 	// FTPBanner is the text of the reply 220, with which FTP and FTPS greet. It may
 	// have several lines (RFC 959 section 4.2); default "Ready".
-	FTPBanner string `json:"ftpBanner,omitempty" change:"cold"`
+	FTPBanner string `json:"ftpBanner,omitempty" change:"hot"`
 
 	// ProxyProtocolFrom lists the balancers whose PROXY protocol header
 	// (versions 1 and 2) is believed. Empty: none is expected.

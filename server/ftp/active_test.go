@@ -12,7 +12,7 @@ import (
 func TestActiveTransfersLeaveFromTheDataPortSeveralAtATime(t *testing.T) {
 	t.Parallel()
 	port := freePort(t)
-	ts := serve(t, ftp.ListenerOptions{TLS: ftp.TLSOptional, DataPort: uint16(port)}, nil)
+	ts := serve(t, ftp.ListenerOptions{Name: plain.Name, DataPort: uint16(port)}, nil)
 	const n = 8
 	conns := make([]net.Conn, n)
 	clients := make([]*client, n)

@@ -146,7 +146,7 @@ type LimitedSession interface {
 
 // EndingSession is a session that the host may end: its user was removed or
 // suspended, say, or has expired. When the channel is closed, a transfer is cut and
-// the connection ends with 421, as with [Server.EndSessions]. Done is called once,
+// the connection ends with 421. Done is called once,
 // after login; it may return nil.
 type EndingSession interface {
 	Done() <-chan struct{}

@@ -29,7 +29,7 @@ func implements[T any](_ *Conn, s Session) bool {
 	return ok
 }
 
-func (c *Conn) offersActive(Session) bool { return !c.server.noActive.Load() }
+func (c *Conn) offersActive(Session) bool { return !c.settings().NoActive }
 func (c *Conn) offersTLS(Session) bool    { return c.tlsPolicy() != TLSDisabled }
 
 // sample is the session or, if nobody is logged in yet, one that can do the same; nil

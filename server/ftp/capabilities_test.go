@@ -84,7 +84,7 @@ func TestWhatHELPListsIsImplemented(t *testing.T) {
 	}
 	for name, backend := range map[string]ftp.Backend{"bare": bareBackend{newFiles(t)}, "born": bornBackend{newFiles(t)}} {
 		for _, policy := range []ftp.TLSPolicy{ftp.TLSOptional, ftp.TLSDisabled} {
-			ts := serve(t, ftp.ListenerOptions{TLS: policy}, func(s *ftp.Options) { s.Backend = backend })
+			ts := serve(t, plain, func(s *ftp.Options) { s.Backend, s.TLS = backend, policy })
 			listed := strings.Fields(strings.Join(ts.login().block("HELP"), " "))
 			for verb, arg := range args {
 				got := ts.login().command(verb+" "+arg, "...")
@@ -107,7 +107,7 @@ func TestActiveModeIsPromisedWhereItIsPossible(t *testing.T) {
 	ts := serve(t, plain, nil)
 	c := ts.login()
 	for _, refused := range []bool{true, false} {
-		ts.SetNoActive(refused)
+		ts.set(func(s *ftp.Settings) { s.NoActive = refused })
 		if slices.Contains(c.block("FEAT"), "EPRT") == refused {
 			t.Errorf("refused: %v: FEAT is wrong about EPRT", refused)
 		}

@@ -37,12 +37,6 @@ func (c *Conn) cmdEprt(arg string) error {
 	return c.activeData(addr)
 }
 
-// SetNoActive refuses active data connections (PORT, EPRT) or, with false, allows
-// them again, while the server runs: where the addresses of clients are hidden behind
-// that of a node or a balancer, such connections would go to the node or the balancer.
-// STAT does not tell the address then.
-func (s *Server) SetNoActive(refused bool) { s.noActive.Store(refused) }
-
 // activeData has the data connection be made to the client itself, and not to a port of a
 // well-known service (RFC 2577 section 3). It leaves from the listener's data port, at the
 // address of the control connection; if that is not an address of this host, because a
@@ -51,7 +45,7 @@ func (c *Conn) activeData(addr netip.AddrPort) error {
 	switch {
 	case c.state.epsvAll:
 		return errEpsvAll
-	case c.server.noActive.Load():
+	case c.settings().NoActive:
 		return &Error{504, "Active mode is not possible here: use EPSV or PASV"}
 	case addr.Addr().Unmap() != c.remote.Addr() || addr.Port() < 1024:
 		return &Error{504, "Data connections are made to the address of the control connection only, and to ports from 1024"}
@@ -143,7 +137,7 @@ func (c *Conn) advertise(extended bool) (netip.Addr, error) {
 func (c *Conn) awaitData() (port uint16, err error) {
 	limits := c.limits()
 	r := passive.Request{From: c.remote.Addr(), User: c.User(), Timeout: limits.DataTimeout, WhileQueued: c.whilePresent}
-	switch check := c.server.currentPeerCheck(); {
+	switch check := c.settings().PeerCheck; {
 	case check == PeerAny:
 		r.From = netip.Addr{}
 	case check == PeerTLSSession && c.state.protected:

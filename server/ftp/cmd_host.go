@@ -30,7 +30,7 @@ func (c *Conn) cmdHost(arg string) error {
 	c.mu.Lock()
 	c.host = host
 	c.mu.Unlock()
-	return c.reply(220, c.server.opts.Greeting)
+	return c.reply(220, c.settings().Greeting)
 }
 
 // parseHost checks a host name or address in brackets. A zone of an address could be

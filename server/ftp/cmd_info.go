@@ -111,7 +111,7 @@ func (c *Conn) cmdStat(arg string) error {
 	user, state := c.user, c.tls
 	c.mu.Unlock()
 	lines := []string{"Status:"}
-	if !c.server.noActive.Load() {
+	if !c.settings().NoActive {
 		lines = append(lines, "Connected from "+c.remote.Addr().String())
 	}
 	if user != "" {

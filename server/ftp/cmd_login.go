@@ -87,9 +87,9 @@ func (c *Conn) begin(session Session, user string) error {
 	c.mu.Lock()
 	c.user = user
 	c.mu.Unlock()
-	if c.tlsMissing() { // SetTLS came in between
+	if refused := c.refusal(c.TLS()); refused != nil { // Set came in between
 		c.logout()
-		return errTLSNeeded
+		return refused
 	}
 	return nil
 }
@@ -144,7 +144,7 @@ func (c *Conn) cmdRein(string) error {
 	c.awaitEnd()
 	c.logout()
 	c.state.parameters = c.defaultParameters()
-	return c.reply(220, c.server.opts.Greeting)
+	return c.reply(220, c.settings().Greeting)
 }
 
 // cmdQuit lets a running transfer finish. The goodbye is sent by the loop.

@@ -56,12 +56,7 @@ func (c *Conn) cmdRest(arg string) error {
 
 // translating reports whether files are translated between lines of the
 // network and of Unix.
-func (c *Conn) translating() bool { return !c.state.binary && !c.server.asIs.Load() }
-
-// SetBinaryASCII has TYPE A transfer bytes unchanged, as TYPE I does, or with false, as at
-// first, translate the ends of lines. When unchanged, SIZE and REST work in TYPE A as well.
-// It counts for what clients do from then on, not for transfers that run already.
-func (s *Server) SetBinaryASCII(asIs bool) { s.asIs.Store(asIs) }
+func (c *Conn) translating() bool { return !c.state.binary && !c.settings().BinaryASCII }
 
 // cmdAllo has nothing to do. Its proper reply would be 202, on which there are
 // cameras that send it again for ever.

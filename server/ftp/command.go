@@ -80,9 +80,10 @@ func (c *Conn) run(verb string, cmd *command, arg string) error {
 			return err
 		}
 	}
+	if refused := c.refusal(c.TLS()); refused != nil && cmd.flags&needsTLS != 0 {
+		return refused
+	}
 	switch {
-	case cmd.flags&needsTLS != 0 && c.tlsMissing():
-		return errTLSNeeded
 	case cmd.flags&noLogin == 0 && c.state.session == nil:
 		return errNoLogin
 	case cmd.flags&needArg != 0 && arg == "":

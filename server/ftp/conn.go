@@ -68,7 +68,7 @@ type shared struct {
 	verb       string // last command
 	downloaded int64
 	uploaded   int64
-	endText    string // for the client, if EndSessions was called
+	endText    string // for the client, when the session is ended
 }
 
 // ID is unique among the connections of a server.
@@ -100,6 +100,9 @@ func (c *Conn) Host() string {
 	}
 	return c.host
 }
+
+// settings are those in force.
+func (c *Conn) settings() *Settings { return c.server.settings.Load() }
 
 // TLS is the state of TLS on the control connection, or nil without TLS.
 func (c *Conn) TLS() *tls.ConnectionState {

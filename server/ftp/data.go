@@ -68,7 +68,7 @@ func (c *Conn) dataReady() error {
 // openData makes the data connection of a transfer.
 func (c *Conn) openData(j *job, src dataSource) (*move.Conn, error) {
 	defer src.close()
-	timeout, check := orForever(c.limits().DataTimeout), c.server.currentPeerCheck()
+	timeout, check := orForever(c.limits().DataTimeout), c.settings().PeerCheck
 	// The port may have been opened for any address, because TLS was to tell whose
 	// connection it is. Without TLS, the address has to.
 	byAddress := src.wait != nil && (check == PeerAddress || check == PeerTLSSession && j.plain)

@@ -10,12 +10,13 @@
 //		Backend:   backend, // the example has one for a folder of the host
 //		TLSConfig: ftp.StaticTLS(&tls.Config{Certificates: certs}),
 //		Passive:   passive.NewPool(passive.Options{First: 50000, Last: 50009}),
+//		Settings:  ftp.Settings{TLS: ftp.TLSRequired},
 //	})
 //	explicit, err := net.Listen("tcp", ":21")
 //	...
 //	implicit, err := net.Listen("tcp", ":990")
 //	...
-//	go srv.Serve(explicit, ftp.ListenerOptions{TLS: ftp.TLSRequired, DataPort: 20})
+//	go srv.Serve(explicit, ftp.ListenerOptions{DataPort: 20})
 //	go srv.Serve(implicit, ftp.ListenerOptions{Implicit: true, DataPort: 989})
 //	...
 //	srv.Shutdown(ctx) // finishes running transfers, ends idle sessions

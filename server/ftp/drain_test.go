@@ -94,28 +94,6 @@ func TestServeReturnsErrServerClosed(t *testing.T) {
 	}
 }
 
-func TestSessionsOfAUserCanBeEnded(t *testing.T) {
-	t.Parallel()
-	rec := &recorder{}
-	ts := serve(t, plain, rec.hook)
-	other, idle, busy := ts.connect(), ts.login(), ts.login()
-	busy.data(busy.epsv())
-	busy.command("STOR f", "150 ...")
-	n := ts.EndSessions(func(s ftp.SessionInfo) bool { return s.User == "alice" }, "Your account was suspended")
-	if n != 2 {
-		t.Errorf("%d sessions", n)
-	}
-	idle.expect("421 Your account was suspended")
-	idle.expectClosed()
-	busy.expect("426 ...")
-	busy.expect("421 Your account was suspended")
-	busy.expectClosed()
-	other.command("NOOP", "200 ...")
-	if r := rec.lastSession(t); r.Reason != "ended" {
-		t.Errorf("%+v", r)
-	}
-}
-
 func TestShutdownLetsWhatWasBegunFinish(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -31,12 +31,13 @@ func (b endingBackend) Login(ctx context.Context, c *ftp.Conn, user, password st
 
 func TestASessionThatEndsTakesItsConnectionAlong(t *testing.T) {
 	t.Parallel()
-	backend := endingBackend{done: make(chan struct{})}
+	backend, rec := endingBackend{done: make(chan struct{})}, &recorder{}
 	ts := serve(t, plain, func(s *ftp.Options) {
 		backend.Backend = s.Backend
 		s.Backend = backend
+		rec.hook(s)
 	})
-	idle, busy, left := ts.login(), ts.login(), ts.login()
+	other, idle, busy, left := ts.connect(), ts.login(), ts.login(), ts.login()
 	busy.epsv() // nobody connects
 	busy.command("RETR f", "550 ...")
 	ts.write("/f", "data")
@@ -47,7 +48,13 @@ func TestASessionThatEndsTakesItsConnectionAlong(t *testing.T) {
 	idle.expect("421 This account ...")
 	busy.expect("426 ...")
 	busy.expect("421 This account ...")
+	idle.expectClosed()
+	busy.expectClosed()
 	left.command("NOOP", "200 ...")
+	other.command("NOOP", "200 ...")
+	if r := rec.lastSession(t); r.Reason != "ended" {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestLoginsOfOneConnectionLeaveNothingBehind(t *testing.T) {

@@ -40,7 +40,6 @@ var (
 	errNoDataSource = &Error{425, "Use PASV, EPSV, PORT or EPRT first"}
 	errNoParameter  = &Error{504, "Command not implemented for that parameter"}
 	errBadName      = &Error{553, "File name not allowed"}
-	errTLSNeeded    = &Error{530, "TLS is required: use AUTH TLS first"}
 	errUnprotected  = &Error{521, "Data connections must be protected: use PROT P"} // RFC 4217 section 9
 	errTransferring = &Error{503, "A transfer is in progress: only ABOR, STAT, NOOP and QUIT are possible"}
 	errNotEnded     = &Error{450, "The transfer that was aborted still waits for the file system, try again later"}

@@ -106,7 +106,7 @@ func Example() {
 	srv := ftp.New(ftp.Options{
 		Backend:  home{root},
 		Passive:  passive.NewPool(passive.Options{First: 50000, Last: 50009}),
-		Greeting: "Welcome",
+		Settings: ftp.Settings{Greeting: "Welcome", TLS: ftp.TLSOptional},
 		Hooks: ftp.Hooks{
 			Login: func(c *ftp.Conn, r ftp.LoginRecord) {
 				fmt.Printf("%s logs in: %v\n", r.User, r.Err == nil)
@@ -121,7 +121,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	go srv.Serve(ln, ftp.ListenerOptions{Name: "ftp", TLS: ftp.TLSOptional})
+	go srv.Serve(ln, ftp.ListenerOptions{Name: "ftp"})
 
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {

@@ -33,10 +33,10 @@ func FuzzSession(f *testing.F) {
 		srv := ftp.New(ftp.Options{
 			Backend: backend, TLSConfig: ftp.StaticTLS(serverTLS()),
 			Passive: passive.NewPool(passive.Options{}), Advertise: loopback,
-			Limits: ftp.Limits{
+			Settings: ftp.Settings{TLS: ftp.TLSOptional, Limits: ftp.Limits{
 				LoginTimeout: time.Second, IdleTimeout: time.Second,
 				DataTimeout: short, StallTimeout: short, WriteTimeout: time.Second, PortWait: short,
-			},
+			}},
 		})
 		ln := newPipeListener()
 		go srv.Serve(ln, plain)

@@ -259,7 +259,7 @@ func TestAPanicInAPassivePortClosesItsConnection(t *testing.T) {
 	ts.write("/f", "data")
 	c := ts.login()
 	conn := c.data(c.epsv())
-	ts.SetLimits(ftp.Limits{DataTimeout: 10 * time.Millisecond})
+	ts.set(func(s *ftp.Settings) { s.Limits = ftp.Limits{DataTimeout: 10 * time.Millisecond} })
 	c.command("RETR f", "150 ...")
 	c.expect("425 ...")
 	conn.SetReadDeadline(time.Now().Add(patience))

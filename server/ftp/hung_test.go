@@ -51,7 +51,7 @@ func TestNoCallThatADiskDoesNotReturnFromKeepsAConnection(t *testing.T) {
 	t.Parallel()
 	for how, end := range map[string]func(*testing.T, *testServer){
 		"an end of the session": func(_ *testing.T, ts *testServer) {
-			ts.EndSessions(func(ftp.SessionInfo) bool { return true }, "Bye")
+			ts.requireTLS()
 		},
 		"a shutdown": func(t *testing.T, ts *testServer) {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -98,7 +98,7 @@ func (c *Conn) beginJob(j *job) {
 	j.done = make(chan struct{})
 	c.current.Store(j)
 	if j.plain {
-		c.reviewTLS() // SetTLS may have come since the command was admitted
+		c.reviewTLS() // Set may have come since the command was admitted
 	}
 }
 

@@ -62,10 +62,6 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// SetLimits replaces the limits. New ones hold for sessions that exist too:
-// timeouts from their next command or transfer on, numbers for new sessions.
-func (s *Server) SetLimits(l Limits) { s.limits.Set(l) }
-
 // limits returns the limits in force, changed by the session if it wants to.
 func (c *Conn) limits() *Limits { return c.own.Of(c.server.limits) }
 

@@ -220,7 +220,7 @@ func TestASessionMayChangeItsLimits(t *testing.T) {
 	c.command("NOOP "+strings.Repeat("x", 200), "200 ...")
 	c.login()
 	c.command("NOOP "+strings.Repeat("x", 200), "500 ...")
-	ts.SetLimits(ftp.Limits{MaxCommandsBeforeLogin: 1}) // of which the session makes its own again
+	ts.set(func(s *ftp.Settings) { s.Limits = ftp.Limits{MaxCommandsBeforeLogin: 1} }) // of which the session makes its own again
 	c.command("NOOP "+strings.Repeat("x", 200), "500 ...")
 	c.command("REIN", "220 ...")
 	c.command("NOOP "+strings.Repeat("x", 200), "200 ...")

@@ -3,6 +3,8 @@ package ftp_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 )
 
 func TestASCIITransfersTranslateLines(t *testing.T) {
@@ -35,7 +37,7 @@ func TestASCIITransfersTranslateLines(t *testing.T) {
 func TestTranslationCanBeTurnedOffAndThenRESTAndSIZEWorkInASCII(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, plain, nil)
-	ts.SetBinaryASCII(true)
+	ts.set(func(s *ftp.Settings) { s.BinaryASCII = true })
 	ts.write("/f", "one\ntwo\n")
 	c := ts.login()
 	c.command("TYPE A", "200 ...")
@@ -52,7 +54,7 @@ func TestWhatTYPEADoesToAFileCanChangeWhileTheServerRuns(t *testing.T) {
 	c := ts.login()
 	c.command("TYPE A", "200 ...")
 	for _, asIs := range []bool{false, true, false} {
-		ts.SetBinaryASCII(asIs)
+		ts.set(func(s *ftp.Settings) { s.BinaryASCII = asIs })
 		c.put("STOR f", []byte("\r\n\r\n"))
 		want := "\n\n"
 		if asIs {

@@ -99,7 +99,7 @@ func TestTwoHundredTransfersFromOneAddressOverTenPortsAllComplete(t *testing.T) 
 func TestTwoHundredTransfersCompleteWhereAddressesAreHidden(t *testing.T) {
 	t.Parallel()
 	ts, pool := servePool(t, plain, tenPorts(), nil)
-	ts.SetPeerCheck(ftp.PeerAny)
+	ts.set(func(s *ftp.Settings) { s.PeerCheck = ftp.PeerAny })
 	transferAll(t, ts, 200, func(int) string { return "" })
 	if s := pool.Stats(); s.Exhausted != 0 || s.Awaited != 0 || s.Granted != 200 {
 		t.Errorf("%+v", s)

@@ -143,7 +143,7 @@ func TestATransferWithoutADataConnectionIs425(t *testing.T) {
 	c.get("RETR f")
 	c.command("RETR f", "425 Use PASV, EPSV, PORT or EPRT first") // one PASV is one transfer
 
-	ts.SetLimits(ftp.Limits{DataTimeout: 50 * time.Millisecond})
+	ts.set(func(s *ftp.Settings) { s.Limits = ftp.Limits{DataTimeout: 50 * time.Millisecond} })
 	c.epsv()
 	c.command("RETR f", "150 ...")
 	c.expect("425 No data connection was made")
@@ -162,10 +162,10 @@ func TestAPortIsHeldOnlyWhileAConnectionIsAwaited(t *testing.T) {
 	conn.Close()
 	c.expect("226 ...")
 
-	ts.SetLimits(ftp.Limits{DataTimeout: 50 * time.Millisecond})
+	ts.set(func(s *ftp.Settings) { s.Limits = ftp.Limits{DataTimeout: 50 * time.Millisecond} })
 	c.epsv()
 	eventually(t, "a port is given up that nobody comes to", func() bool { return pool.Stats().Awaited == 0 })
-	ts.SetLimits(ftp.Limits{})
+	ts.set(func(s *ftp.Settings) { s.Limits = ftp.Limits{} })
 	c.epsv()
 	c.command("QUIT", "221 ...")
 	eventually(t, "the port of a session that ends is free", func() bool { return pool.Stats().Awaited == 0 })

@@ -10,8 +10,8 @@ import (
 
 func TestWhereSoConfiguredADataConnectionMayComeFromAnyAddress(t *testing.T) {
 	t.Parallel()
-	ts, pool := servePool(t, ftp.ListenerOptions{TLS: ftp.TLSOptional}, tenPorts(), nil)
-	ts.SetPeerCheck(ftp.PeerAny)
+	ts, pool := servePool(t, plain, tenPorts(), nil)
+	ts.set(func(s *ftp.Settings) { s.PeerCheck = ftp.PeerAny })
 	ts.write("/f", "data")
 	c := ts.connect().login()
 	conn, err := dialFrom("127.0.0.7", c.epsv())

@@ -64,7 +64,7 @@ func (c *Conn) dialogue() {
 			return
 		}
 	}
-	c.reply(220, c.server.opts.Greeting)
+	c.reply(220, c.settings().Greeting)
 	for c.state.reason == "" {
 		line, err := c.next()
 		switch {

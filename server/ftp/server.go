@@ -47,9 +47,6 @@ type Options struct {
 	// local address of the control connection.
 	Advertise func(ctx context.Context, c *Conn, extended bool) (netip.Addr, error)
 
-	// Limits are in force until SetLimits replaces them.
-	Limits Limits
-
 	// Hooks are told what happens, for audit logs and metrics.
 	Hooks Hooks
 
@@ -58,27 +55,24 @@ type Options struct {
 	// wrong is logged at debug level. When nil, nothing is logged.
 	Logger *slog.Logger
 
-	// Greeting is the text of the first reply. It may have several lines.
-	Greeting string
+	// Settings are in force until Set replaces them.
+	Settings
 
 	parting time.Duration // what tests give clients besides partingTime
 }
 
-// A Server serves FTP on any number of listeners. What may change while it runs
-// has a method: [Server.SetLimits], [Server.SetBinaryASCII], [Server.SetNoActive],
-// [Server.SetTLS], [Server.SetPeerCheck], [passive.Pool.Update]; and Options.TLSConfig is asked for each handshake.
+// A Server serves FTP on any number of listeners. While it runs, [Server.Set] and
+// [passive.Pool.Update] change what may change, and Options.TLSConfig is asked for each
+// handshake.
 type Server struct {
-	opts      Options
-	conns     conns.Set[*Conn]
-	limits    *conns.Limits[Limits]
-	noActive  atomic.Bool             // see SetNoActive
-	tlsRule   atomic.Pointer[tlsRule] // see SetTLS; nil: that of the listener
-	asIs      atomic.Bool             // see SetBinaryASCII
-	peerCheck atomic.Int32            // see SetPeerCheck
-	tickets   ticketKeys
-	turns     move.Turns   // of downloads
-	buffers   move.Buffers // of transfers
-	hashing   *shares      // who compute checksums leave a processor to all others
+	opts     Options
+	conns    conns.Set[*Conn]
+	settings atomic.Pointer[Settings]
+	limits   *conns.Limits[Limits] // of the settings, with defaults
+	tickets  ticketKeys
+	turns    move.Turns   // of downloads
+	buffers  move.Buffers // of transfers
+	hashing  *shares      // who compute checksums leave a processor to all others
 }
 
 // New returns a server that is ready to serve. It has a copy of the options.
@@ -89,15 +83,14 @@ func New(opts Options) *Server {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	if opts.Greeting == "" {
-		opts.Greeting = "FTP server ready"
-	}
-	return &Server{
+	s := &Server{
 		opts:    opts,
 		limits:  conns.NewLimits(opts.Limits, Limits.withDefaults),
 		turns:   move.NewTurns(),
 		hashing: newShares(runtime.GOMAXPROCS(0) - 1),
 	}
+	s.Set(opts.Settings)
+	return s
 }
 
 // ListenerOptions are the properties of one listener.
@@ -105,30 +98,14 @@ type ListenerOptions struct {
 	// Name is for logs and metrics, for example "ftp" or "ftps".
 	Name string
 
-	// TLS says what AUTH TLS (RFC 4217) is, until SetTLS says otherwise. Ignored
-	// with Implicit.
-	TLS TLSPolicy
-
-	// Implicit makes a connection start with a TLS handshake, as on port 990.
+	// Implicit makes a connection start with a TLS handshake, as on port 990, whatever
+	// Settings.TLS is.
 	Implicit bool
 
 	// DataPort is the local port from which active data connections leave: 20
 	// by convention, or 989 for implicit TLS. Zero is any port.
 	DataPort uint16
 }
-
-// A TLSPolicy says whether clients may or must use TLS.
-type TLSPolicy int
-
-const (
-	// TLSRequired refuses a login on an unprotected control connection, and
-	// unprotected data connections. It is the zero value.
-	TLSRequired TLSPolicy = iota
-	// TLSOptional lets the client choose.
-	TLSOptional
-	// TLSDisabled does not offer TLS.
-	TLSDisabled
-)
 
 // StaticTLS returns a function for Options.TLSConfig that always returns config.
 func StaticTLS(config *tls.Config) func(*Conn, *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -176,13 +153,6 @@ func (s *Server) Sessions() []SessionInfo {
 	return infos
 }
 
-// EndSessions ends every session for which match returns true, with 421 and
-// text, cutting its transfer, and returns how many those were. It serves for
-// users that were removed or suspended. It does not wait for them to be gone.
-func (s *Server) EndSessions(match func(SessionInfo) bool, text string) int {
-	return s.conns.End(func(c *Conn) bool { return match(c.info()) }, func(c *Conn) { c.endSession(text) })
-}
-
 // endSession ends the connection with 421 and text.
 func (c *Conn) endSession(text string) {
 	c.mu.Lock()
@@ -199,30 +169,3 @@ func (c *Conn) Abort() {
 	c.cancel()
 	c.raw.Close()
 }
-
-// A PeerCheck says how the server knows that a passive data connection comes
-// from the client that asked for it.
-type PeerCheck int
-
-const (
-	// PeerAddress wants the address of the control connection. Clients of
-	// different addresses share a port at the same time.
-	PeerAddress PeerCheck = iota
-	// PeerTLSSession wants a protected data connection to resume the TLS
-	// session of the control connection, and ignores its address: for where
-	// addresses are rewritten on the way. A port then awaits one client at a
-	// time. Data connections without TLS are checked by address still, since
-	// nothing else tells whose they are.
-	PeerTLSSession
-	// PeerAny takes the first connection, whoever makes it: for where addresses
-	// are rewritten on the way, and clients without TLS or without session
-	// resumption must be served all the same. Data can be stolen or forged by
-	// whoever connects first. A port then awaits one client at a time.
-	PeerAny
-)
-
-// SetPeerCheck says who may make a passive data connection, for commands that come from
-// then on. Without it, that is PeerAddress.
-func (s *Server) SetPeerCheck(check PeerCheck) { s.peerCheck.Store(int32(check)) }
-
-func (s *Server) currentPeerCheck() PeerCheck { return PeerCheck(s.peerCheck.Load()) }

@@ -26,6 +26,8 @@ type testServer struct {
 	*ftp.Server
 	t    *testing.T
 	fs   *files
+	// settings are in force; set changes them.
+	settings ftp.Settings
 	addr string
 	log  *logBuffer
 	// pipes are what the server listens on, if not on a socket.
@@ -57,10 +59,13 @@ func serveOn(t *testing.T, listen string, opts ftp.ListenerOptions, change func(
 		TLSConfig: ftp.StaticTLS(serverTLS()),
 		Logger:    slog.New(slog.NewTextHandler(ts.log, nil)),
 	}
+	if opts.Name == plain.Name {
+		options.TLS = ftp.TLSOptional
+	}
 	if change != nil {
 		change(&options)
 	}
-	ts.Server = ftp.New(options)
+	ts.Server, ts.settings = ftp.New(options), options.Settings
 	if listen == inMemory {
 		ts.pipes = fixture.NewPipes()
 		go ts.Serve(ts.pipes, opts)
@@ -89,8 +94,17 @@ func (ts *testServer) listen(addr string, opts ftp.ListenerOptions) string {
 	return ln.Addr().String()
 }
 
-// plain is a listener that needs no TLS.
-var plain = ftp.ListenerOptions{Name: "ftp", TLS: ftp.TLSOptional}
+// plain is a listener of a server that needs no TLS, unless a test says otherwise.
+var plain = ftp.ListenerOptions{Name: "ftp"}
+
+// set changes settings while the server runs.
+func (ts *testServer) set(change func(*ftp.Settings)) {
+	change(&ts.settings)
+	ts.Set(ts.settings)
+}
+
+// requireTLS ends all sessions that are without.
+func (ts *testServer) requireTLS() { ts.set(func(s *ftp.Settings) { s.TLS = ftp.TLSRequired }) }
 
 // write puts a file into alice's file system.
 func (ts *testServer) write(name, data string) {

@@ -151,9 +151,9 @@ func TestASessionThatADiskDoesNotReturnFromIsCutOff(t *testing.T) {
 	c.data(c.epsv())
 	c.command("RETR f", "150 ...")
 	eventually(t, "it runs", func() bool { return disk.waiting.Load() == 1 })
-	ts.EndSessions(func(ftp.SessionInfo) bool { return true }, "Bye")
+	ts.requireTLS()
 	c.expect("426 ...")
-	c.expect("421 Bye")
+	c.expect("421 TLS is required...")
 	c.expectClosed()
 	if len(ts.Sessions()) != 1 {
 		t.Error("what it holds is not counted any more")
@@ -182,7 +182,7 @@ func TestAClientThatReadsNothingIsEndedInTime(t *testing.T) {
 		end    func(*testServer)
 		nobody bool
 	}{
-		"by the host": {end: func(ts *testServer) { ts.EndSessions(func(ftp.SessionInfo) bool { return true }, "Bye") }},
+		"by the host": {end: func(ts *testServer) { ts.requireTLS() }},
 		"by Close":    {end: func(ts *testServer) { ts.Close() }},
 		"by Shutdown": {end: func(ts *testServer) {
 			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)

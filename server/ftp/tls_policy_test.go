@@ -22,7 +22,7 @@ func TestWhenTLSBecomesRequiredWhatGoesWithoutItEnds(t *testing.T) {
 	goodData, _ := good.start("RETR f")
 	idle.pasv()
 
-	ts.SetTLS(ftp.TLSRequired, 0)
+	ts.requireTLS()
 	for _, c := range []*client{idle, busy} {
 		for line := c.line(); ; line = c.line() {
 			if matches(line, "421 TLS is required...") {
@@ -55,10 +55,10 @@ func TestWhenTLSBecomesRequiredWhatGoesWithoutItEnds(t *testing.T) {
 	stranger.command("RETR f", "521 ...")
 	good.command("PROT C", "534 ...")
 
-	ts.SetTLS(ftp.TLSOptional, 0)
+	ts.set(func(s *ftp.Settings) { s.TLS = ftp.TLSOptional })
 	ts.login()
 	good.command("PROT C", "200 ...")
-	ts.SetTLS(ftp.TLSDisabled, 0)
+	ts.set(func(s *ftp.Settings) { s.TLS = ftp.TLSDisabled })
 	ts.connect().command("AUTH TLS", "502 ...")
 	good.command("NOOP", "200 ...")
 }
@@ -66,7 +66,7 @@ func TestWhenTLSBecomesRequiredWhatGoesWithoutItEnds(t *testing.T) {
 func TestTLSOfAnImplicitListenerStays(t *testing.T) {
 	t.Parallel()
 	ts := serve(t, ftp.ListenerOptions{Implicit: true}, nil)
-	ts.SetTLS(ftp.TLSDisabled, 0)
+	ts.set(func(s *ftp.Settings) { s.TLS = ftp.TLSDisabled })
 	c := ts.dial("").handshake(clientTLS(0))
 	c.expect("220 ...")
 	c.login()
@@ -89,7 +89,7 @@ func TestWhenTheOldestVersionIsRaisedSessionsWithAnOlderOneEnd(t *testing.T) {
 				return ts.connect().startTLS(config).login()
 			}
 			older, newer := login(tls.VersionTLS12), login(tls.VersionTLS13)
-			ts.SetTLS(ftp.TLSOptional, tls.VersionTLS13)
+			ts.set(func(s *ftp.Settings) { s.MinTLSVersion = tls.VersionTLS13 })
 			older.expect("421 ...")
 			newer.command("NOOP", "200 ...")
 		})
@@ -111,7 +111,7 @@ func TestALoginThatIsUnderWayWhenTLSBecomesRequiredFails(t *testing.T) {
 	t.Parallel()
 	var ts *testServer
 	ts = serve(t, plain, func(s *ftp.Options) {
-		s.Backend = between{s.Backend, func() { ts.SetTLS(ftp.TLSRequired, 0) }}
+		s.Backend = between{s.Backend, func() { ts.requireTLS() }}
 	})
 	c := ts.connect()
 	c.command("USER alice", "331 ...")
@@ -147,7 +147,7 @@ func TestATransferThatIsBeginningWhenTLSBecomesRequiredFails(t *testing.T) {
 			t.Parallel()
 			var ts *testServer
 			ts = serve(t, plain, func(s *ftp.Options) {
-				s.Backend = openingBackend{s.Backend, func() { ts.SetTLS(ftp.TLSRequired, 0) }}
+				s.Backend = openingBackend{s.Backend, func() { ts.requireTLS() }}
 			})
 			ts.write("/f", "data")
 			c := ts.connect()

@@ -144,7 +144,7 @@ func TestAUTHForgetsALoginInPlaintext(t *testing.T) {
 
 func TestTLSIsNotOfferedWhereItIsDisabled(t *testing.T) {
 	t.Parallel()
-	c := serve(t, ftp.ListenerOptions{TLS: ftp.TLSDisabled}, nil).connect()
+	c := serve(t, plain, func(s *ftp.Options) { s.TLS = ftp.TLSDisabled }).connect()
 	c.command("AUTH TLS", "502 ...")
 	c.command("FEAT", "211-Features:")
 	for line := c.line(); !strings.HasPrefix(line, "211 "); line = c.line() {
@@ -232,7 +232,7 @@ func TestWhereAddressesAreHiddenTheTLSSessionTellsWhoseAConnectionIs(t *testing.
 	t.Parallel()
 	tlsVersions(t, func(t *testing.T, version uint16) {
 		ts, pool := servePool(t, ftp.ListenerOptions{}, tenPorts(), nil)
-		ts.SetPeerCheck(ftp.PeerTLSSession)
+		ts.set(func(s *ftp.Settings) { s.PeerCheck = ftp.PeerTLSSession })
 		ts.write("/f", "data")
 		config := clientTLS(version)
 		c := ts.connect().startTLS(config).login().protectData(config)
@@ -294,11 +294,11 @@ func TestWhereAddressesAreHiddenTheTLSSessionTellsWhoseAConnectionIs(t *testing.
 func TestAClientThatDoesNotResumeIsToldSoWhereItHasTo(t *testing.T) {
 	t.Parallel()
 	ts, _ := servePool(t, ftp.ListenerOptions{}, tenPorts(), nil)
-	ts.SetPeerCheck(ftp.PeerTLSSession)
+	ts.set(func(s *ftp.Settings) { s.PeerCheck = ftp.PeerTLSSession })
 	ts.write("/f", "data")
 	c := ts.connect().startTLS(clientTLS(0)).login().protectData(clientTLS(0))
 	conn := c.data(c.epsv())
-	ts.SetLimits(ftp.Limits{DataTimeout: 2 * time.Second})
+	ts.set(func(s *ftp.Settings) { s.Limits = ftp.Limits{DataTimeout: 2 * time.Second} })
 	c.command("RETR f", "150 ...")
 	tls.Client(conn, clientTLS(0)).Handshake()
 	c.expect("425 No data connection resumed the TLS session of the control connection")

@@ -17,7 +17,8 @@ type ClientCertificatesApplyConfiguration struct {
 	// the authorities has signed for clients (extended key usage clientAuth, or
 	// none). Optional admits clients without a certificate, and refuses those
 	// with one that no authority has signed. A change counts for new connections
-	// at once; sessions that run go on.
+	// at once. When it becomes Required, sessions with TLS whose client has shown
+	// none are ended (421), and their transfers cut; all others go on.
 	Mode *apiv1alpha1.ClientCertificateMode `json:"mode,omitempty"`
 	// authoritiesFrom is the entry with the certificates of the authorities, in PEM
 	// format, one after another, up to 64 KiB. What is no authority is left

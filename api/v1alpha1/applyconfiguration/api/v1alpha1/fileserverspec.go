@@ -51,7 +51,7 @@ type FileServerSpecApplyConfiguration struct {
 	ASCII *apiv1alpha1.ASCII `json:"ascii,omitempty"`
 	// ftpBanner is the text with which FTP and FTPS greet clients, in the reply
 	// 220. It may have several lines. Left out, it is "Ready". That of SFTP is
-	// protocols.sftp.banner. A change replaces the pods, without a cut.
+	// protocols.sftp.banner.
 	FTPBanner *string `json:"ftpBanner,omitempty"`
 	// expose is how clients reach the server.
 	Expose *ExposeApplyConfiguration `json:"expose,omitempty"`

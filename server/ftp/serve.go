@@ -157,7 +157,7 @@ func (c *Conn) guard(doing string, f func()) (ok bool) {
 			c.stop(whenBroken)
 		}
 	}()
-	return conns.Guard(c.server.opts.Logger.With("session", c.id, "user", c.User()), doing, f)
+	return conns.Guard(c.server.opts.Logger, doing, f, func() []any { return []any{"session", c.id, "user", c.User()} })
 }
 
 // tell calls a hook, if there is one.

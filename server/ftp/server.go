@@ -124,7 +124,7 @@ func StaticTLS(config *tls.Config) func(*Conn, *tls.ClientHelloInfo) (*tls.Confi
 func (s *Server) Serve(ln net.Listener, opts ListenerOptions) error {
 	return s.conns.Serve(ln, s.opts.Logger, func(nc net.Conn) {
 		defer nc.Close()
-		conns.Guard(s.opts.Logger, "serving a connection", func() { s.serve(nc, opts) })
+		conns.Guard(s.opts.Logger, "serving a connection", func() { s.serve(nc, opts) }, nil)
 	})
 }
 

@@ -89,7 +89,7 @@ func (p *Pool) open(num uint16) (*port, error) {
 	}
 	o := &port{pool: p, ln: ln, num: uint16(ln.Addr().(*net.TCPAddr).Port), waits: map[netip.Addr]*Wait{}}
 	if wrap := p.opts.WrapListener; wrap != nil {
-		if !conns.Guard(p.opts.Logger, "wrapping a listener", func() { o.ln, o.wrapped = wrap(ln), true }) {
+		if !conns.Guard(p.opts.Logger, "wrapping a listener", func() { o.ln, o.wrapped = wrap(ln), true }, nil) {
 			ln.Close()
 			return nil, errors.New("WrapListener panicked")
 		}
@@ -150,7 +150,7 @@ func (p *port) deliverWrapped(conn net.Conn) {
 	p.pool.mu.Lock()
 	log := p.pool.opts.Logger
 	p.pool.mu.Unlock()
-	if !conns.Guard(log, "a data connection", func() { p.deliver(conn) }) {
+	if !conns.Guard(log, "a data connection", func() { p.deliver(conn) }, nil) {
 		conn.Close()
 	}
 }

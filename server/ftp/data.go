@@ -21,12 +21,35 @@ type dataSource struct {
 	target *activeTarget // of an active one
 }
 
-// next returns a connection, made or accepted within timeout.
-func (d dataSource) next(ctx context.Context, timeout time.Duration) (net.Conn, error) {
-	if d.wait != nil {
-		return d.wait.Next(ctx, timeout)
+// next returns a connection that fits, made or accepted within timeout.
+func (d dataSource) next(ctx context.Context, timeout time.Duration, fits func(net.Conn) bool) (net.Conn, error) {
+	if d.target != nil {
+		return d.target.connect(ctx, timeout)
 	}
-	return d.target.connect(ctx, timeout)
+	for {
+		conn, err := d.wait.Next(ctx, timeout)
+		if err != nil || fits(conn) {
+			return conn, err
+		}
+		conn.Close()
+	}
+}
+
+// later returns what has all others that fit given to a function, or nil if there will
+// be none.
+func (d dataSource) later(fits func(net.Conn) bool) func(func(net.Conn)) {
+	if d.wait == nil || !d.wait.Several() {
+		return nil
+	}
+	return func(f func(net.Conn)) {
+		d.wait.Later(func(conn net.Conn) {
+			if fits(conn) {
+				f(conn)
+			} else {
+				conn.Close()
+			}
+		})
+	}
 }
 
 // arrived says that the right connection has come: a port is not needed any more.
@@ -72,29 +95,21 @@ func (c *Conn) openData(j *job, src dataSource) (*move.Conn, error) {
 	// The port may have been opened for any address, because TLS was to tell whose
 	// connection it is. Without TLS, the address has to.
 	byAddress := src.wait != nil && (check == PeerAddress || check == PeerTLSSession && j.plain)
-	accept := func(ctx context.Context) (net.Conn, error) {
-		for {
-			conn, err := src.next(ctx, timeout)
-			if err != nil || !byAddress || conns.AddrPort(conn.RemoteAddr()).Addr() == c.remote.Addr() {
-				return conn, err
-			}
-			conn.Close()
-		}
+	fits := func(conn net.Conn) bool {
+		return !byAddress || conns.AddrPort(conn.RemoteAddr()).Addr() == c.remote.Addr()
 	}
-	if j.plain {
-		conn, err := accept(j.ctx)
-		if err != nil {
-			return nil, err
-		}
-		src.arrived()
-		return move.New(conn, &c.server.buffers), j.attach(conn)
-	}
-	r := &race{conn: c, job: j, only: src.wait == nil || !src.wait.Several()}
-	_, r.must = c.resumes.wanted()
-	r.must = r.must || src.wait != nil && check == PeerTLSSession
-	d, err := r.winner(accept, timeout)
+	conn, err := src.next(j.ctx, timeout, fits)
 	if err != nil {
 		return nil, err
+	}
+	d := move.New(conn, &c.server.buffers)
+	if !j.plain {
+		r := &race{conn: c, job: j}
+		_, r.must = c.resumes.wanted()
+		r.must = r.must || src.wait != nil && check == PeerTLSSession
+		if d, err = r.winner(conn, src.later(fits), timeout); err != nil {
+			return nil, err
+		}
 	}
 	src.arrived()
 	return d, j.attach(d.Raw())

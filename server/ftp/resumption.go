@@ -57,59 +57,55 @@ const silentTime = 2 * time.Second
 type candidate struct {
 	conn   net.Conn
 	since  time.Time
-	cancel context.CancelFunc
 	proven bool // it has a ticket of the client's session
 }
 
 // candidates is how many connections are looked at at a time.
 const candidates = 8
 
-// A race is between the candidates for a data connection, each of which is handled by a
-// goroutine of its own. Nobody but the client has a ticket of its session, which comes
-// with the first thing that it says: whoever has not shown one makes room.
+// A race is between the candidates for a data connection. The goroutine of the transfer
+// does the handshake of the first, which most often is the only one; each that comes
+// meanwhile has a goroutine of its own. Nobody but the client has a ticket of its session,
+// which comes with the first thing that it says: whoever has not shown one makes room.
 type race struct {
-	conn   *Conn
-	job    *job
-	ctx    context.Context
-	found  chan *move.Conn
-	failed chan error
-	only   bool // the first candidate is the only one
-	must   bool // who wins has to have resumed the session, also if nobody else comes
+	conn  *Conn
+	job   *job
+	ctx   context.Context // until it is decided
+	found chan *move.Conn // by a goroutine of its own
+	must  bool            // who wins has to have resumed the session, also if nobody else comes
 
 	mu      sync.Mutex
 	running []*candidate // the newest first
 	entered int
+	won     bool
 }
 
 // winner returns the first connection that resumes the control connection's TLS session.
 // Others are closed and the wait goes on, except that where a client need not resume, the
-// only one that comes is taken.
-func (r *race) winner(accept func(context.Context) (net.Conn, error), timeout time.Duration) (*move.Conn, error) {
+// only one that comes is taken. Later has those that come after the first given to a
+// function; it is nil if there are none.
+func (r *race) winner(first net.Conn, later func(func(net.Conn)), timeout time.Duration) (*move.Conn, error) {
 	late := errNoConnection
 	if r.must {
 		late = errUnproven
 	}
 	ctx, cancel := context.WithTimeoutCause(r.job.ctx, timeout, late)
 	defer cancel()
-	r.ctx, r.found, r.failed = ctx, make(chan *move.Conn), make(chan error, 1)
-	go func() {
-		for {
-			conn, err := accept(ctx)
-			if err != nil {
-				r.failed <- err
-				return
-			}
-			r.enter(conn)
-			if r.only {
-				return
-			}
-		}
-	}()
+	r.ctx, r.found = ctx, make(chan *move.Conn)
+	entry := r.enter(first)
+	if later != nil {
+		later(func(conn net.Conn) { go r.run(r.enter(conn)) })
+	}
+	d, err := r.prove(entry)
+	switch {
+	case d != nil:
+		return d, nil
+	case later == nil && ctx.Err() == nil:
+		return nil, err
+	}
 	select {
 	case d := <-r.found:
 		return d, nil
-	case err := <-r.failed:
-		return nil, err
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -117,38 +113,36 @@ func (r *race) winner(accept func(context.Context) (net.Conn, error), timeout ti
 
 // enter has a connection take part. To make room, those end that have shown nothing, if
 // they have been silent for too long or there are too many of them.
-func (r *race) enter(conn net.Conn) {
-	ctx, cancel := context.WithCancel(r.ctx)
-	entry := &candidate{conn: conn, since: time.Now(), cancel: cancel}
+func (r *race) enter(conn net.Conn) *candidate {
+	entry := &candidate{conn: conn, since: time.Now()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	silent := 1
-	r.running = slices.DeleteFunc(r.running, func(other *candidate) bool {
+	r.end(func(other *candidate) bool {
 		if other.proven {
 			return false
 		}
 		silent++
-		leaves := silent > candidates || time.Since(other.since) > silentTime
-		if leaves {
-			other.cancel()
-		}
-		return leaves
+		return silent > candidates || time.Since(other.since) > silentTime
 	})
 	r.entered++
 	r.running = slices.Insert(r.running, 0, entry)
-	go r.run(ctx, entry)
+	return entry
 }
 
-// alone reports whether nobody else has come.
-func (r *race) alone() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.entered == 1
+// end closes the connections of those who leave the race. With r.mu held.
+func (r *race) end(leaves func(*candidate) bool) {
+	r.running = slices.DeleteFunc(r.running, func(entry *candidate) bool {
+		leaves := leaves(entry)
+		if leaves {
+			go entry.conn.Close()
+		}
+		return leaves
+	})
 }
 
-// run does the handshake of a candidate.
-func (r *race) run(ctx context.Context, entry *candidate) {
-	defer entry.cancel()
+// prove does the handshake of a candidate, and closes its connection unless it wins.
+func (r *race) prove(entry *candidate) (*move.Conn, error) {
 	c := r.conn
 	t := c.dataTickets(r.job, r.must)
 	t.proven = func(l lineage) {
@@ -159,24 +153,31 @@ func (r *race) run(ctx context.Context, entry *candidate) {
 	}
 	var d *move.Conn
 	resumed, err := false, error(errInternal)
-	c.guard("a data connection", func() { d, resumed, err = c.dataTLS(ctx, entry.conn, t) })
-	if err == nil && (resumed || !r.must && r.alone()) {
-		c.resumes.note(d.TLS(), t, resumed)
-		select {
-		case r.found <- d:
-			return
-		case <-r.ctx.Done():
-		}
-	}
-	entry.conn.Close()
-	if r.only {
-		if r.must || err == nil {
-			err = errUnproven
-		}
-		r.failed <- r.job.err(err)
-		return
-	}
+	c.guard("a data connection", func() { d, resumed, err = c.dataTLS(r.ctx, entry.conn, t) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running = slices.DeleteFunc(r.running, func(other *candidate) bool { return other == entry })
+	if err == nil && !r.won && (resumed || !r.must && r.entered == 1) {
+		r.won = true
+		c.resumes.note(d.TLS(), t, resumed)
+		r.end(func(other *candidate) bool { return other != entry })
+		return d, nil
+	}
+	r.end(func(other *candidate) bool { return other == entry })
+	if r.must || err == nil {
+		err = errUnproven
+	}
+	return nil, err
+}
+
+// run is the goroutine of a candidate that is not the first.
+func (r *race) run(entry *candidate) {
+	d, _ := r.prove(entry)
+	if d == nil {
+		return
+	}
+	select {
+	case r.found <- d:
+	case <-r.ctx.Done():
+		d.Abort()
+	}
 }

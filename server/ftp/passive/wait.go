@@ -12,12 +12,13 @@ type Wait struct {
 	port *port
 	// advertised is the port that the client connects to.
 	advertised uint16
-	several    bool          // see Request.Several
-	came       chan net.Conn // one connection, or several
-	expired    chan struct{} // closed when nothing came in time
-	since      time.Time     // when it was granted
-	deadline   time.Time     // for what has to come; guarded by pool.mu
-	over       bool          // it is not in port.waits any more; guarded by pool.mu
+	several    bool           // see Request.Several
+	came       chan net.Conn  // one connection, or several
+	later      func(net.Conn) // see Later; guarded by pool.mu
+	expired    chan struct{}  // closed when nothing came in time
+	since      time.Time      // when it was granted
+	deadline   time.Time      // for what has to come; guarded by pool.mu
+	over       bool           // it is not in port.waits any more; guarded by pool.mu
 }
 
 // candidates is how many of several connections are kept at a time.
@@ -77,6 +78,23 @@ func (w *Wait) Next(ctx context.Context, timeout time.Duration) (net.Conn, error
 	}
 }
 
+// Later has f called with those of several connections that Next has not returned: with
+// what has come at once, and with each that comes until Arrived. The pool is locked
+// meanwhile, so f must not call it, and must not wait.
+func (w *Wait) Later(f func(net.Conn)) {
+	w.port.pool.mu.Lock()
+	defer w.port.pool.mu.Unlock()
+	w.later = f
+	for {
+		select {
+		case conn := <-w.came:
+			f(conn)
+		default:
+			return
+		}
+	}
+}
+
 // Arrived says that the right one of several connections has come: the port is
 // not needed any more.
 func (w *Wait) Arrived() {
@@ -108,6 +126,10 @@ func (w *Wait) Close() {
 // deliver hands a connection over. Of several, the newest pushes out the oldest: those that
 // are here for nothing come early and stay. With pool.mu held.
 func (w *Wait) deliver(conn net.Conn) {
+	if w.later != nil {
+		w.later(conn)
+		return
+	}
 	for {
 		select {
 		case w.came <- conn:

@@ -32,11 +32,17 @@ type Conn struct {
 func New(raw net.Conn, buffers *Buffers) *Conn { return &Conn{raw: raw, buffers: buffers} }
 
 // NewTLS does the handshake of a data connection with TLS, as the server that serve
-// returns: over conn, with its secrets written to secrets.
+// returns: over conn, with its secrets written to secrets. When ctx ends before, raw is
+// closed, by a goroutine that is there only then.
 func NewTLS(ctx context.Context, raw net.Conn, buffers *Buffers, serve func(conn net.Conn, secrets io.Writer) *tls.Conn) (*Conn, error) {
 	c := &Conn{raw: raw, buffers: buffers, below: &batch{Conn: raw, buffers: buffers}}
 	c.tls = serve(c.below, &c.secret)
-	if err := c.tls.HandshakeContext(ctx); err != nil {
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	err := c.tls.Handshake()
+	if !stop() {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	c.below.handshaken = true

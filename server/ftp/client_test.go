@@ -17,12 +17,13 @@ import (
 
 // A client is the client's side of a control connection.
 type client struct {
-	t       *testing.T
-	ts      *testServer
-	conn    net.Conn
-	r       *bufio.Reader
-	tls     *tls.Config // for data connections; nil without protection
-	resumed bool        // whether the last data connection was
+	t        *testing.T
+	ts       *testServer
+	conn     net.Conn
+	r        *bufio.Reader
+	tls      *tls.Config // for data connections; nil without protection
+	resumed  bool        // whether the last data connection was
+	exchange tls.CurveID // of keys, on the last data connection
 }
 
 // connect connects and reads the greeting.
@@ -215,7 +216,7 @@ func (c *client) protect(conn net.Conn) net.Conn {
 	if err := tc.Handshake(); err != nil {
 		c.t.Fatalf("TLS handshake of the data connection: %v", err)
 	}
-	c.resumed = tc.ConnectionState().DidResume
+	c.resumed, c.exchange = tc.ConnectionState().DidResume, tc.ConnectionState().CurveID
 	return tc
 }
 

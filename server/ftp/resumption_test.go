@@ -18,6 +18,34 @@ func (ts *testServer) protected(conf *tls.Config) *client {
 	return ts.connect().startTLS(conf).login().protectData(conf)
 }
 
+func TestDataConnectionsLeaveQuantumComputersToTheSessionThatTheyResume(t *testing.T) {
+	t.Parallel()
+	ts := serve(t, ftp.ListenerOptions{}, nil)
+	ts.write("/f", "data")
+	for name, tc := range map[string]struct {
+		offered []tls.CurveID
+		resumed bool
+		want    tls.CurveID
+	}{
+		"a session that is resumed":   {nil, true, tls.X25519},
+		"none":                        {nil, false, tls.X25519MLKEM768},
+		"a client with nothing else":  {[]tls.CurveID{tls.X25519MLKEM768}, true, tls.X25519MLKEM768},
+		"a client with another curve": {[]tls.CurveID{tls.X25519MLKEM768, tls.CurveP256}, true, tls.X25519MLKEM768},
+	} {
+		conf := clientTLS(tls.VersionTLS13)
+		conf.CurvePreferences = tc.offered
+		c := ts.connect().startTLS(conf).login()
+		if !tc.resumed {
+			conf = conf.Clone()
+			conf.ClientSessionCache = nil
+		}
+		c.protectData(conf)
+		if c.get("RETR f"); c.resumed != tc.resumed || c.exchange != tc.want {
+			t.Errorf("%s: resumed: %v, with %v", name, c.resumed, c.exchange)
+		}
+	}
+}
+
 func TestAStrangerTakesNoDataConnectionOfAClientThatResumes(t *testing.T) {
 	t.Parallel()
 	tlsVersions(t, func(t *testing.T, version uint16) {
@@ -153,7 +181,7 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ts := serve(t, ftp.ListenerOptions{}, func(s *ftp.Options) { s.Advertise = loopback })
-			ts.SetPeerCheck(ftp.PeerTLSSession)
+			ts.set(func(s *ftp.Settings) { s.PeerCheck = ftp.PeerTLSSession })
 			ts.write("/f", "data")
 			c := ts.protected(clientTLS(tls.VersionTLS13))
 			addr := c.epsv()

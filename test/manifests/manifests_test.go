@@ -79,6 +79,30 @@ func TestSamplesAndDocumentsCanBeApplied(t *testing.T) {
 	}
 }
 
+// What `kubectl fileserver import` says is what the API server takes, whatever was in
+// the dump.
+func TestImportedAccountsCanBeApplied(t *testing.T) {
+	dir := filepath.Join("cmd", "kubectl-fileserver", "internal", "accounts", "testdata")
+	look(t, "charts", "config", dir)
+	namespace(t, users, nil)
+	install(t)
+	goldens, err := filepath.Glob(filepath.Join(root, dir, "*.yaml"))
+	if err != nil || len(goldens) == 0 {
+		t.Fatalf("there is none: %v", err)
+	}
+	for _, path := range goldens {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, u := range objects(t, string(text)) {
+				apply(t, u, users)
+			}
+		})
+	}
+}
+
 func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^):#]+)(#[^)]*)?\)`)
 	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md", "hack/cluster/*.md"} {

@@ -99,6 +99,18 @@ var rules = []rule{
 		why: "what a status says follows from what was found alone, so that a table of sentences shows all it does",
 	},
 	{
+		of: "cmd/kubectl-fileserver/internal/diagnose", onlyStandard: true,
+		why: "what is wrong follows from what was promised and seen alone, so that a table of faults shows all it finds",
+	},
+	{
+		of: "cmd/kubectl-fileserver/internal/probe", allow: []string{"cmd/kubectl-fileserver/internal/diagnose"}, forbid: kubernetes,
+		why: "a client of the server knows no cluster",
+	},
+	{
+		of: "cmd/kubectl-fileserver/internal/accounts", allow: []string{"api/...", "server/check", "server/config"}, unused: impure,
+		why: "what becomes of a dump depends on no cluster",
+	},
+	{
 		of: "cmd/fileserver", allow: []string{"server/..."}, forbid: kubernetes,
 		why: "the file server runs without Kubernetes and stays small",
 	},

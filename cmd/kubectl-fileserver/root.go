@@ -40,7 +40,7 @@ and has something to look at.`,
 	root.SetOut(o.Out)
 	root.SetErr(o.ErrOut)
 	o.kube.AddFlags(root.PersistentFlags())
-	root.AddCommand(newImport(o))
+	root.AddCommand(newCheck(o), newImport(o))
 	return root
 }
 

@@ -5,6 +5,7 @@ VERSION ?= dev
 REGISTRY ?= fileserver.dev
 FUZZTIME ?= 30s
 SOAKTIME ?= 30m
+PLUGIN_VERSION ?= v0.0.0-dev
 export MANAGER_IMAGE ?= $(REGISTRY)/manager:$(VERSION)
 export SERVER_IMAGE ?= $(REGISTRY)/fileserver:$(VERSION)
 
@@ -15,10 +16,10 @@ IMAGE = bin/image --user 65532:65532 $(LABEL).version=$(VERSION) $(LABEL).licens
 	$(LABEL).source=https://github.com/fileserver-dev/fileserver-operator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test e2e matrix soak verify bench fuzz generate fmt lint build images
+.PHONY: help demo demo-down test e2e matrix soak verify bench fuzz generate fmt lint build images plugin plugin-archives
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 demo: images ## a real Kubernetes, the operator, two file servers, and real clients that move files; leaves it running
 	@HELM=$$($(TOOL) helm) && export HELM && go run ./test/demo
@@ -65,6 +66,13 @@ lint: ## golangci-lint, with the linter for Kubernetes APIs
 build: ## both binaries, into bin
 	@$(GO_BUILD) -o bin/manager ./cmd/manager
 	@$(GO_BUILD) -o bin/fileserver ./cmd/fileserver
+
+plugin: ## `kubectl fileserver`, into bin
+	@$(GO_BUILD) -o bin/kubectl-fileserver ./cmd/kubectl-fileserver
+	@ln -sf kubectl-fileserver bin/kubectl_complete-fileserver
+
+plugin-archives: ## the plug-in for each platform and its manifest for krew, into dist; PLUGIN_VERSION is v1.2.3
+	@go build -C hack -o ../bin/plugin ./plugin && bin/plugin -out dist -version $(PLUGIN_VERSION)
 
 images: build ## both images as OCI archives, into dist
 	@go build -C hack -o ../bin/image ./image && mkdir -p dist

@@ -27,13 +27,14 @@ import (
 type tool struct{ module, pkg string }
 
 var tools = map[string]tool{
-	"controller-gen": {".", "sigs.k8s.io/controller-tools/cmd/controller-gen"},
-	"crd-ref-docs":   {".", "github.com/elastic/crd-ref-docs"},
-	"helm":           {".", "helm.sh/helm/v4/cmd/helm"},
-	"helm-docs":      {".", "github.com/norwoodj/helm-docs/cmd/helm-docs"},
-	"helm-unittest":  {"../unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
-	"gotestsum":      {".", "gotest.tools/gotestsum"},
-	"golangci-lint":  {"../lint", "github.com/fileserver-dev/fileserver-operator/hack/lint"},
+	"controller-gen":         {".", "sigs.k8s.io/controller-tools/cmd/controller-gen"},
+	"crd-ref-docs":           {".", "github.com/elastic/crd-ref-docs"},
+	"helm":                   {".", "helm.sh/helm/v4/cmd/helm"},
+	"helm-docs":              {".", "github.com/norwoodj/helm-docs/cmd/helm-docs"},
+	"helm-unittest":          {"../unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
+	"gotestsum":              {".", "gotest.tools/gotestsum"},
+	"validate-krew-manifest": {"../krew", "sigs.k8s.io/krew/cmd/validate-krew-manifest"},
+	"golangci-lint":          {"../lint", "github.com/fileserver-dev/fileserver-operator/hack/lint"},
 }
 
 func main() {

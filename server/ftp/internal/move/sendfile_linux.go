@@ -18,9 +18,7 @@ type sendfile struct {
 	waiter waiter
 }
 
-// newSendfile returns what sends a file to a connection that nothing else is sent to. It
-// is corked: full segments only until it is closed, even between two system calls,
-// since each segment may have to wake the client.
+// newSendfile returns what sends a file to a connection that nothing else is sent to.
 func newSendfile(ctx context.Context, conn *net.TCPConn, file *os.File, turns Turns) Mover {
 	if file == nil {
 		return nil
@@ -33,7 +31,6 @@ func newSendfile(ctx context.Context, conn *net.TCPConn, file *os.File, turns Tu
 	if err != nil {
 		return nil
 	}
-	_ = to.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CORK, 1) })
 	return &sendfile{conn, to, from, waiter{ctx: ctx, turns: turns}}
 }
 

@@ -29,11 +29,14 @@ func (s *subsystem) read(r *request) error {
 	}
 	first := h.transfer.begin(s.conn, TransferRecord{Verb: "GET", Via: "sftp", Path: h.path, Direction: Download, Offset: int64(offset)})
 	length = min(length, maxData)
+	id := r.id
+	if (first || h.short) && !s.prefetches && s.in.Buffered() == 0 && s.out.left.Load() == 0 {
+		return s.readNow(h, id, int64(offset), length)
+	}
 	p, err := s.out.reserve(int(length))
 	if err != nil {
 		return err
 	}
-	id := r.id
 	s.reads.Go(func() {
 		defer close(p.ready)
 		defer func() {
@@ -47,6 +50,22 @@ func (s *subsystem) read(r *request) error {
 			time.Sleep(prefetchLead)
 		}
 	})
+	return nil
+}
+
+// readNow serves SSH_FXP_READ at once. Of a small file there are two, and the client waits
+// for the reply to each: to wake two goroutines for it takes longer than to read.
+func (s *subsystem) readNow(h *handle, id uint32, offset int64, length uint32) error {
+	p := &pending{room: bufferSize(dataHead + int(length))}
+	if err := s.conn.buffer(s.ctx, p.room); err != nil {
+		return err
+	}
+	defer s.out.release(p)
+	s.readFile(p, h, id, offset, length)
+	h.short = p.data < int(length)
+	// An error means that the session ends, which writing tells too.
+	_ = s.conn.moved(s.ctx, Download, p.data)
+	s.out.write(p.packet)
 	return nil
 }
 
@@ -105,6 +124,7 @@ func (s *subsystem) write(r *request) error {
 	case offset > math.MaxInt64-uint64(len(data)):
 		return &Error{StatusFailure, "File too large"}
 	}
+	r.whole = offset == 0 && len(data) < sendChunk
 	n, err := h.write(data, int64(offset))
 	h.transfer.add(n, err)
 	if err != nil {

@@ -109,6 +109,9 @@ type faultyFile struct {
 
 func (f faultyFile) ReadAt(p []byte, at int64) (int, error) {
 	f.at("ReadAt")
+	if at > 0 {
+		f.at("a later ReadAt")
+	}
 	return f.File.ReadAt(p, at)
 }
 
@@ -130,6 +133,25 @@ func (f faultyFile) Truncate(size int64) error {
 func (f faultyFile) Close() error {
 	defer f.at("Close")
 	return f.File.Close()
+}
+
+// The stack of a panic tells who reads.
+func TestASmallFileIsReadWithoutWakingAnybodyElse(t *testing.T) {
+	t.Parallel()
+	for where, now := range map[string]bool{"ReadAt": true, "a later ReadAt": false} {
+		f := serve(t, func(f *fixture) { f.options.Backend = faultyBackend{f.options.Backend, &faults{where: where}} })
+		f.put("f", "content")
+		file, err := f.client().Open("f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Read(make([]byte, 3))
+		file.Read(make([]byte, 3))
+		eventually(t, "the panic", func() bool { return strings.Contains(f.log.String(), "a fault in "+where) })
+		if got := strings.Contains(f.log.String(), "readNow"); got != now {
+			t.Errorf("%s by whoever serves requests: %v", where, got)
+		}
+	}
 }
 
 // A panic ends the channel or the connection that it happens in, and whatever those
@@ -154,6 +176,13 @@ func TestAPanicOfABackendCostsOneSessionOnly(t *testing.T) {
 	read := overSFTP(func(c *pkgsftp.Client) {
 		if f, err := c.Open("f"); err == nil {
 			f.Read(make([]byte, 10))
+			f.Close()
+		}
+	})
+	readOn := overSFTP(func(c *pkgsftp.Client) {
+		if f, err := c.Open("f"); err == nil {
+			f.Read(make([]byte, 3))
+			f.Read(make([]byte, 3))
 			f.Close()
 		}
 	})
@@ -184,7 +213,7 @@ func TestAPanicOfABackendCostsOneSessionOnly(t *testing.T) {
 		{"Done", nil}, {"Limits", nil}, {"session's Close", read},
 		{"Stat", overSFTP(func(c *pkgsftp.Client) { c.Stat("f") })},
 		{"List", list}, {"the end of a list", list},
-		{"OpenFile", read}, {"ReadAt", read}, {"a file's Stat", read},
+		{"OpenFile", read}, {"ReadAt", read}, {"a later ReadAt", readOn}, {"a file's Stat", read},
 		{"WriteAt", write}, {"Truncate", write}, {"Close", write}, {"Close", read},
 		{"WriteAt", exec("scp -t g", "C0644 4 g\ndata\x00")},
 		{"Close", exec("scp -t g", "C0644 4 g\ndata\x00")},

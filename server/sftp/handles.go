@@ -19,6 +19,7 @@ type handle struct {
 	reads  bool       // open for reading
 	writes bool       // open for writing
 	append bool       // writes go to the end
+	short  bool       // the last read had all that there is
 
 	transfer transfer
 }

@@ -54,6 +54,7 @@ type request struct {
 	id    uint32
 	args  decoder
 	reply encoder
+	whole bool // it writes all of a small file, most likely
 }
 
 // name takes the name of a file from the arguments.
@@ -205,7 +206,7 @@ func (s *subsystem) serveRequest(b []byte) error {
 		return err
 	}
 	packet := s.finish(&r, err)
-	if r.kind != fxpWrite && s.out.hold(packet) { // uploads do not wait for replies
+	if (r.kind != fxpWrite || r.whole) && s.out.hold(packet) { // other uploads do not wait for replies
 		return nil
 	}
 	return s.out.send(packet)

@@ -54,7 +54,7 @@ func (c *Conn) activeData(addr netip.AddrPort) error {
 	if c.direct {
 		target.local.IP = c.local.Addr().AsSlice()
 	}
-	c.setData(dataSource{target: target})
+	c.setData(target)
 	return c.reply(200, "The data connection will be made there")
 }
 
@@ -153,7 +153,7 @@ func (c *Conn) awaitData() (port uint16, err error) {
 		}
 		return 0, errPortWait
 	}
-	c.setData(dataSource{wait: w})
+	c.setData(w)
 	return w.Port(), nil
 }
 

@@ -10,59 +10,18 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/fileserver-dev/fileserver-operator/server/conns"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
-// A dataSource is where the next data connection comes from. The zero value is none.
-type dataSource struct {
-	wait   *passive.Wait // of a passive one
-	target *activeTarget // of an active one
-}
-
-// next returns a connection that fits, made or accepted within timeout.
-func (d dataSource) next(ctx context.Context, timeout time.Duration, fits func(net.Conn) bool) (net.Conn, error) {
-	if d.target != nil {
-		return d.target.connect(ctx, timeout)
-	}
-	for {
-		conn, err := d.wait.Next(ctx, timeout)
-		if err != nil || fits(conn) {
-			return conn, err
-		}
-		conn.Close()
-	}
-}
-
-// later returns what has all others that fit given to a function, or nil if there will
-// be none.
-func (d dataSource) later(fits func(net.Conn) bool) func(func(net.Conn)) {
-	if d.wait == nil || !d.wait.Several() {
-		return nil
-	}
-	return func(f func(net.Conn)) {
-		d.wait.Later(func(conn net.Conn) {
-			if fits(conn) {
-				f(conn)
-			} else {
-				conn.Close()
-			}
-		})
-	}
-}
-
-// arrived says that the right connection has come: a port is not needed any more.
-func (d dataSource) arrived() {
-	if d.wait != nil {
-		d.wait.Arrived()
-	}
-}
-
-func (d dataSource) close() {
-	if d.wait != nil {
-		d.wait.Close()
-	}
+// A dataSource is where the next data connection comes from: a [passive.Wait], or an
+// activeTarget.
+type dataSource interface {
+	Next(ctx context.Context, timeout time.Duration) (net.Conn, error)
+	Several() bool
+	Later(func(net.Conn))
+	Arrived()
+	Close()
 }
 
 // setData replaces the data source. The previous one is dropped, so that a
@@ -73,8 +32,10 @@ func (c *Conn) setData(d dataSource) {
 }
 
 func (c *Conn) dropData() {
-	c.state.data.close()
-	c.state.data = dataSource{}
+	if c.state.data != nil {
+		c.state.data.Close()
+	}
+	c.state.data = nil
 }
 
 // dataReady returns an error if no transfer could start now.
@@ -82,7 +43,7 @@ func (c *Conn) dataReady() error {
 	switch {
 	case c.protectionMissing():
 		return errUnprotected
-	case c.state.data == (dataSource{}):
+	case c.state.data == nil:
 		return errNoDataSource
 	}
 	return nil
@@ -90,15 +51,15 @@ func (c *Conn) dataReady() error {
 
 // openData makes the data connection of a transfer.
 func (c *Conn) openData(j *job, src dataSource) (*move.Conn, error) {
-	defer src.close()
+	defer src.Close()
 	timeout, check := orForever(c.limits().DataTimeout), c.settings().PeerCheck
-	// The port may have been opened for any address, because TLS was to tell whose
-	// connection it is. Without TLS, the address has to.
-	byAddress := src.wait != nil && (check == PeerAddress || check == PeerTLSSession && j.plain)
-	fits := func(conn net.Conn) bool {
-		return !byAddress || conns.AddrPort(conn.RemoteAddr()).Addr() == c.remote.Addr()
+	wait, isPassive := src.(*passive.Wait)
+	if isPassive && (check == PeerAddress || check == PeerTLSSession && j.plain) {
+		// The port may have been opened for any address, because TLS was to tell whose
+		// connection it is. Without TLS, the address has to.
+		wait.Only(c.remote.Addr())
 	}
-	conn, err := src.next(j.ctx, timeout, fits)
+	conn, err := src.Next(j.ctx, timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -106,12 +67,12 @@ func (c *Conn) openData(j *job, src dataSource) (*move.Conn, error) {
 	if !j.plain {
 		r := &race{conn: c, job: j}
 		_, r.must = c.resumes.wanted()
-		r.must = r.must || src.wait != nil && check == PeerTLSSession
-		if d, err = r.winner(conn, src.later(fits), timeout); err != nil {
+		r.must = r.must || isPassive && check == PeerTLSSession
+		if d, err = r.winner(conn, src, timeout); err != nil {
 			return nil, err
 		}
 	}
-	src.arrived()
+	src.Arrived()
 	return d, j.attach(d.Raw())
 }
 
@@ -174,11 +135,17 @@ type activeTarget struct {
 	local net.TCPAddr // where to connect from
 }
 
-// connect connects to the client. Several connections leave from the one data port
+// Of one that is made there is no more.
+func (t *activeTarget) Several() bool        { return false }
+func (t *activeTarget) Later(func(net.Conn)) {}
+func (t *activeTarget) Arrived()             {}
+func (t *activeTarget) Close()               {}
+
+// Next connects to the client. Several connections leave from the one data port
 // at a time, which the system allows when they lead to different places. To
 // one and the same it does only when an earlier one is forgotten (TIME_WAIT),
 // so that is waited for.
-func (t *activeTarget) connect(ctx context.Context, timeout time.Duration) (net.Conn, error) {
+func (t *activeTarget) Next(ctx context.Context, timeout time.Duration) (net.Conn, error) {
 	const pause = 50 * time.Millisecond
 	d := net.Dialer{
 		LocalAddr: &t.local, Timeout: timeout, KeepAlive: -1,

@@ -82,9 +82,8 @@ type race struct {
 
 // winner returns the first connection that resumes the control connection's TLS session.
 // Others are closed and the wait goes on, except that where a client need not resume, the
-// only one that comes is taken. Later has those that come after the first given to a
-// function; it is nil if there are none.
-func (r *race) winner(first net.Conn, later func(func(net.Conn)), timeout time.Duration) (*move.Conn, error) {
+// only one that comes is taken. First came first from src.
+func (r *race) winner(first net.Conn, src dataSource, timeout time.Duration) (*move.Conn, error) {
 	late := errNoConnection
 	if r.must {
 		late = errUnproven
@@ -93,14 +92,14 @@ func (r *race) winner(first net.Conn, later func(func(net.Conn)), timeout time.D
 	defer cancel()
 	r.ctx, r.found = ctx, make(chan *move.Conn)
 	entry := r.enter(first)
-	if later != nil {
-		later(func(conn net.Conn) { go r.run(r.enter(conn)) })
+	if src.Several() {
+		src.Later(func(conn net.Conn) { go r.run(r.enter(conn)) })
 	}
 	d, err := r.prove(entry)
 	switch {
 	case d != nil:
 		return d, nil
-	case later == nil && ctx.Err() == nil:
+	case !src.Several() && ctx.Err() == nil:
 		return nil, err
 	}
 	select {

@@ -130,7 +130,7 @@ func (c *Conn) mustStop() error {
 // completes: a data connection, a rename or an offset. A drain must not end the
 // session then, because the client is in the middle of an exchange.
 func (c *Conn) midway() bool {
-	return c.state.data != (dataSource{}) || c.state.renameFrom != "" || c.state.offset > 0
+	return c.state.data != nil || c.state.renameFrom != "" || c.state.offset > 0
 }
 
 // drainWait is how long a drain waits for a client that is midway, or whose data

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/internal/move"
+	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
 )
 
 // A transfer is one use of a data connection. A command opens what is to be moved and
@@ -53,11 +54,12 @@ func (c *Conn) startTransfer(t *transfer) error {
 	t.conn, t.limits = c, c.limits()
 	t.pace = t.limits.pace(t.direction)
 	t.ascii, t.src = c.translating(), c.state.data
-	c.state.data = dataSource{}
+	c.state.data = nil
 	t.record = TransferRecord{
 		Verb: t.verb, Path: t.path, Direction: t.direction, Offset: t.offset,
-		Start: time.Now(), Passive: t.src.wait != nil,
+		Start: time.Now(),
 	}
+	_, t.record.Passive = t.src.(*passive.Wait)
 	tell(c, "TransferStart", c.server.opts.Hooks.TransferStart, t.record)
 	// If this fails the client has gone, which the control goroutine notices
 	// when it reads next, and aborts the transfer.

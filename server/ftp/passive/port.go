@@ -165,7 +165,7 @@ func (p *port) deliver(conn net.Conn) {
 	if w == nil {
 		w = p.waits[netip.Addr{}]
 	}
-	if w != nil {
+	if w != nil && (!w.only.IsValid() || w.only == from) {
 		w.deliver(conn)
 		return
 	}

@@ -3,7 +3,10 @@ package passive
 import (
 	"context"
 	"net"
+	"net/netip"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
 )
 
 // A Wait is one connection that is awaited.
@@ -15,6 +18,7 @@ type Wait struct {
 	several    bool           // see Request.Several
 	came       chan net.Conn  // one connection, or several
 	later      func(net.Conn) // see Later; guarded by pool.mu
+	only       netip.Addr     // see Only; guarded by pool.mu
 	expired    chan struct{}  // closed when nothing came in time
 	since      time.Time      // when it was granted
 	deadline   time.Time      // for what has to come; guarded by pool.mu
@@ -75,6 +79,20 @@ func (w *Wait) Next(ctx context.Context, timeout time.Duration) (net.Conn, error
 		}
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
+	}
+}
+
+// Only has no connections taken but those from one address.
+func (w *Wait) Only(from netip.Addr) {
+	w.port.pool.mu.Lock()
+	defer w.port.pool.mu.Unlock()
+	w.only = from
+	for range len(w.came) {
+		if conn := <-w.came; conns.AddrPort(conn.RemoteAddr()).Addr() == from {
+			w.came <- conn
+		} else {
+			conn.Close()
+		}
 	}
 }
 

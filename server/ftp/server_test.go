@@ -24,12 +24,12 @@ const patience = 60 * time.Second
 // A testServer serves one user, alice with the password "secret".
 type testServer struct {
 	*ftp.Server
-	t    *testing.T
-	fs   *files
+	t  *testing.T
+	fs *files
 	// settings are in force; set changes them.
 	settings ftp.Settings
-	addr string
-	log  *logBuffer
+	addr     string
+	log      *logBuffer
 	// pipes are what the server listens on, if not on a socket.
 	pipes *fixture.Pipes
 }

@@ -44,6 +44,7 @@ func TestClientsOfDifferentAddressesShareAPort(t *testing.T) {
 // transferAll lets every client download a file at the same time.
 func transferAll(t *testing.T, ts *testServer, n int, from func(int) string) {
 	t.Helper()
+	ts.set(func(s *ftp.Settings) { s.Limits.PortWait = patience }) // the machine may be busy
 	ts.write("/f", strings.Repeat("x", 100_000))
 	var wg sync.WaitGroup
 	for i := range n {

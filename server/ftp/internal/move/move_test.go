@@ -15,7 +15,7 @@ import (
 )
 
 // inMoments is a deadline that no test is to meet.
-func inMoments() time.Time { return time.Now().Add(20 * time.Second) }
+func inMoments() time.Time { return time.Now().Add(time.Minute) }
 
 // connected returns both ends of a connection.
 func connected(t testing.TB) (conn, peer *net.TCPConn) {

@@ -140,8 +140,12 @@ type incomplete struct {
 
 func (i incomplete) Name() string { return i.name }
 
-// Incomplete reports whether info, from a tree of [Atomic], describes an upload
-// of the tree's own user that is not complete.
+// AsIncomplete returns info as that of an upload that is not complete, for trees that
+// hide uploads without [Atomic].
+func AsIncomplete(info fs.FileInfo) fs.FileInfo { return incomplete{info, info.Name()} }
+
+// Incomplete reports whether info, from a tree of [Atomic] or of one that hides uploads itself,
+// describes an upload of the tree's own user that is not complete.
 func Incomplete(info fs.FileInfo) bool {
 	_, ok := info.(incomplete)
 	return ok

@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
@@ -24,9 +26,25 @@ type ID struct {
 // same still.
 func (id ID) Lasting() bool { return id.born != 0 }
 
+// NewID returns an identity for what has none from the system: it is that of whatever
+// is told by the same words, and it is lasting. A [fs.FileInfo] whose Sys returns it
+// describes that.
+func NewID(words ...string) ID {
+	hash := sha256.New()
+	for _, word := range words {
+		hash.Write(binary.AppendUvarint(nil, uint64(len(word))))
+		hash.Write([]byte(word))
+	}
+	sum := hash.Sum(nil)
+	return ID{device: binary.BigEndian.Uint64(sum), number: binary.BigEndian.Uint64(sum[8:]), born: -1}
+}
+
 // Is reports whether info describes what has this number now. It says nothing
 // of the time of birth.
 func (id ID) Is(info fs.FileInfo) bool {
+	if made, ok := info.Sys().(ID); ok {
+		return made == id
+	}
 	s, ok := info.Sys().(*syscall.Stat_t)
 	return ok && s.Dev == id.device && s.Ino == id.number
 }
@@ -38,6 +56,19 @@ func IDOf(f *os.File) (id ID, err error) {
 		return err
 	})
 	return id, err
+}
+
+// FileID returns the identity of an open file, of whatever tree. ok is false if the file has
+// none that anybody knows.
+func FileID(f File) (id ID, ok bool) {
+	if osFile := OSFile(f); osFile != nil {
+		id, err := IDOf(osFile)
+		return id, err == nil
+	}
+	if own, has := f.(interface{ ID() ID }); has {
+		return own.ID(), true
+	}
+	return ID{}, false
 }
 
 // identify returns the identity of what is open, and its kind (S_IFMT).

@@ -102,6 +102,7 @@ type FS interface {
 //	Chmod(mode fs.FileMode) error              // of the open file, whatever its name is now
 //	Chtimes(accessed, modified time.Time) error // alike; a zero time is left as it is
 //	CloseWithError(cause error) error          // in place of Close when an upload was cut
+//	ID() ID                                    // its identity, if it is no file of the system
 type File interface {
 	io.Reader
 	io.Writer

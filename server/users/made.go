@@ -45,12 +45,8 @@ func (m *made) has(place *storage.Place) bool {
 // another of these.
 func (m *made) add(place *storage.Place, f storage.File) {
 	name := place.Name
-	osFile := storage.OSFile(f)
-	if osFile == nil {
-		return
-	}
-	id, err := storage.IDOf(osFile)
-	if err != nil {
+	id, ok := storage.FileID(f)
+	if !ok {
 		return
 	}
 	m.mu.Lock()
@@ -64,9 +60,11 @@ func (m *made) add(place *storage.Place, f storage.File) {
 		if m.pinned >= maxPinned {
 			return
 		}
-		if file.pin, err = storage.Pin(osFile); err != nil {
+		pin, err := storage.Pin(storage.OSFile(f)) // which such an identity is of
+		if err != nil {
 			return
 		}
+		file.pin = pin
 		m.pinned++
 	}
 	if m.files == nil {

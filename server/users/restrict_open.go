@@ -73,10 +73,6 @@ func (r *restricted) drop(tree storage.FS, name string, s *spot, flag int, perm 
 
 // isOpen reports whether what was walked is the file.
 func (s *spot) isOpen(f storage.File) bool {
-	osFile := storage.OSFile(f)
-	if osFile == nil {
-		return true // a tree that is no folder of the system
-	}
-	id, err := storage.IDOf(osFile)
-	return err == nil && id == s.ID()
+	id, ok := storage.FileID(f)
+	return !ok || id == s.ID()
 }

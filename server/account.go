@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
+	"github.com/fileserver-dev/fileserver-operator/server/storage/bucket"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
 )
 
@@ -18,6 +20,8 @@ import (
 type trees struct {
 	storage func() config.Storage // that is in force
 	audit   *audit
+	bucket  *bucket.Bucket // that has the files; nil: a volume has them
+	log     *slog.Logger
 }
 
 // defaultKeepIncomplete is for storage.keepIncomplete.
@@ -56,16 +60,28 @@ type noRoom struct{ error }
 
 // open returns what a user who has logged in may do with the files. The trail
 // tells of it; permissions are asked next, under the names that the user knows;
-// below them, uploads are hidden until they are complete; the volume is at the
-// bottom.
+// below them, uploads are hidden until they are complete; the volume, or the bucket, is
+// at the bottom.
 func (t trees) open(user *users.User, trail *trail) (storage.FS, error) {
-	local, err := storage.OpenLocal(t.storage().Root, user.Home(), t.modes)
+	tree, err := t.files(user)
 	if err != nil {
 		return nil, fmt.Errorf("opening the home of user %q: %w", user.Name(), err)
 	}
-	tree := storage.Atomic(local, storage.Uploads{User: user.Name(), Hidden: t.hidden, Keep: t.keep})
 	trail.audit, trail.user = t.audit, user.Name()
 	return &audited{user.Restrict(tree), trail}, nil
+}
+
+// files returns the home of a user, in which uploads are hidden until they are complete.
+func (t trees) files(user *users.User) (storage.FS, error) {
+	uploads := storage.Uploads{User: user.Name(), Hidden: t.hidden, Keep: t.keep}
+	if t.bucket != nil {
+		return t.bucket.Tree(user.Home(), uploads), nil
+	}
+	local, err := storage.OpenLocal(t.storage().Root, user.Home(), t.modes)
+	if err != nil {
+		return nil, err
+	}
+	return storage.Atomic(local, uploads), nil
 }
 
 // defaultUmask has files shared by the group, which is the same for all pods,
@@ -87,14 +103,14 @@ func (t trees) hidden() bool { return t.storage().AtomicUploads }
 func (t trees) keep() time.Duration { return t.storage().KeepIncomplete.Or(defaultKeepIncomplete) }
 
 const (
-	// sweepEvery is how often the volume is searched for uploads that were cut
+	// sweepEvery is how often the volume or bucket is searched for uploads that were cut
 	// too long ago, in folders that nobody lists.
 	sweepEvery = 12 * time.Hour
 	// sweepPause is how long that rests between two folders.
 	sweepPause = 20 * time.Millisecond
 )
 
-// sweep searches the volume from time to time, until ctx ends.
+// sweep searches the volume or bucket from time to time, until ctx ends.
 func (t trees) sweep(ctx context.Context) {
 	for {
 		// Pods that started together do not sweep together.
@@ -102,6 +118,12 @@ func (t trees) sweep(ctx context.Context) {
 		case <-time.After(sweepEvery/2 + rand.N(sweepEvery)): //nolint:gosec // only so that pods differ
 		case <-ctx.Done():
 			return
+		}
+		if t.bucket != nil {
+			if err := t.bucket.Sweep(ctx, t.keep()); err != nil && ctx.Err() == nil {
+				t.log.Warn("the bucket could not be searched for uploads that were cut; it is tried again", "error", err)
+			}
+			continue
 		}
 		if local, err := storage.OpenLocal(t.storage().Root, "."); err == nil {
 			storage.Sweep(ctx, local, t.keep(), sweepPause)

@@ -24,7 +24,7 @@ type trail struct {
 	mu       sync.Mutex
 	refusal  fileEvent // the last one
 	repeated int       // how often it has come again
-	refusals bucket    // lines of them
+	refusals tokens    // lines of them
 	leftOut  int       // refusals that were not told
 }
 

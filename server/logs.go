@@ -131,20 +131,20 @@ type budget struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	all     bucket
-	of      map[netip.Prefix]*bucket
+	all     tokens
+	of      map[netip.Prefix]*tokens
 	left    map[netip.Prefix]int // lines that were left out
 	summing bool                 // a summary will come
 }
 
-// A bucket has tokens, which come back with time.
-type bucket struct {
+// tokens are taken, and come back with time.
+type tokens struct {
 	used float64
 	at   time.Time
 }
 
 func newBudget(log *slog.Logger) *budget {
-	return &budget{log: log, now: time.Now, of: map[netip.Prefix]*bucket{}, left: map[netip.Prefix]int{}}
+	return &budget{log: log, now: time.Now, of: map[netip.Prefix]*tokens{}, left: map[netip.Prefix]int{}}
 }
 
 // take reports whether one more line may be logged for the address.
@@ -156,9 +156,9 @@ func (b *budget) take(remote netip.Addr) bool {
 	own := b.of[key]
 	if own == nil {
 		if len(b.of) >= budgetAddresses {
-			b.of = map[netip.Prefix]*bucket{} // the budget of all bounds them still
+			b.of = map[netip.Prefix]*tokens{} // the budget of all bounds them still
 		}
-		own = &bucket{at: now}
+		own = &tokens{at: now}
 		b.of[key] = own
 	}
 	if own.take(now, budgetLines, budgetPerMinute) && b.all.take(now, budgetAllLines, budgetAllPerMinute) {
@@ -175,7 +175,7 @@ func (b *budget) take(remote netip.Addr) bool {
 	return false
 }
 
-func (k *bucket) take(now time.Time, burst, perMinute float64) bool {
+func (k *tokens) take(now time.Time, burst, perMinute float64) bool {
 	k.used = max(0, k.used-now.Sub(k.at).Minutes()*perMinute)
 	k.at = now
 	if k.used+1 > burst {

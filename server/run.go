@@ -51,10 +51,18 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	serving.Go(func() {
 		_ = s.contain("looking for uploads that were cut", func() error {
-			trees{storage: s.storage}.sweep(watching)
+			s.trees().sweep(watching)
 			return nil
 		})
 	})
+	if s.bucket != nil {
+		serving.Go(func() {
+			_ = s.contain("checking the bucket", func() error {
+				s.bucket.watch(watching)
+				return nil
+			})
+		})
+	}
 	s.ready.Store(true)
 	s.log.Info("serving", "listeners", len(listeners), "users", s.users.Len())
 

@@ -63,6 +63,7 @@ type Server struct {
 	refused  atomic.Pointer[string] // why the newest files are not in force
 	volume   *volume
 	homes    *homes
+	bucket   *bucketState // nil if the files are on a volume
 	draining atomic.Bool
 	ready    atomic.Bool
 }
@@ -96,6 +97,11 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.volume = newVolume(func() string { return s.storage().Root })
+	if c := f.config.Storage.Bucket; c != nil {
+		if s.bucket, err = openBucket(c, opts.Memory, reg, s.log); err != nil {
+			return nil, err
+		}
+	}
 	s.homes = &homes{log: s.log}
 	before := newBudget(s.log)
 	s.audit = newAudit(s.log, s.metrics, before)
@@ -103,18 +109,26 @@ func New(opts Options) (*Server, error) {
 	registerRuntime(reg)
 	s.use(f)
 	if f.config.Protocols.FTP != nil || f.config.Protocols.FTPS != nil {
-		backend := &ftpBackend{users: s.users, trees: trees{s.storage, s.audit}, visits: &visits[*ftp.Conn]{users: s.users}}
+		backend := &ftpBackend{users: s.users, trees: s.trees(), visits: &visits[*ftp.Conn]{users: s.users}}
 		s.ftp = newFTPService(f, opts, s.files.Load, backend, s.audit, clients)
 		registerPassive(reg, s.ftp.pool.Stats)
 	}
 	if f.config.Protocols.SFTP != nil {
-		backend := &sftpBackend{users: s.users, trees: trees{s.storage, s.audit}, visits: &visits[*sftp.Conn]{users: s.users}}
+		backend := &sftpBackend{users: s.users, trees: s.trees(), visits: &visits[*sftp.Conn]{users: s.users}}
 		s.sftp = newSFTPService(f, s.files.Load, backend, s.audit, clients)
 	}
 	return s, nil
 }
 
 func (s *Server) storage() config.Storage { return s.files.Load().config.Storage }
+
+func (s *Server) trees() trees {
+	t := trees{storage: s.storage, audit: s.audit, log: s.log}
+	if s.bucket != nil {
+		t.bucket = s.bucket.Bucket
+	}
+	return t
+}
 
 // use puts files in force.
 func (s *Server) use(f *files) {
@@ -136,7 +150,9 @@ func (s *Server) use(f *files) {
 	if s.sftp != nil {
 		s.sftp.reload(f.config)
 	}
-	s.homes.look(f.config.Storage.Root, f.users.Users)
+	if s.bucket == nil {
+		s.homes.look(f.config.Storage.Root, f.users.Users)
+	}
 	s.inForce.Store(f)
 }
 
@@ -179,7 +195,11 @@ func (s *Server) loaded() config.Loaded {
 	if reason := s.refused.Load(); reason != nil {
 		l.Error = *reason
 	}
-	l.Denied, l.Looking = s.homes.told()
+	if s.bucket != nil {
+		l.Bucket, l.Looking = s.bucket.told()
+	} else {
+		l.Denied, l.Looking = s.homes.told()
+	}
 	for _, count := range s.counters() {
 		sessions, transfers := count()
 		l.Sessions += sessions
@@ -194,6 +214,9 @@ var errNotListening = errors.New("not listening yet")
 func (s *Server) readiness() error {
 	if !s.ready.Load() {
 		return errNotListening
+	}
+	if s.bucket != nil {
+		return nil // it is the same for all pods
 	}
 	return s.volume.answers()
 }

@@ -194,9 +194,11 @@ type SSHAlgorithms struct {
 // Storage says where files are.
 type Storage struct {
 	// Root is the folder that holds the homes of all users. No path and no
-	// link leads out of it.
-	Root string `json:"root" change:"cold"`
-	// AtomicUploads keeps an upload hidden until it is complete.
+	// link leads out of it. Empty with Bucket.
+	Root string `json:"root,omitempty" change:"cold"`
+	// Bucket holds them in place of Root.
+	Bucket *Bucket `json:"bucket,omitempty" change:"cold"`
+	// AtomicUploads keeps an upload hidden until it is complete. In a bucket, all are.
 	AtomicUploads bool `json:"atomicUploads,omitempty"`
 	// KeepIncomplete is how long an upload that was cut is kept hidden, for its
 	// user to go on with; default 7 days.

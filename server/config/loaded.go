@@ -25,9 +25,12 @@ type Loaded struct {
 	Listeners []Listener `json:"listeners"`
 	// Denied are folders that the server may not use as the users need it, but no
 	// more than [MaxDenied] of them. Looking is true while it finds out about
-	// users that are new.
+	// users that are new, or about the bucket.
 	Denied  []Denied `json:"denied,omitempty"`
 	Looking bool     `json:"looking,omitempty"`
+	// Bucket says what the bucket cannot be used for; nil if there is nothing, and
+	// while nobody knows.
+	Bucket *BucketFault `json:"bucket,omitempty"`
 	// Draining is true after SIGTERM.
 	Draining bool `json:"draining"`
 	// Sessions and Transfers are what runs now.

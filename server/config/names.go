@@ -59,6 +59,9 @@ const (
 	// OpenSSH's private key format.
 	SSHDir = "/etc/fileserver/ssh"
 
+	// BucketDir holds the credentials for the bucket.
+	BucketDir = "/etc/fileserver/bucket"
+
 	// DataDir is the root of the storage. Homes are below it.
 	DataDir = "/data"
 )
@@ -73,6 +76,7 @@ const (
 	VolumeUsers  = "users"
 	VolumeTLS    = "tls"
 	VolumeSSH    = "ssh-host-keys"
+	VolumeBucket = "bucket-credentials"
 	VolumeData   = "data"
 )
 

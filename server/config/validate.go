@@ -160,7 +160,14 @@ func (c *Config) validateFiles(p *problems) {
 	case c.Protocols.SFTP != nil:
 		p.add("ssh", "is missing; SFTP needs host keys")
 	}
-	file("storage.root", c.Storage.Root)
+	switch {
+	case c.Storage.Bucket == nil:
+		file("storage.root", c.Storage.Root)
+	case c.Storage.Root != "":
+		p.add("storage", "has both root and bucket; files are in one of them")
+	default:
+		c.Storage.Bucket.validate(p)
+	}
 	file("usersFile", c.UsersFile)
 }
 

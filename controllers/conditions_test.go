@@ -283,6 +283,34 @@ func TestAVolumeOfSomebodyElseIsReported(t *testing.T) {
 	ready(t, fs, v1alpha1.ReasonReady)
 }
 
+// A bucket refuses what the server has to do: a pod finds out, and whoever looks at the
+// server is told which request it is.
+func TestABucketThatRefusesARequestIsReported(t *testing.T) {
+	t.Parallel()
+	c := cluster{t, namespace(t)}
+	fs := fileServer(c.ns, "files")
+	fs.Spec.Storage.Bucket = &v1alpha1.Bucket{Name: "partner-files", CredentialsSecretRef: &v1alpha1.SecretReference{Name: "keys"}}
+	create(t, fs)
+	pod := c.start("files-0", "")
+	c.address("files", "198.51.100.33")
+	was := pod.DeepCopy()
+	pods.answer(pod, func() (config.Loaded, error) {
+		loaded, err := c.newest(was)
+		loaded.Bucket = &config.BucketFault{Call: "PutObject", Code: "AccessDenied"}
+		return loaded, err
+	})
+	update(t, fs, func() { fs.Spec.Sessions.Max = 7 }) // the pod is asked
+	reconciling(t, fs, v1alpha1.ReasonBucketDenied, `refuses PutObject on the bucket "partner-files"`, `the Secret "keys"`)
+	claims := &corev1.PersistentVolumeClaimList{}
+	if err := api.List(t.Context(), claims, client.InNamespace(c.ns)); err != nil || len(claims.Items) > 0 {
+		t.Errorf("%d claims were made, %v", len(claims.Items), err)
+	}
+
+	pods.answer(pod, func() (config.Loaded, error) { return c.newest(was) })
+	update(t, fs, func() { fs.Spec.Sessions.Max = 8 })
+	ready(t, fs, v1alpha1.ReasonReady)
+}
+
 func TestAPausedServerIsLeftAsItIsAndSaysSo(t *testing.T) {
 	t.Parallel()
 	c, fs := serving(t)

@@ -47,7 +47,7 @@ func (p *pass) inspectPods(ctx context.Context) error {
 			found = append(found, conditions.Stalled(v1alpha1.ReasonConfigurationRefused, "The pod %q refuses a file and keeps the last good one: %s.", p.pods[i].Name, conditions.Cut(e)))
 		}
 	}
-	found = append(found, p.inspectVolume())
+	found = append(found, p.inspectVolume(), p.inspectBucket())
 	return errors.Join(found...)
 }
 
@@ -57,6 +57,18 @@ func (p *pass) inspectVolume() error {
 	for i := range p.pods {
 		for _, d := range p.mem().pods[p.pods[i].UID].loaded.Denied {
 			return conditions.Stalled(v1alpha1.ReasonVolumeDenied, "%s", resources.Denied(d))
+		}
+	}
+	return nil
+}
+
+// inspectBucket tells what a pod cannot use the bucket for. That may pass, and then the pod
+// says so.
+func (p *pass) inspectBucket() error {
+	for i := range p.pods {
+		if f := p.mem().pods[p.pods[i].UID].loaded.Bucket; f != nil {
+			reason, message := p.server.BucketFault(f)
+			return conditions.Waiting(reason, "%s", conditions.Cut(message)+".")
 		}
 	}
 	return nil

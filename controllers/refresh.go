@@ -105,7 +105,7 @@ func (p *pass) refreshPods(ctx context.Context) error {
 		}
 	}
 	for _, m := range next {
-		if len(m.loaded.Denied) > 0 {
+		if len(m.loaded.Denied) > 0 || m.loaded.Bucket != nil {
 			p.again(askDenied)
 		}
 		switch {
@@ -200,7 +200,7 @@ func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (po
 // denialIsOld says whether a pod could not use a folder so long ago that it may
 // be another answer now.
 func (p *pass) denialIsOld(m podMemory) bool {
-	return len(m.loaded.Denied) > 0 && p.Clock.Since(m.at) >= askDenied
+	return (len(m.loaded.Denied) > 0 || m.loaded.Bucket != nil) && p.Clock.Since(m.at) >= askDenied
 }
 
 // hasAll says whether a pod has loaded what it should. A pod that has not

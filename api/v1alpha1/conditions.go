@@ -71,6 +71,13 @@ const (
 	// ReasonVolumeDenied: the files belong to somebody else, and the server may
 	// not use them as users need it.
 	ReasonVolumeDenied = "VolumeDenied"
+	// ReasonBucketNotFound: the bucket that the spec names does not exist.
+	ReasonBucketNotFound = "BucketNotFound"
+	// ReasonBucketDenied: the store refuses the credentials, or one of the requests
+	// that the server has to make.
+	ReasonBucketDenied = "BucketDenied"
+	// ReasonBucketUnreachable: the store gives no answer that can be used.
+	ReasonBucketUnreachable = "BucketUnreachable"
 	// ReasonNameTaken: an object that the operator would make exists and
 	// belongs to somebody else.
 	ReasonNameTaken = "NameTaken"

@@ -5,11 +5,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Storage is where the files are: one of claim, existingClaim and ephemeral.
+// Storage is where the files are: one of claim, existingClaim, ephemeral and bucket.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.claim), has(self.existingClaim), has(self.ephemeral)].filter(x, x).size() <= 1",message="storage has more than one of claim, existingClaim and ephemeral: keep one"
-// +kubebuilder:validation:XValidation:rule="has(oldSelf.claim) || has(oldSelf.existingClaim) || has(oldSelf.ephemeral) || !has(self.claim) || self.claim.accessModes == ['ReadWriteOnce']",message="without storage.claim the claim was made with the access mode ReadWriteOnce, and accessModes cannot change while the claim exists: leave them out, or move the files to a FileServer with the other modes"
-// +kubebuilder:validation:XValidation:rule="has(self.claim) || has(self.existingClaim) || has(self.ephemeral) || !has(oldSelf.claim) || oldSelf.claim.accessModes == ['ReadWriteOnce']",message="without storage.claim the access mode is ReadWriteOnce, and accessModes cannot change while the claim exists: keep storage.claim as it is, or name the claim in storage.existingClaim"
+// +kubebuilder:validation:XValidation:rule="[has(self.claim), has(self.existingClaim), has(self.ephemeral), has(self.bucket)].filter(x, x).size() <= 1",message="storage has more than one of claim, existingClaim, ephemeral and bucket: keep one"
+// +kubebuilder:validation:XValidation:rule="!has(self.bucket) || !has(self.umask) && !has(self.fileMode) && !has(self.folderMode)",message="objects in a bucket have no modes: remove umask, fileMode and folderMode"
+// +kubebuilder:validation:XValidation:rule="!has(self.bucket) || !has(self.uploads) || self.uploads == 'Atomic'",message="what is uploaded to a bucket gets its name when it is complete: remove uploads, or write Atomic"
+// +kubebuilder:validation:XValidation:rule="has(oldSelf.claim) || has(oldSelf.existingClaim) || has(oldSelf.ephemeral) || has(oldSelf.bucket) || !has(self.claim) || self.claim.accessModes == ['ReadWriteOnce']",message="without storage.claim the claim was made with the access mode ReadWriteOnce, and accessModes cannot change while the claim exists: leave them out, or move the files to a FileServer with the other modes"
+// +kubebuilder:validation:XValidation:rule="has(self.claim) || has(self.existingClaim) || has(self.ephemeral) || has(self.bucket) || !has(oldSelf.claim) || oldSelf.claim.accessModes == ['ReadWriteOnce']",message="without storage.claim the access mode is ReadWriteOnce, and accessModes cannot change while the claim exists: keep storage.claim as it is, or name the claim in storage.existingClaim"
 type Storage struct {
 	// claim is a PersistentVolumeClaim that is made, named after the
 	// FileServer with "-data" added. It is kept when the FileServer is
@@ -27,18 +29,22 @@ type Storage struct {
 	// +optional
 	Ephemeral *Ephemeral `json:"ephemeral,omitempty"`
 
+	// bucket keeps the files in a bucket that speaks the API of S3.
+	// +optional
+	Bucket *Bucket `json:"bucket,omitempty"`
+
 	// uploads says when a file that is being uploaded gets its name. Atomic:
 	// when it is complete, so that nobody reads half a file, and an upload
 	// that fails leaves the file that was there before. Direct, the default:
-	// at once.
+	// at once. In a bucket it is always Atomic.
 	// +optional
 	Uploads UploadMode `json:"uploads,omitempty"`
 
 	// keepIncomplete is how long an upload that was cut is kept hidden, for
 	// its user to go on with; default 168h, which is 7 days. Then it is
 	// removed. It matters where uploads are hidden until they are complete:
-	// with uploads Atomic, and for users with the access WriteOnly. A change
-	// counts at once.
+	// with uploads Atomic, in a bucket, and for users with the access
+	// WriteOnly. A change counts at once.
 	// +optional
 	KeepIncomplete Duration `json:"keepIncomplete,omitempty"`
 
@@ -207,7 +213,7 @@ func (s Storage) WantedClaim() *Claim {
 	switch {
 	case s.Claim != nil:
 		return s.Claim
-	case s.ExistingClaim != "" || s.Ephemeral != nil:
+	case s.ExistingClaim != "" || s.Ephemeral != nil || s.Bucket != nil:
 		return nil
 	}
 	size := resource.MustParse("10Gi")

@@ -9,7 +9,55 @@ func TestStorageRefused(t *testing.T) {
 	refused(t, map[string]refusal{
 		"two kinds of storage": {
 			`spec: {storage: {claim: {}, ephemeral: {}}}`,
-			`storage has more than one of claim, existingClaim and ephemeral: keep one`,
+			`storage has more than one of claim, existingClaim, ephemeral and bucket: keep one`,
+		},
+		"a bucket beside a claim": {
+			`spec: {storage: {claim: {}, bucket: {name: files}}}`,
+			`storage has more than one of claim, existingClaim, ephemeral and bucket: keep one`,
+		},
+		"a bucket without a name": {
+			`spec: {storage: {bucket: {region: eu-1}}}`,
+			`spec.storage.bucket.name: Required value`,
+		},
+		"a bucket whose name is a path": {
+			`spec: {storage: {bucket: {name: files/ftp}}}`,
+			`this is not the name of a bucket`,
+		},
+		"an endpoint without a scheme": {
+			`spec: {storage: {bucket: {name: files, endpoint: s3.example.com}}}`,
+			`this is not a URL: write one such as https://s3.example.com`,
+		},
+		"a prefix with slashes around it": {
+			`spec: {storage: {bucket: {name: files, prefix: /ftp/}}}`,
+			`this is not a prefix: write a path without slashes around it, such as files/ftp`,
+		},
+		"a prefix that leads out": {
+			`spec: {storage: {bucket: {name: files, prefix: ftp/../other}}}`,
+			`this is not a prefix`,
+		},
+		"parts that S3 does not take": {
+			`spec: {storage: {bucket: {name: files, partSize: 1Mi}}}`,
+			`partSize is not between 5Mi and 512Mi`,
+		},
+		"a key for the store's own encryption": {
+			`spec: {storage: {bucket: {name: files, encryption: {type: Store, kmsKeyID: k}}}}`,
+			`kmsKeyID is for the type KMS: write that one, or remove kmsKeyID`,
+		},
+		"an authority that is none": {
+			`spec: {storage: {bucket: {name: files, caBundle: hello}}}`,
+			`this is not a certificate in PEM`,
+		},
+		"an authority without TLS": {
+			`spec: {storage: {bucket: {name: files, endpoint: "http://s3.example.com", caBundle: "-----BEGIN CERTIFICATE-----"}}}`,
+			`caBundle is for an endpoint with TLS`,
+		},
+		"modes in a bucket": {
+			`spec: {storage: {bucket: {name: files}, umask: "0022"}}`,
+			`objects in a bucket have no modes: remove umask, fileMode and folderMode`,
+		},
+		"half files in a bucket": {
+			`spec: {storage: {bucket: {name: files}, uploads: Direct}}`,
+			`what is uploaded to a bucket gets its name when it is complete: remove uploads, or write Atomic`,
 		},
 		"a claim for nothing": {
 			`spec: {storage: {claim: {size: 0}}}`,

@@ -110,6 +110,9 @@ func (s Server) ssh(f *v1alpha1.SFTP) *config.SSH {
 
 func (s Server) storage() config.Storage {
 	in := s.Spec.Storage
+	if in.Bucket != nil {
+		return config.Storage{Bucket: bucketOf(in.Bucket), AtomicUploads: true, KeepIncomplete: config.Duration(in.KeepIncomplete.Or(0))}
+	}
 	return config.Storage{
 		Root:           config.DataDir,
 		AtomicUploads:  in.Uploads == v1alpha1.UploadAtomic,

@@ -91,6 +91,12 @@ func TestDeploymentOfAVolumeThatIsReadSpreadsAndMountsItReadOnly(t *testing.T) {
 	golden(t, "deployment", "a volume that is only read", s.SlotDeployment(slot(0, 50000, 50000)))
 }
 
+func TestDeploymentOfABucketHasNoVolumeForFilesAndSpreads(t *testing.T) {
+	s := server(t, `{storage: {bucket: {name: files, credentialsSecretRef: {name: my-bucket}}}}`)
+	s.OneNode = false
+	golden(t, "deployment", "a bucket", s.SlotDeployment(slot(0, 50000, 50000)))
+}
+
 func TestPullSecretsOfAllServersComeAfterThoseOfOne(t *testing.T) {
 	s := server(t, `{podTemplate: {imagePullSecrets: [{name: mine}, {name: both}]}}`)
 	s.PullSecrets = []string{"both", "everybodys"}
@@ -123,6 +129,8 @@ func TestConfigMap(t *testing.T) {
 		"active mode is nothing that SFTP has":     `{activeMode: Refused, ascii: Keep, protocols: {sftp: {}}, expose: {type: NodePort}}`,
 		"what never ends":                          `{sessions: {idleTimeout: Never, stallTimeout: Never}, drain: {timeout: Never}}`,
 		"a banner and what is asked of clients":    `{ftpBanner: "Hello\nthere", tls: {cipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256], clientCertificates: {mode: Required, authoritiesFrom: {name: partners}}}}`,
+		"a bucket":                                 `{storage: {bucket: {name: files}}}`,
+		"a bucket with its setup":                  `{storage: {keepIncomplete: 24h, bucket: {name: files, endpoint: "https://s3.example.com", region: eu-1, prefix: a/b, pathStyle: true, credentialsSecretRef: {name: my-bucket}, caBundle: PEM, encryption: {type: KMS, kmsKeyID: k}, storageClass: COLD, partSize: 16Mi}}}`,
 		"told addresses":                           `{passive: {address: ftp.example.com, addressRules: [{clients: [10.0.0.0/8], address: 10.0.0.1}], peerCheck: Any}}`,
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, "configmap", name, configMap(t, server(t, spec))) })

@@ -215,7 +215,13 @@ func (s Server) volumes() []*corev1ac.VolumeApplyConfiguration {
 	if name := s.HostKeysSecret(); name != "" {
 		volumes = append(volumes, s.secretVolume(config.VolumeSSH, name))
 	}
-	return append(volumes, s.dataVolume())
+	switch b := s.Spec.Storage.Bucket; {
+	case b == nil:
+		volumes = append(volumes, s.dataVolume())
+	case b.CredentialsSecretRef != nil:
+		volumes = append(volumes, s.secretVolume(config.VolumeBucket, b.CredentialsSecretRef.Name))
+	}
+	return volumes
 }
 
 func (s Server) secretVolume(volume, secret string) *corev1ac.VolumeApplyConfiguration {
@@ -254,11 +260,17 @@ func (s Server) mounts() []*corev1ac.VolumeMountApplyConfiguration {
 	if s.HostKeysSecret() != "" {
 		mounts = append(mounts, mount(config.VolumeSSH, config.SSHDir).WithReadOnly(true))
 	}
-	data := mount(config.VolumeData, config.DataDir)
-	if s.ReadOnly {
-		data.WithReadOnly(true)
+	switch b := s.Spec.Storage.Bucket; {
+	case b == nil:
+		data := mount(config.VolumeData, config.DataDir)
+		if s.ReadOnly {
+			data.WithReadOnly(true)
+		}
+		mounts = append(mounts, data)
+	case b.CredentialsSecretRef != nil:
+		mounts = append(mounts, mount(config.VolumeBucket, config.BucketDir).WithReadOnly(true))
 	}
-	return append(mounts, data)
+	return mounts
 }
 
 // own adds to the pod what belongs to its slot alone.

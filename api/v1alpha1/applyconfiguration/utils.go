@@ -24,6 +24,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BandwidthApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Binding"):
 		return &apiv1alpha1.BindingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Bucket"):
+		return &apiv1alpha1.BucketApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BucketEncryption"):
+		return &apiv1alpha1.BucketEncryptionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CertificateSource"):
 		return &apiv1alpha1.CertificateSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Claim"):

@@ -79,6 +79,50 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Bucket
+  map:
+    fields:
+    - name: caBundle
+      type:
+        scalar: string
+    - name: credentialsSecretRef
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SecretReference
+    - name: encryption
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.BucketEncryption
+    - name: endpoint
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: partSize
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: pathStyle
+      type:
+        scalar: boolean
+    - name: prefix
+      type:
+        scalar: string
+    - name: region
+      type:
+        scalar: string
+    - name: storageClass
+      type:
+        scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.BucketEncryption
+  map:
+    fields:
+    - name: kmsKeyID
+      type:
+        scalar: string
+    - name: type
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.BucketEncryptionType
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.BucketEncryptionType
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.BudgetMode
   scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.CertificateSource
@@ -903,6 +947,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Storage
   map:
     fields:
+    - name: bucket
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Bucket
     - name: claim
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Claim

@@ -9,7 +9,7 @@ import (
 // StorageApplyConfiguration represents a declarative configuration of the Storage type for use
 // with apply.
 //
-// Storage is where the files are: one of claim, existingClaim and ephemeral.
+// Storage is where the files are: one of claim, existingClaim, ephemeral and bucket.
 type StorageApplyConfiguration struct {
 	// claim is a PersistentVolumeClaim that is made, named after the
 	// FileServer with "-data" added. It is kept when the FileServer is
@@ -19,16 +19,18 @@ type StorageApplyConfiguration struct {
 	ExistingClaim *string `json:"existingClaim,omitempty"`
 	// ephemeral keeps the files with the pod, and loses them with it.
 	Ephemeral *EphemeralApplyConfiguration `json:"ephemeral,omitempty"`
+	// bucket keeps the files in a bucket that speaks the API of S3.
+	Bucket *BucketApplyConfiguration `json:"bucket,omitempty"`
 	// uploads says when a file that is being uploaded gets its name. Atomic:
 	// when it is complete, so that nobody reads half a file, and an upload
 	// that fails leaves the file that was there before. Direct, the default:
-	// at once.
+	// at once. In a bucket it is always Atomic.
 	Uploads *apiv1alpha1.UploadMode `json:"uploads,omitempty"`
 	// keepIncomplete is how long an upload that was cut is kept hidden, for
 	// its user to go on with; default 168h, which is 7 days. Then it is
 	// removed. It matters where uploads are hidden until they are complete:
-	// with uploads Atomic, and for users with the access WriteOnly. A change
-	// counts at once.
+	// with uploads Atomic, in a bucket, and for users with the access
+	// WriteOnly. A change counts at once.
 	KeepIncomplete *apiv1alpha1.Duration `json:"keepIncomplete,omitempty"`
 	// umask has the permissions that new files and folders do not get, in
 	// octal and quotes; default "0007". Example, for programs of other users
@@ -72,6 +74,14 @@ func (b *StorageApplyConfiguration) WithExistingClaim(value string) *StorageAppl
 // If called multiple times, the Ephemeral field is set to the value of the last call.
 func (b *StorageApplyConfiguration) WithEphemeral(value *EphemeralApplyConfiguration) *StorageApplyConfiguration {
 	b.Ephemeral = value
+	return b
+}
+
+// WithBucket sets the Bucket field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Bucket field is set to the value of the last call.
+func (b *StorageApplyConfiguration) WithBucket(value *BucketApplyConfiguration) *StorageApplyConfiguration {
+	b.Bucket = value
 	return b
 }
 

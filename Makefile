@@ -28,8 +28,9 @@ demo-down: ## remove the demo
 	@go run ./test/demo -down
 
 test: ## unit tests and envtest; needs no root
-	@HELM=$$($(TOOL) helm) && KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$$(go run -C hack ./cluster assets)} && \
-		export HELM KUBEBUILDER_ASSETS && go test -race -timeout 20m ./...
+	@HELM=$$($(TOOL) helm) && VERSITYGW=$$($(TOOL) versitygw) && \
+		KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$$(go run -C hack ./cluster assets)} && \
+		export HELM VERSITYGW KUBEBUILDER_ASSETS && go test -race -timeout 20m ./...
 	@go test -run TestTheMemoryOfOneUserIsBounded ./server/sftp # bytes are measured without -race
 	@go test -C hack -count=1 ./... # it looks at files outside of its module, which go test would not see change
 

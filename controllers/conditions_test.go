@@ -296,7 +296,7 @@ func TestABucketThatRefusesARequestIsReported(t *testing.T) {
 	was := pod.DeepCopy()
 	pods.answer(pod, func() (config.Loaded, error) {
 		loaded, err := c.newest(was)
-		loaded.Bucket = &config.BucketFault{Call: "PutObject", Code: "AccessDenied"}
+		loaded.Bucket = &config.BucketFault{Call: "PutObject", Code: "AccessDenied", Refused: true}
 		return loaded, err
 	})
 	update(t, fs, func() { fs.Spec.Sessions.Max = 7 }) // the pod is asked

@@ -76,7 +76,7 @@ func (b *bucketState) check(ctx context.Context) *config.BucketFault {
 	}
 	var found *config.BucketFault
 	if f := b.Check(ctx, host); f != nil {
-		found = &config.BucketFault{Call: f.Call, Code: f.Code}
+		found = &config.BucketFault{Call: f.Call, Code: f.Code, Refused: f.Refused}
 	}
 	before := b.fault.Swap(found)
 	b.checked.Store(true)

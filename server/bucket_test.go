@@ -208,7 +208,7 @@ func TestWhatABucketCannotBeUsedForIsTold(t *testing.T) {
 		if err == nil {
 			err = json.Unmarshal([]byte(body), &l)
 		}
-		if err == nil && (l.Bucket == nil || *l.Bucket != config.BucketFault{Call: "PutObject", Code: "AccessDenied"}) {
+		if err == nil && (l.Bucket == nil || *l.Bucket != config.BucketFault{Call: "PutObject", Code: "AccessDenied", Refused: true}) {
 			err = fmt.Errorf("%+v", l.Bucket)
 		}
 		return err

@@ -28,23 +28,6 @@ func bucketOf(in *v1alpha1.Bucket) *config.Bucket {
 	return b
 }
 
-// bucketReasons are by the code of the store. Any other is BucketUnreachable.
-var bucketReasons = map[string]string{
-	"NoSuchBucket":                 v1alpha1.ReasonBucketNotFound,
-	"AccessDenied":                 v1alpha1.ReasonBucketDenied,
-	"Forbidden":                    v1alpha1.ReasonBucketDenied,
-	"InvalidAccessKeyId":           v1alpha1.ReasonBucketDenied,
-	"SignatureDoesNotMatch":        v1alpha1.ReasonBucketDenied,
-	"ExpiredToken":                 v1alpha1.ReasonBucketDenied,
-	"InvalidToken":                 v1alpha1.ReasonBucketDenied,
-	"NoCredentials":                v1alpha1.ReasonBucketDenied,
-	"AllAccessDisabled":            v1alpha1.ReasonBucketDenied,
-	"AccountProblem":               v1alpha1.ReasonBucketDenied,
-	"KMS.NotFoundException":        v1alpha1.ReasonBucketDenied,
-	"KMS.DisabledException":        v1alpha1.ReasonBucketDenied,
-	"AuthorizationHeaderMalformed": v1alpha1.ReasonBucketDenied,
-}
-
 // BucketFault says why a bucket cannot be used as it is needed, as reason and message of a
 // condition.
 func (s Server) BucketFault(f *config.BucketFault) (reason, message string) {
@@ -55,11 +38,11 @@ func (s Server) BucketFault(f *config.BucketFault) (reason, message string) {
 			secret = fmt.Sprintf("the credentials in the Secret %q", b.CredentialsSecretRef.Name)
 		}
 	}
-	switch reason = bucketReasons[f.Code]; reason {
-	case v1alpha1.ReasonBucketNotFound:
-		return reason, fmt.Sprintf("There is no bucket %q: create it, or correct storage.bucket.", name)
-	case v1alpha1.ReasonBucketDenied:
-		return reason, fmt.Sprintf("The store refuses %s on the bucket %q (%s): see to it that %s are right, and allowed to make that request.", f.Call, name, f.Code, secret)
+	switch {
+	case f.Code == "NoSuchBucket":
+		return v1alpha1.ReasonBucketNotFound, fmt.Sprintf("There is no bucket %q: create it, or correct storage.bucket.", name)
+	case f.Refused:
+		return v1alpha1.ReasonBucketDenied, fmt.Sprintf("The store refuses %s on the bucket %q (%s): see to it that %s are right, and allowed to make that request.", f.Call, name, f.Code, secret)
 	}
 	return v1alpha1.ReasonBucketUnreachable, fmt.Sprintf("The bucket %q cannot be used: %s fails with %q. See storage.bucket.endpoint, region, pathStyle and caBundle, and the store itself.", name, f.Call, f.Code)
 }

@@ -19,11 +19,11 @@ func TestWhyABucketCannotBeUsedIsASentenceThatSaysWhatToDo(t *testing.T) {
 			"BucketNotFound", `There is no bucket "files": create it, or correct storage.bucket.`,
 		},
 		"a request is not allowed": {
-			withSecret, config.BucketFault{Call: "PutObject", Code: "AccessDenied"},
+			withSecret, config.BucketFault{Call: "PutObject", Code: "AccessDenied", Refused: true},
 			"BucketDenied", `The store refuses PutObject on the bucket "files" (AccessDenied): see to it that the credentials in the Secret "my-bucket" are right, and allowed to make that request.`,
 		},
 		"the platform gives no credentials": {
-			`{storage: {bucket: {name: files}}}`, config.BucketFault{Call: "ListObjectsV2", Code: "NoCredentials"},
+			`{storage: {bucket: {name: files}}}`, config.BucketFault{Call: "ListObjectsV2", Code: "NoCredentials", Refused: true},
 			"BucketDenied", `The store refuses ListObjectsV2 on the bucket "files" (NoCredentials): see to it that the credentials of the pods' service account are right, and allowed to make that request.`,
 		},
 		"no answer": {

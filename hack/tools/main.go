@@ -33,6 +33,7 @@ var tools = map[string]tool{
 	"helm-docs":              {".", "github.com/norwoodj/helm-docs/cmd/helm-docs"},
 	"helm-unittest":          {"../unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
 	"gotestsum":              {".", "gotest.tools/gotestsum"},
+	"versitygw":              {"../objects", "github.com/versity/versitygw/cmd/versitygw"},
 	"validate-krew-manifest": {"../krew", "sigs.k8s.io/krew/cmd/validate-krew-manifest"},
 	"golangci-lint":          {"../lint", "github.com/fileserver-dev/fileserver-operator/hack/lint"},
 }

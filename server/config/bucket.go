@@ -63,6 +63,9 @@ type BucketFault struct {
 	// Code is the store's word for the reason, such as AccessDenied or
 	// NoSuchBucket, or a short text if no answer came.
 	Code string `json:"code"`
+	// Refused is true if the store does not allow the request, or there are no
+	// credentials to sign it with.
+	Refused bool `json:"refused,omitempty"`
 }
 
 func (b *Bucket) validate(p *problems) {

@@ -31,12 +31,16 @@ func (t *tree) Mkdir(name string, _ fs.FileMode) error {
 	case o != nil || folder != nil:
 		return named("mkdir", name, fs.ErrExist)
 	}
-	_, err = t.bucket.api.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: t.bucket.name(), Key: aws.String(t.prefix(p)), Body: bytes.NewReader(nil),
-		ContentType:          aws.String("application/x-directory"),
-		ServerSideEncryption: t.bucket.encryption(), SSEKMSKeyId: t.bucket.kmsKey(), StorageClass: t.bucket.storageClass(),
+	return named("mkdir", name, t.bucket.mark(ctx, t.prefix(p)))
+}
+
+// mark makes the marker of a folder.
+func (b *Bucket) mark(ctx context.Context, key string) error {
+	_, err := b.api.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: b.name(), Key: &key, Body: bytes.NewReader(nil), ContentType: aws.String("application/x-directory"),
+		ServerSideEncryption: b.encryption(), SSEKMSKeyId: b.kmsKey(), StorageClass: b.storageClass(),
 	})
-	return named("mkdir", name, wrap("PutObject", err))
+	return wrap("PutObject", err)
 }
 
 // Remove implements [storage.FS]. Where there is nothing else, it gives up an upload that

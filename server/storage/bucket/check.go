@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -18,6 +19,9 @@ type Fault struct {
 	Call string
 	// Code is S3's word for the reason, or a short text if no answer came.
 	Code string
+	// Refused is true if the store does not allow the request, or there is nothing to
+	// sign it with.
+	Refused bool
 }
 
 func (f *Fault) Error() string { return fmt.Sprintf("%s: %s", f.Call, f.Code) }
@@ -82,7 +86,9 @@ func (b *Bucket) Check(ctx context.Context, pod string) *Fault {
 	}
 	for _, s := range steps {
 		if err := s.make(); err != nil {
-			return &Fault{s.call, reason(err)}
+			status := statusOf(err)
+			refused := status == http.StatusForbidden || status == http.StatusUnauthorized || errors.Is(err, errNoCredentials)
+			return &Fault{Call: s.call, Code: reason(err), Refused: refused}
 		}
 	}
 	return nil

@@ -123,7 +123,7 @@ func TestTheCheckNamesTheCallThatIsRefused(t *testing.T) {
 			}
 			return objectstore.None
 		})
-		if f := r.Check(t.Context(), "pod"); f == nil || *f != (Fault{call, "AccessDenied"}) {
+		if f := r.Check(t.Context(), "pod"); f == nil || *f != (Fault{call, "AccessDenied", true}) {
 			t.Errorf("%s is refused: %v", call, f)
 		}
 	}

@@ -116,6 +116,9 @@ func (t *tree) moveFolder(ctx context.Context, from, to string) error {
 
 // moveCopy copies an object of which a listing has told.
 func (t *tree) moveCopy(ctx context.Context, o *object, key string) error {
+	if o.size == 0 && strings.HasSuffix(key, "/") {
+		return t.bucket.mark(ctx, key) // a marker; stores that keep files in folders do not copy those
+	}
 	if o.size > copyPart { // in parts, and so its metadata has to be known
 		full, err := t.bucket.head(ctx, o.key)
 		if err != nil {

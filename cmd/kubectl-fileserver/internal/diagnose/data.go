@@ -67,35 +67,42 @@ func thereIsNoPassivePort(f Found) (Finding, bool) {
 	}, ok
 }
 
-// ports of data connections, by whether they answered.
+// ports are those of data connections to an address, by whether they answered.
 type ports struct {
-	slot, good, bad []int // the slots of bad ones, and ports
-	failure         Failure
+	at        netip.Addr
+	good, bad []int
+	failure   Failure // of a bad one
 }
 
+// passivePorts are those at the first address at which one did not answer, or else at
+// any.
 func (f Found) passivePorts() ports {
 	var p ports
-	add := func(list *[]int, n int) {
-		if !slices.Contains(*list, n) {
-			*list = append(*list, n)
+	for _, address := range f.addresses() {
+		if p = f.portsAt(address); len(p.bad) > 0 {
+			break
 		}
 	}
+	return p
+}
+
+func (f Found) portsAt(address string) (p ports) {
 	for _, a := range f.Attempts {
-		if !a.passive() || !a.Told.IsValid() {
+		if !a.passive() || !a.Told.IsValid() || a.IP.String() != address {
 			continue
 		}
-		port := int(a.Told.Port())
-		if a.Step == Data {
-			add(&p.bad, port)
-			add(&p.slot, f.Expected.SlotOf(port))
+		p.at = a.IP
+		if port := int(a.Told.Port()); a.Step == Data {
+			p.bad = append(p.bad, port)
 			p.failure = a.Failure
-			continue
+		} else {
+			p.good = append(p.good, port)
 		}
-		add(&p.good, port)
 	}
 	// What answered once can be reached.
 	p.bad = slices.DeleteFunc(p.bad, func(port int) bool { return slices.Contains(p.good, port) })
 	slices.Sort(p.bad)
+	p.bad = slices.Compact(p.bad)
 	return p
 }
 
@@ -105,7 +112,7 @@ func noPassivePortAnswers(f Found) (Finding, bool) {
 		return Finding{}, false
 	}
 	return Finding{
-		Wrong: fmt.Sprintf("No passive port answers (%s): tried were %s.", p.failure, list(p.bad)),
+		Wrong: fmt.Sprintf("No passive port of %s answers (%s): tried were %s.", p.at, p.failure, list(p.bad)),
 		Do:    fmt.Sprintf("The control connection comes through, and data connections do not: have the firewall and the balancer let the passive ports through%s.", f.inBrackets()),
 		Page:  pageExposure,
 	}, true
@@ -135,7 +142,7 @@ func noPortOfAPodAnswers(f Found) (Finding, bool) {
 			continue
 		}
 		return Finding{
-			Wrong: fmt.Sprintf("No passive port of pod %s (slot %d) answers (%s), while those of others do: tried were %s.", slot.Pod, i, p.failure, list(bad)),
+			Wrong: fmt.Sprintf("No passive port of pod %s (slot %d) answers at %s (%s), while those of others do: tried were %s.", slot.Pod, i, p.at, p.failure, list(bad)),
 			Do:    fmt.Sprintf("Have the firewall and the balancer let the ports %s through: its listeners may have been made for fewer pods.", list(slot.Ports)),
 			Page:  pageExposure,
 		}, true
@@ -153,15 +160,15 @@ func somePassivePortsDoNotAnswer(f Found) (Finding, bool) {
 		return Finding{}, false
 	}
 	of := ""
-	if len(p.slot) == 1 && p.slot[0] >= 0 {
-		of = " of pod " + f.Expected.Slots[p.slot[0]].Pod
+	if slot := f.Expected.SlotOf(p.bad[0]); slot >= 0 && len(within(p.bad, f.Expected.Slots[slot].Ports)) == len(p.bad) {
+		of = " of pod " + f.Expected.Slots[slot].Pod
 	}
 	do := "The firewall or the balancer drops it: have it let all passive ports through" + f.inBrackets() + "."
 	if p.failure == Refused {
 		do = "The balancer has no listener for it, or sends it to a pod that does not have it: compare its listeners with `kubectl get service " + f.Expected.Name + "`."
 	}
 	return Finding{
-		Wrong: fmt.Sprintf("Passive port %s%s does not answer (%s), while others do.", list(p.bad), of, p.failure),
+		Wrong: fmt.Sprintf("Passive port %s%s does not answer at %s (%s), while others do.", list(p.bad), of, p.at, p.failure),
 		Do:    do,
 		Page:  pageExposure,
 	}, true

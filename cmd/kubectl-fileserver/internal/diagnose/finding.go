@@ -134,7 +134,11 @@ const wide = 32
 // untriedPorts are those of pods to which no connection came, and those that a pod
 // never offered.
 func untriedPorts(f Found) (remarks []string) {
-	p := f.passivePorts()
+	var p ports
+	for _, address := range f.addresses() {
+		at := f.portsAt(address)
+		p.good, p.bad = append(p.good, at.good...), append(p.bad, at.bad...)
+	}
 	if len(p.good)+len(p.bad) == 0 {
 		return nil
 	}

@@ -29,6 +29,7 @@ func (s *Server) Run(ctx context.Context) error {
 	httpDone := make(chan error, 1)
 	go func() { httpDone <- httpServer.Serve(web) }()
 	defer httpServer.Close()
+	defer s.serveAdmin()()
 
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

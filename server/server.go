@@ -35,6 +35,9 @@ type Options struct {
 	NodeAddress netip.Addr
 	// HTTPAddress is where probes and metrics are served; default ":9090".
 	HTTPAddress string
+	// AdminAddress is where administrators are served; empty: nowhere. See
+	// [config.PathSessions].
+	AdminAddress string
 	// Memory is how many bytes the process may use; default: not known. See
 	// users.NewDirectory for what follows from it.
 	Memory int64

@@ -95,6 +95,7 @@ func (i *instance) run() {
 	opts := Options{
 		ConfigPath:     filepath.Join(i.dir, "config.json"),
 		HTTPAddress:    ":http",
+		AdminAddress:   ":admin",
 		Logger:         slog.New(slog.NewJSONHandler(i.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		anyPassivePort: !i.ownPorts,
 		headerWait:     i.wait,

@@ -62,6 +62,7 @@ func parse(args []string) (server.Options, slog.Level, error) {
 	flags := flag.NewFlagSet("fileserver", flag.ContinueOnError)
 	flags.StringVar(&opts.ConfigPath, config.FlagConfig, config.ConfigPath, "path of the configuration")
 	flags.StringVar(&opts.HTTPAddress, config.FlagHTTPAddress, ":"+strconv.Itoa(config.PortHTTP), "where metrics and probes are served")
+	flags.StringVar(&opts.AdminAddress, config.FlagAdminAddress, config.AdminAddress, "where administrators are served, or nothing for nowhere")
 	flags.TextVar(&level, config.FlagLogLevel, slog.LevelInfo, "debug, info, warn or error")
 	flags.Func(config.FlagPassivePorts, "the passive ports of this pod, as first-last (default all)", func(s string) (err error) {
 		opts.PassivePorts, err = parseRange(s)

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,11 +17,13 @@ type options struct {
 	kube *genericclioptions.ConfigFlags
 	// connect returns a client of the cluster, and the namespace that is meant.
 	connect func() (client.Client, string, error)
+	// forward leads to the administrators' endpoint of a pod, until closed is called.
+	forward func(ctx context.Context, pod *corev1.Pod) (address string, closed func(), err error)
 }
 
 func newOptions(streams genericiooptions.IOStreams) *options {
 	o := &options{IOStreams: streams, kube: genericclioptions.NewConfigFlags(true)}
-	o.connect = o.cluster
+	o.connect, o.forward = o.cluster, o.forwardPort
 	return o
 }
 
@@ -40,7 +44,7 @@ and has something to look at.`,
 	root.SetOut(o.Out)
 	root.SetErr(o.ErrOut)
 	o.kube.AddFlags(root.PersistentFlags())
-	root.AddCommand(newCheck(o), newImport(o))
+	root.AddCommand(newCheck(o), newImport(o), newSessions(o), newKick(o), newBans(o), newUnban(o), newPassword(o))
 	return root
 }
 

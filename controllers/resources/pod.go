@@ -143,6 +143,8 @@ func (s Server) args() []string {
 		// Not at the other addresses of the node. A pod of its own has but one, and
 		// `kubectl port-forward` comes by its loopback.
 		args = append(args, flag(config.FlagHTTPAddress, "[$("+nodeAddressEnv+")]:"+port))
+		// The loopback is that of the node: other servers' pods and everybody on the node have it.
+		args = append(args, flag(config.FlagAdminAddress, ""))
 	case s.Spec.MetricsPort() != config.PortHTTP:
 		args = append(args, flag(config.FlagHTTPAddress, ":"+port))
 	}

@@ -28,6 +28,7 @@ type Directory struct {
 	decoys      []string            // hashes of the users
 	limits      config.Sessions
 	sessions    map[*Session]struct{}
+	lastSession uint64
 	byUser      map[string]int      // sessions
 	before      map[*Visit]struct{} // connections that are not logged in
 	byAddr      map[netip.Addr]int  // all connections

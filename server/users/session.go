@@ -21,6 +21,9 @@ type Session struct {
 	done    chan struct{}
 	once    sync.Once
 
+	id    uint64
+	since time.Time
+
 	// guarded by dir.mu
 	ended  bool
 	expiry *time.Timer
@@ -49,7 +52,8 @@ func (d *Directory) Begin(ctx context.Context, a Attempt, p Proof) (*Session, er
 	if err := d.room(u, a); err != nil {
 		return nil, err
 	}
-	s := &Session{User: u, dir: d, attempt: a, proof: checked.Proof, done: make(chan struct{})}
+	d.lastSession++
+	s := &Session{User: u, dir: d, attempt: a, proof: checked.Proof, done: make(chan struct{}), id: d.lastSession, since: d.now()}
 	d.sessions[s] = struct{}{}
 	d.byUser[a.User]++
 	a.Visit.loggedIn()

@@ -120,7 +120,7 @@ func (o *options) forwardPort(ctx context.Context, pod *corev1.Pod) (address str
 	go func() { ended <- f.ForwardPorts() }()
 	closed = func() {
 		close(stop)
-		<-ended
+		_ = <-ended // it was to end
 	}
 	select {
 	case <-ready:

@@ -44,7 +44,7 @@ and has something to look at.`,
 	root.SetOut(o.Out)
 	root.SetErr(o.ErrOut)
 	o.kube.AddFlags(root.PersistentFlags())
-	root.AddCommand(newCheck(o), newImport(o), newSessions(o), newKick(o), newBans(o), newUnban(o), newPassword(o))
+	root.AddCommand(newCheck(o), newImport(o), newSessions(o), newKick(o), newBans(o), newUnban(o), newPassword(o), newConnect(o))
 	return root
 }
 

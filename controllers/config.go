@@ -86,7 +86,7 @@ func (p *pass) noteLeftOut(c *config.Config) {
 			p.note(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "%s is left out: it %s. Correct or remove it.", field, conditions.Cut(l.Reason)))
 		}
 		if len(p.hostKeys.Files) > 0 && !p.hostKeys.Fit(c.SSH.Algorithms.HostKeys) {
-			p.note(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "No SSH host key is of the kinds in spec.protocols.sftp.algorithms.hostKeys, so no client can connect by SFTP: add one of these kinds, or a key."))
+			p.note(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "No SSH host key is of the kinds in spec.protocols.sftp.algorithms.hostKeys, so no client can connect by SFTP: list one of these in spec.sshHostKeys.types, or add a key to your Secret, or another algorithm."))
 		}
 	}
 	if c.TLS != nil {

@@ -136,7 +136,7 @@ func (p *pass) run(ctx context.Context) {
 	}
 	p.server.Exposure, err = p.findExposure(ctx)
 	p.exposed = p.note(err)
-	if p.waits = p.exposed && p.newcomerWaits(ctx); p.waits {
+	if p.waits = p.exposed && p.newcomerWaits(); p.waits {
 		return
 	}
 

@@ -119,7 +119,7 @@ func TestStatusSaysWhereToConnect(t *testing.T) {
 	if d := cmp.Diff(want, s.Endpoints); d != "" {
 		t.Errorf("endpoints (-want +got):\n%s", d)
 	}
-	if s.PassivePorts != "50000-50039" || *s.Replicas != 1 || *s.ReadyReplicas != 1 || *s.Users != 0 || len(s.SSHHostKeys) != 3 {
+	if s.PassivePorts != "50000-50039" || *s.Replicas != 1 || *s.ReadyReplicas != 1 || *s.Users != 0 || len(s.SSHHostKeys) != 2 {
 		t.Errorf("the status is %+v", s)
 	}
 	cert := get(t, c.ns, "files-tls", &corev1.Secret{}).Data[config.TLSCertFile]

@@ -17,9 +17,9 @@ const rsaBits = 3072
 
 func newRSAKey() (crypto.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, rsaBits) }
 
-// hostKeyMaker makes the RSA host keys of new servers beside the workers. Each takes
-// a processor for the better part of a second, for which no server must wait in a
-// pass.
+// hostKeyMaker makes the RSA host keys of the servers that ask for one, beside the
+// workers. Each takes a processor for the better part of a second, for which no
+// server must wait in a pass.
 type hostKeyMaker struct {
 	make func() (crypto.PrivateKey, error)
 	// wake gets the servers that waited for a key and have one now.
@@ -30,12 +30,7 @@ type hostKeyMaker struct {
 	waiting []types.NamespacedName // the longest first; some may have been forgotten
 	waits   map[types.NamespacedName]bool
 	made    map[types.NamespacedName]crypto.PrivateKey
-	spare   []crypto.PrivateKey
 }
-
-// spareHostKeys is how many keys are made ahead. They cost half a second of a
-// processor at each start of the operator, and nobody may want them.
-const spareHostKeys = 2
 
 func newHostKeyMaker(makeKey func() (crypto.PrivateKey, error)) *hostKeyMaker {
 	m := &hostKeyMaker{
@@ -53,25 +48,17 @@ func newHostKeyMaker(makeKey func() (crypto.PrivateKey, error)) *hostKeyMaker {
 func (m *hostKeyMaker) keyFor(server types.NamespacedName) crypto.PrivateKey {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if key := m.made[server]; key != nil {
-		return key
-	}
-	if n := len(m.spare); n > 0 {
-		m.made[server] = m.spare[n-1]
-		m.spare = m.spare[:n-1]
-		m.wanted.Signal()
-		return m.made[server]
-	}
-	if !m.waits[server] {
+	key, ok := m.made[server]
+	if !ok && !m.waits[server] {
 		m.waits[server] = true
 		m.waiting = append(m.waiting, server)
 		m.wanted.Signal()
 	}
-	return nil
+	return key
 }
 
-// forget forgets a server that has its key stored, or that is gone. No other server
-// gets its key.
+// forget forgets a server that has its key stored, that wants none any more, or that
+// is gone.
 func (m *hostKeyMaker) forget(server types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -92,13 +79,17 @@ func (m *hostKeyMaker) run(ctx context.Context) error {
 	failed := make(chan error, runtime.GOMAXPROCS(0))
 	for range max(1, runtime.GOMAXPROCS(0)/2) {
 		go func() {
-			for m.await(ctx) {
+			for {
+				server, ok := m.next(ctx)
+				if !ok {
+					return
+				}
 				key, err := m.make()
 				if err != nil {
 					failed <- fmt.Errorf("making an RSA host key: %w", err)
 					return
 				}
-				m.deliver(ctx, key)
+				m.deliver(ctx, server, key)
 			}
 		}()
 	}
@@ -110,46 +101,39 @@ func (m *hostKeyMaker) run(ctx context.Context) error {
 	}
 }
 
-// await waits until a key is wanted; false: there is no more need of any.
-func (m *hostKeyMaker) await(ctx context.Context) bool {
+// next waits for the server that has waited longest; false: there is no more need of
+// any key.
+func (m *hostKeyMaker) next(ctx context.Context) (types.NamespacedName, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for len(m.waits) == 0 && len(m.spare) >= spareHostKeys && ctx.Err() == nil {
-		m.wanted.Wait()
+	for ctx.Err() == nil {
+		if len(m.waiting) == 0 {
+			m.wanted.Wait()
+			continue
+		}
+		server := m.waiting[0]
+		m.waiting = m.waiting[1:]
+		if m.waits[server] {
+			return server, true
+		}
 	}
-	return ctx.Err() == nil
+	return types.NamespacedName{}, false
 }
 
-// deliver gives a key to the server that has waited longest.
-func (m *hostKeyMaker) deliver(ctx context.Context, key crypto.PrivateKey) {
-	server, ok := m.next()
+// deliver gives a server its key, unless it was forgotten meanwhile.
+func (m *hostKeyMaker) deliver(ctx context.Context, server types.NamespacedName, key crypto.PrivateKey) {
 	m.mu.Lock()
-	if ok {
+	waits := m.waits[server]
+	if waits {
+		delete(m.waits, server)
 		m.made[server] = key
-	} else {
-		m.spare = append(m.spare, key)
 	}
 	m.mu.Unlock()
-	if !ok {
+	if !waits {
 		return
 	}
 	select {
 	case m.wake <- event.TypedGenericEvent[types.NamespacedName]{Object: server}:
 	case <-ctx.Done():
 	}
-}
-
-// next is the server that has waited longest, if one waits.
-func (m *hostKeyMaker) next() (types.NamespacedName, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for len(m.waiting) > 0 {
-		server := m.waiting[0]
-		m.waiting = m.waiting[1:]
-		if m.waits[server] {
-			delete(m.waits, server)
-			return server, true
-		}
-	}
-	return types.NamespacedName{}, false
 }

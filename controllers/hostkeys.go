@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,48 +51,40 @@ func (p *pass) readHostKeys(ctx context.Context) (resources.HostKeys, error) {
 }
 
 // makeHostKeys sees to the server's own keys. Without an RSA key at hand the server
-// begins with the others: it is woken when there is one.
+// begins with the others, if there are any: it is woken when there is one.
 func (p *pass) makeHostKeys(ctx context.Context) (resources.HostKeys, error) {
 	name, server := resources.HostKeysName(p.server.Name), client.ObjectKeyFromObject(p.server.FileServer)
+	types := p.server.Spec.SSHHostKeys.WantedTypes()
 	secret, err := p.ownSecret(ctx, name)
 	if err != nil {
 		return resources.HostKeys{}, fmt.Errorf("reading Secret %s: %w", name, err)
 	}
-	entries, err := resources.GenerateHostKeys(secret.Data, func() crypto.PrivateKey { return p.hostKeyMaker.keyFor(server) })
+	entries, err := resources.GenerateHostKeys(secret.Data, types, func() crypto.PrivateKey { return p.hostKeyMaker.keyFor(server) })
 	if err != nil {
 		return resources.HostKeys{}, err
 	}
+	if len(resources.WantedHostKeys(entries, types)) == 0 {
+		return resources.HostKeys{}, conditions.Waiting(v1alpha1.ReasonProgressing, "The RSA host key is being made.")
+	}
 	made, err := p.putSecret(ctx, p.server.FileServer, secret, p.server.HostKeysSecretWith(entries))
 	if err != nil {
-		there, _ := resources.ReadHostKeys(secret.Data)
+		there, _ := resources.ReadHostKeys(resources.WantedHostKeys(secret.Data, types))
 		return there, err
 	}
-	if resources.HasRSAHostKey(entries) {
+	if resources.HasHostKey(entries, v1alpha1.SSHHostKeyRSA) || !slices.Contains(types, v1alpha1.SSHHostKeyRSA) {
 		p.hostKeyMaker.forget(server)
 	}
-	if keys, ok := p.mem().hostKeys.of(identity(made)); ok {
+	version := fmt.Sprint(identity(made), types)
+	if keys, ok := p.mem().hostKeys.of(version); ok {
 		return keys, nil
 	}
-	keys, err := resources.ReadHostKeys(entries)
+	keys, err := resources.ReadHostKeys(resources.WantedHostKeys(entries, types))
 	if err == nil && len(keys.LeftOut) > 0 {
 		err = errors.New(strings.Join(keys.LeftOut, "; "))
 	}
 	if err != nil {
 		return keys, conditions.Stalled(v1alpha1.ReasonSecretInvalid, "The Secret %q with the SSH host keys cannot be used: %v; delete that entry to have it made anew.", name, err)
 	}
-	p.mem().hostKeys = versioned[resources.HostKeys]{identity(made), keys}
+	p.mem().hostKeys = versioned[resources.HostKeys]{version, keys}
 	return keys, nil
-}
-
-// awaitsHostKey says whether the server is about to get an RSA key, and has it asked
-// for.
-func (p *pass) awaitsHostKey(ctx context.Context) (bool, error) {
-	if p.server.HostKeysSecret() == "" || p.server.Spec.SSHHostKeys.SecretRef != nil {
-		return false, nil
-	}
-	secret, err := p.ownSecret(ctx, resources.HostKeysName(p.server.Name))
-	if err != nil {
-		return false, fmt.Errorf("reading the host keys: %w", err)
-	}
-	return !resources.HasRSAHostKey(secret.Data) && p.hostKeyMaker.keyFor(client.ObjectKeyFromObject(p.server.FileServer)) == nil, nil
 }

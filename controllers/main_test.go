@@ -3,8 +3,6 @@ package controllers_test
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"crypto/ed25519"
 	"flag"
 	"fmt"
 	"io"
@@ -124,9 +122,6 @@ func startOperator(cfg *rest.Config, o controllers.Options) (stop func(), err er
 	ctx, cancel := context.WithCancel(context.Background())
 	yes := true
 	o.SkipNameValidation = &yes
-	if o.RSAKey == nil {
-		o.RSAKey = quickKey
-	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Cache:   controllers.CacheOptions(o.Namespaces...),
 		Metrics: metricsserver.Options{BindAddress: "0"},
@@ -145,13 +140,6 @@ func startOperator(cfg *rest.Config, o controllers.Options) (stop func(), err er
 		}
 	})
 	return func() { cancel(); done.Wait() }, nil
-}
-
-// quickKey stands in for an RSA key: without one at hand, a server begins with the
-// other host keys, and gets it later.
-func quickKey() (crypto.PrivateKey, error) {
-	_, key, err := ed25519.GenerateKey(nil)
-	return key, err
 }
 
 // namespace makes one for a test, with an operator of its own.

@@ -37,7 +37,7 @@ type serverMemory struct {
 	certificate versioned[tlsState]                      // in the Secret that it names
 	hostKeys    versioned[resources.HostKeys]            // in the Secret that it names, or its own
 
-	waits time.Time         // since when a new server waits for what it will need
+	waits time.Time         // since when a new server waits for its address
 	wants map[string]string // what new pods should load, by their entry of the ConfigMap
 
 	shownNodes []corev1.Node // by which clients are told to come

@@ -1,33 +1,27 @@
 package controllers
 
 import (
-	"context"
 	"slices"
 	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 )
 
-// newcomersWait is how long a new server waits, at most, for what it will need, before
-// it is given files and pods. A balancer's address is in its certificate, in its
-// configuration and in the credentials of each user, and the RSA host key in most of
-// these: what arrives later has all of that written once more, and pods load it once
-// more. Many balancers know the address within a second.
+// newcomersWait is how long a new server waits for the address of its balancer, at
+// most, before it is given files and pods. The address is in its certificate, in its
+// configuration and in the credentials of each user: one that arrives later has all of
+// that written once more, and pods load it once more. Many balancers know the address
+// within a second.
 const newcomersWait = 2 * time.Second
 
 // newcomerWaits says whether a server of which nothing was said yet waits for the
-// address of its balancer, or for its RSA host key. Another pass begins when it
-// arrives.
-func (p *pass) newcomerWaits(ctx context.Context) bool {
+// address of its balancer. Another pass begins when it arrives.
+func (p *pass) newcomerWaits() bool {
 	wrong := len(p.errs) > 0 || slices.ContainsFunc(p.users, func(u *userState) bool { return len(u.errs) > 0 })
 	if len(p.server.Status.Conditions) > 0 || wrong {
 		return false
 	}
-	keyless, err := p.awaitsHostKey(ctx)
-	if !p.note(err) {
-		return false
-	}
-	if !keyless && (p.server.Spec.Expose.Type != v1alpha1.ExposeLoadBalancer || len(p.server.Exposure.Addresses) > 0) {
+	if p.server.Spec.Expose.Type != v1alpha1.ExposeLoadBalancer || len(p.server.Exposure.Addresses) > 0 {
 		return false
 	}
 	m := p.mem()

@@ -35,6 +35,7 @@ func TestFileServerAccepted(t *testing.T) {
 		"a-wide-service-range":  `spec: {passive: {ports: {first: 50000, last: 59999}}}`,
 		"other-ports":           `spec: {protocols: {ftp: {port: 2121, dataPort: 2120, tls: Optional}, ftps: {port: 9990, dataPort: 9989}, sftp: {port: 2022}}}`,
 		"an-own-certificate":    `spec: {tls: {secretRef: {name: tls}}, sshHostKeys: {secretRef: {name: ssh}}}`,
+		"an-rsa-key":            `spec: {sshHostKeys: {types: [Ed25519, ECDSA, RSA]}}`,
 		"an-issuer":             `spec: {tls: {issuerRef: {name: ca}, dnsNames: [ftp.example.com]}}`,
 		"a-balancer":            `spec: {expose: {loadBalancer: {class: example.com/lb, address: "2001:db8::1", sourceRanges: [192.0.2.0/24], externalTrafficPolicy: Local, allocateNodePorts: false}}}`,
 		"node-ports":            `spec: {expose: {type: NodePort, nodePort: {externalTrafficPolicy: Local}}}`,

@@ -99,7 +99,7 @@ type FileServerSpec struct {
 	TLS TLS `json:"tls,omitzero"`
 
 	// sshHostKeys are the keys by which SFTP clients know the server. Left
-	// out, an ed25519, an ecdsa and an rsa key are made once and kept.
+	// out, an Ed25519 and an ECDSA key are made once and kept.
 	// +optional
 	// +kubebuilder:default={}
 	SSHHostKeys SSHHostKeys `json:"sshHostKeys,omitzero"`

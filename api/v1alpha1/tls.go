@@ -179,11 +179,3 @@ type IssuerReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	Group string `json:"group,omitempty"`
 }
-
-// SSHHostKeys are the keys by which SFTP clients know the server.
-type SSHHostKeys struct {
-	// secretRef names a Secret whose entries are private keys in OpenSSH's or
-	// PEM format without passphrase. Entries that end in ".pub" are ignored.
-	// +optional
-	SecretRef *SecretReference `json:"secretRef,omitempty"`
-}

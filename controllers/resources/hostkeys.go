@@ -21,19 +21,27 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
-// GenerateHostKeys makes those keys of [config.SSHHostKeyFiles] that have does not
-// hold, and returns all. To make an RSA key takes the better part of a second, so it
-// comes from rsa, and is left out where that has none.
-func GenerateHostKeys(have map[string][]byte, rsa func() crypto.PrivateKey) (map[string][]byte, error) {
+// hostKeyFiles are the entries with keys that are made.
+var hostKeyFiles = map[v1alpha1.SSHHostKeyType]string{
+	v1alpha1.SSHHostKeyEd25519: "ssh_host_ed25519_key",
+	v1alpha1.SSHHostKeyECDSA:   "ssh_host_ecdsa_key",
+	v1alpha1.SSHHostKeyRSA:     "ssh_host_rsa_key",
+}
+
+// GenerateHostKeys makes those keys of the wanted types that have does not hold, and
+// returns all. To make an RSA key takes the better part of a second, so it comes from
+// rsa, and is left out where that has none.
+func GenerateHostKeys(have map[string][]byte, wanted []v1alpha1.SSHHostKeyType, rsa func() crypto.PrivateKey) (map[string][]byte, error) {
 	keys := maps.Clone(have)
 	if keys == nil {
 		keys = map[string][]byte{}
 	}
-	for _, file := range config.SSHHostKeyFiles {
+	for _, kind := range wanted {
+		file := hostKeyFiles[kind]
 		if len(keys[file]) > 0 {
 			continue
 		}
-		key, err := generateHostKey(file, rsa)
+		key, err := generateHostKey(kind, rsa)
 		if err != nil {
 			return nil, fmt.Errorf("making %s: %w", file, err)
 		}
@@ -49,23 +57,35 @@ func GenerateHostKeys(have map[string][]byte, rsa func() crypto.PrivateKey) (map
 	return keys, nil
 }
 
-func generateHostKey(file string, rsa func() crypto.PrivateKey) (crypto.PrivateKey, error) {
-	switch file {
-	case "ssh_host_ed25519_key":
+func generateHostKey(kind v1alpha1.SSHHostKeyType, rsa func() crypto.PrivateKey) (crypto.PrivateKey, error) {
+	switch kind {
+	case v1alpha1.SSHHostKeyEd25519:
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		return key, err
-	case "ssh_host_ecdsa_key":
+	case v1alpha1.SSHHostKeyECDSA:
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case rsaKeyFile:
+	case v1alpha1.SSHHostKeyRSA:
 		return rsa(), nil
 	}
-	return nil, errors.New("the algorithm is not known")
+	return nil, errors.New("the type is not known")
 }
 
-// HasRSAHostKey says whether the key is there that takes long to make.
-func HasRSAHostKey(entries map[string][]byte) bool { return len(entries[rsaKeyFile]) > 0 }
+// HasHostKey says whether a key of that type is there.
+func HasHostKey(entries map[string][]byte, kind v1alpha1.SSHHostKeyType) bool {
+	return len(entries[hostKeyFiles[kind]]) > 0
+}
 
-const rsaKeyFile = "ssh_host_rsa_key"
+// WantedHostKeys are the entries without the keys that were made when other types
+// were wanted.
+func WantedHostKeys(entries map[string][]byte, wanted []v1alpha1.SSHHostKeyType) map[string][]byte {
+	kept := maps.Clone(entries)
+	for kind, file := range hostKeyFiles {
+		if !slices.Contains(wanted, kind) {
+			delete(kept, file)
+		}
+	}
+	return kept
+}
 
 // HostKeysSecretWith holds the keys.
 func (s Server) HostKeysSecretWith(keys map[string][]byte) *corev1ac.SecretApplyConfiguration {

@@ -11,8 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
 )
+
+var all = []v1alpha1.SSHHostKeyType{v1alpha1.SSHHostKeyEd25519, v1alpha1.SSHHostKeyECDSA, v1alpha1.SSHHostKeyRSA}
 
 func rsaKey() crypto.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -23,7 +26,7 @@ func rsaKey() crypto.PrivateKey {
 }
 
 func TestHostKeysAreMadeOnceAndKept(t *testing.T) {
-	first, err := resources.GenerateHostKeys(nil, rsaKey)
+	first, err := resources.GenerateHostKeys(nil, all, rsaKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,14 +45,14 @@ func TestHostKeysAreMadeOnceAndKept(t *testing.T) {
 		t.Errorf("types (-want +got):\n%s", d)
 	}
 
-	without, err := resources.GenerateHostKeys(nil, func() crypto.PrivateKey { return nil })
-	if err != nil || len(without) != 2 || resources.HasRSAHostKey(without) || !resources.HasRSAHostKey(first) {
+	without, err := resources.GenerateHostKeys(nil, all, func() crypto.PrivateKey { return nil })
+	if err != nil || len(without) != 2 || resources.HasHostKey(without, v1alpha1.SSHHostKeyRSA) || !resources.HasHostKey(first, v1alpha1.SSHHostKeyRSA) {
 		t.Errorf("without an RSA key at hand there are %d keys (%v), want 2", len(without), err)
 	}
 
 	lost := maps.Clone(first)
 	delete(lost, "ssh_host_ecdsa_key")
-	again, err := resources.GenerateHostKeys(lost, rsaKey)
+	again, err := resources.GenerateHostKeys(lost, all, rsaKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +64,25 @@ func TestHostKeysAreMadeOnceAndKept(t *testing.T) {
 	}
 }
 
+func TestAKeyThatIsNotWantedAnyMoreIsKeptAndNotShown(t *testing.T) {
+	entries, err := resources.GenerateHostKeys(nil, all, rsaKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries["of_mine"] = entries["ssh_host_ecdsa_key"]
+	wanted := v1alpha1.SSHHostKeys{}.WantedTypes()
+	again, err := resources.GenerateHostKeys(entries, wanted, func() crypto.PrivateKey { t.Error("an RSA key is asked for"); return nil })
+	if err != nil || !cmp.Equal(entries, again) {
+		t.Errorf("entries changed (%v)", err)
+	}
+	keys, err := resources.ReadHostKeys(resources.WantedHostKeys(again, wanted))
+	if d := cmp.Diff([]string{"ssh_host_ed25519_key", "ssh_host_ecdsa_key", "of_mine"}, keys.Files); err != nil || d != "" {
+		t.Errorf("shown (-want +got), %v:\n%s", err, d)
+	}
+}
+
 func TestReadHostKeysOfOthers(t *testing.T) {
-	ours, err := resources.GenerateHostKeys(nil, rsaKey)
+	ours, err := resources.GenerateHostKeys(nil, all, rsaKey)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -194,6 +194,19 @@ func TestARefusalFillsNoLog(t *testing.T) {
 	}
 }
 
+func TestWhoNeedsAnRSAHostKeyIsNamedInTheLogWithTheFieldThatAddsOne(t *testing.T) {
+	t.Parallel()
+	for name, keys := range map[string][]ssh.Signer{"no RSA key": {newECDSAKey(t)}, "an RSA key": {newRSAKey(t)}} {
+		f := serve(t, func(f *fixture) { f.config.HostKeys = append(f.config.HostKeys, keys...) })
+		_, err := f.dialConfig(&ssh.ClientConfig{User: "alice", Auth: []ssh.AuthMethod{ssh.PublicKeys(f.key)}, HostKeyAlgorithms: []string{ssh.KeyAlgoRSA}})
+		f.events.session(t)
+		named := strings.Contains(f.log.String(), "RSA in sshHostKeys.types")
+		if lacks := name == "no RSA key"; err == nil || named != lacks {
+			t.Errorf("%s: %v; the log: %s", name, err, f.log.String())
+		}
+	}
+}
+
 func TestLegacyAlgorithmsHaveToBeListed(t *testing.T) {
 	t.Parallel()
 	key := newRSAKey(t)

@@ -2,6 +2,7 @@ package sftp
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -16,12 +17,23 @@ const maxExplained = 512
 func (c *Conn) explain(err error) {
 	switch none, ok := errors.AsType[*ssh.AlgorithmNegotiationError](err); {
 	case ok:
-		c.log.Info("a client has no algorithm in common with the server", "client", c.ClientVersion(),
+		log := c.log
+		if none.What == "host key" && c.lacksRSAKeyOf(none.RequestedAlgorithms) {
+			log = log.With("remedy", "an RSA host key: RSA in sshHostKeys.types of the FileServer, or in the Secret of sshHostKeys.secretRef; see docs/connect.md")
+		}
+		log.Info("a client has no algorithm in common with the server", "client", c.ClientVersion(),
 			"for", none.What, "offered", cut(none.RequestedAlgorithms), "accepted", cut(none.SupportedAlgorithms))
 	case isSecondServiceRequest(err):
 		c.log.Info("a client has asked for the authentication service a second time, which is not supported; "+
 			"paramiko does so before its second attempt, see docs/connect.md", "client", c.ClientVersion())
 	}
+}
+
+// lacksRSAKeyOf reports whether a client that offers these algorithms of host keys
+// would take an RSA key, and there is none.
+func (c *Conn) lacksRSAKeyOf(offered []string) bool {
+	rsa := func(name string) bool { return name == ssh.KeyAlgoRSA || strings.HasPrefix(name, "rsa-sha2-") }
+	return slices.ContainsFunc(offered, rsa) && !slices.ContainsFunc(c.hostKeys, func(key ssh.Signer) bool { return rsa(key.PublicKey().Type()) })
 }
 
 // cut returns names, fit for a log.

@@ -4,7 +4,6 @@ package faults_test
 
 import (
 	"context"
-	"crypto"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,22 +89,11 @@ var scheme = func() *runtime.Scheme {
 	return s
 }()
 
-// Making an RSA key takes the better part of a second, and reading one some
-// milliseconds: another kind of key stands in for it.
-var hostKey = sync.OnceValues(func() ([]byte, error) {
-	keys, err := resources.GenerateHostKeys(nil, func() crypto.PrivateKey { return nil })
-	return keys["ssh_host_ed25519_key"], err
-})
-
 // newWorld is one with a FileServer and three users: one with a password that is
 // generated, one with one from a Secret, and one with keys from a ConfigMap.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	key, err := hostKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	one, yes := int32(1), true
+	one := int32(1)
 	fs := &v1alpha1.FileServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "files", UID: "fs-1", Generation: 1}}
 	fs.Spec = defaultSpec
 	fs.Spec.Replicas = &one
@@ -121,13 +109,6 @@ func newWorld(t *testing.T) *world {
 	return worldOf(t, fs, alice, bob, carol,
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bobs"}, Data: map[string][]byte{"password": []byte("first")}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "carols"}, Data: map[string]string{"authorized_keys": publicKey}},
-		&corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{
-				Namespace: namespace, Name: "files-ssh-host-keys", UID: "keys-1", Labels: resources.Labels("files"),
-				OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "FileServer", Name: "files", UID: "fs-1", Controller: &yes}},
-			},
-			Data: map[string][]byte{"ssh_host_rsa_key": key},
-		},
 	)
 }
 

@@ -870,12 +870,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SSHHostKeyType
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SSHHostKeys
   map:
     fields:
     - name: secretRef
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SecretReference
+    - name: types
+      type:
+        list:
+          elementType:
+            namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SSHHostKeyType
+          elementRelationship: associative
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SecretReference
   map:
     fields:

@@ -63,7 +63,7 @@ type FileServerSpecApplyConfiguration struct {
 	// and issues one.
 	TLS *TLSApplyConfiguration `json:"tls,omitempty"`
 	// sshHostKeys are the keys by which SFTP clients know the server. Left
-	// out, an ed25519, an ecdsa and an rsa key are made once and kept.
+	// out, an Ed25519 and an ECDSA key are made once and kept.
 	SSHHostKeys *SSHHostKeysApplyConfiguration `json:"sshHostKeys,omitempty"`
 	// sessions limits how many clients do how much, for how long.
 	Sessions *SessionsApplyConfiguration `json:"sessions,omitempty"`

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
+)
+
 // SSHHostKeysApplyConfiguration represents a declarative configuration of the SSHHostKeys type for use
 // with apply.
 //
@@ -10,6 +14,13 @@ type SSHHostKeysApplyConfiguration struct {
 	// secretRef names a Secret whose entries are private keys in OpenSSH's or
 	// PEM format without passphrase. Entries that end in ".pub" are ignored.
 	SecretRef *SecretReferenceApplyConfiguration `json:"secretRef,omitempty"`
+	// types are the kinds of keys that are made once and kept: Ed25519, ECDSA
+	// (P-256) and RSA (3072 bits). Left out, they are Ed25519 and ECDSA. RSA is
+	// for clients that know no other kind, or that have pinned such a key. A
+	// kind that is removed is not shown to clients any more; its key stays in
+	// the Secret, and is the same when the kind is listed again. A change is in
+	// force for new sessions, and replaces no pod.
+	Types []apiv1alpha1.SSHHostKeyType `json:"types,omitempty"`
 }
 
 // SSHHostKeysApplyConfiguration constructs a declarative configuration of the SSHHostKeys type for use with
@@ -23,5 +34,15 @@ func SSHHostKeys() *SSHHostKeysApplyConfiguration {
 // If called multiple times, the SecretRef field is set to the value of the last call.
 func (b *SSHHostKeysApplyConfiguration) WithSecretRef(value *SecretReferenceApplyConfiguration) *SSHHostKeysApplyConfiguration {
 	b.SecretRef = value
+	return b
+}
+
+// WithTypes adds the given value to the Types field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Types field.
+func (b *SSHHostKeysApplyConfiguration) WithTypes(values ...apiv1alpha1.SSHHostKeyType) *SSHHostKeysApplyConfiguration {
+	for i := range values {
+		b.Types = append(b.Types, values[i])
+	}
 	return b
 }

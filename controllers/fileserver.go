@@ -59,6 +59,8 @@ type FileServerReconciler struct {
 	// PullSecrets are those with which every server's image is pulled, besides
 	// those that a FileServer names.
 	PullSecrets []string
+	// NoNodePorts is true if the balancers of the cluster need no node ports.
+	NoNodePorts bool
 	// ClusterDomain ends the names of Services: cluster.local.
 	ClusterDomain string
 	// WithoutNodes is true if the operator may not see nodes.

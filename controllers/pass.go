@@ -67,6 +67,7 @@ func (r *FileServerReconciler) begin(fs *v1alpha1.FileServer) *pass {
 			PullSecrets:       r.PullSecrets,
 			MetricsNamespaces: r.MetricsNamespaces,
 			ClusterDomain:     r.ClusterDomain,
+			NoNodePorts:       r.NoNodePorts,
 		},
 	}
 }

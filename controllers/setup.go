@@ -49,6 +49,9 @@ type Options struct {
 	// RollingServers is how many servers get new pods at a time after an upgrade of the
 	// operator; default DefaultRollingServers.
 	RollingServers int
+	// NoNodePorts is true if the balancers of the cluster need no node ports. Services
+	// then get some only where a FileServer asks for them.
+	NoNodePorts bool
 	// WithoutNodes is true if the operator may not see nodes. It then does not know
 	// which of them are about to go, and knows them by their internal addresses.
 	WithoutNodes bool
@@ -149,6 +152,7 @@ func New(c Clients, o Options) *FileServerReconciler {
 		MetricsNamespaces: o.MetricsNamespaces,
 		ClusterDomain:     o.ClusterDomain,
 		WithoutNodes:      o.WithoutNodes,
+		NoNodePorts:       o.NoNodePorts,
 		certManager:       c.certManager,
 		hostKeyMaker:      newHostKeyMaker(o.RSAKey),
 		memory:            newMemory(),

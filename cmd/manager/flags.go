@@ -24,6 +24,7 @@ type flags struct {
 	healthAddress  string
 	namespaces     string
 	watchNodes     bool
+	nodePorts      bool
 	leaderElection bool
 	version        bool
 	workers        int
@@ -51,6 +52,8 @@ func (f *flags) register(set *flag.FlagSet) {
 		"`namespaces` to care for, with commas between them; default all")
 	set.BoolVar(&f.watchNodes, "watch-nodes", true,
 		"look at nodes: their addresses, and whether they are about to go; else it is known only what pods tell")
+	set.BoolVar(&f.nodePorts, "allocate-node-ports", true,
+		"give the Services of balancers node ports, where a FileServer does not say otherwise and the class is not known to need none")
 	set.BoolVar(&f.leaderElection, "leader-elect", false,
 		"take turns with other replicas, so that one acts at a time")
 	set.IntVar(&f.workers, "workers", 4,

@@ -104,6 +104,7 @@ func run() error {
 		Namespaces:        namespaces,
 		RollingServers:    f.rollingServers,
 		MetricsNamespaces: f.metricsNamespaces(ownNamespaceFile),
+		NoNodePorts:       !f.nodePorts,
 		WithoutNodes:      !f.watchNodes,
 	}); err != nil {
 		return err

@@ -22,6 +22,7 @@ const (
 	retryConflict = 100 * time.Millisecond // the cache will know in a moment
 	retryLeftover = time.Second
 	retryRefused  = time.Minute
+	retryPorts    = 30 * time.Second // nothing tells that one was freed
 	retryFirst    = 250 * time.Millisecond
 	retryLast     = time.Minute
 	// quietConflicts is how many passes in a row may end in a conflict before
@@ -97,9 +98,10 @@ func theObjectHasChangedMeanwhile(f Failure) (Verdict, bool) {
 // 500, and says so in the message (k8s.io/kubernetes,
 // pkg/registry/core/service/storage/alloc.go).
 func nodePortsHaveRunOut(f Failure) (Verdict, bool) {
-	out := apierrors.IsInternalError(f.Err) && strings.Contains(f.Err.Error(), "failed to allocate a nodePort")
+	out := apierrors.IsInternalError(f.Err) && (strings.Contains(f.Err.Error(), "failed to allocate a nodePort") ||
+		strings.Contains(f.Err.Error(), "failed to allocate a HealthCheck NodePort"))
 	return Verdict{
-		Stalled(v1alpha1.ReasonNodePortsExhausted, "The cluster has no node ports left for the Service (%s): set expose.loadBalancer.allocateNodePorts to false if the load balancer needs none, narrow passive.ports, or widen the API server's --service-node-port-range.", Cut(f.Err.Error())), retryRefused,
+		Stalled(v1alpha1.ReasonNodePortsExhausted, "The cluster has no node ports left for the Service (%s): set expose.loadBalancer.allocateNodePorts to false if the load balancer needs none, narrow passive.ports, or widen the API server's --service-node-port-range; a balancer with the externalTrafficPolicy Local takes one for its health checks besides.", Cut(f.Err.Error())), retryPorts,
 	}, out
 }
 

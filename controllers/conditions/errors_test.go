@@ -41,7 +41,11 @@ func TestWhatFollowsFromAnError(t *testing.T) {
 		},
 		"node ports that ran out are told from other errors of the API server": {
 			fmt.Errorf("applying Service files: %w", apierrors.NewInternalError(errors.New("failed to allocate a nodePort: range is full"))),
-			0, v1alpha1.ReasonNodePortsExhausted, true, "narrow passive.ports", time.Minute,
+			0, v1alpha1.ReasonNodePortsExhausted, true, "narrow passive.ports", 30 * time.Second,
+		},
+		"the node port of a balancer's health check can be the one that is missing": {
+			fmt.Errorf("applying Service files: %w", apierrors.NewInternalError(errors.New("failed to allocate a HealthCheck NodePort 0: range is full"))),
+			0, v1alpha1.ReasonNodePortsExhausted, true, "takes one for its health checks", 30 * time.Second,
 		},
 		"another error of the API server is tried again": {
 			fmt.Errorf("applying Service files: %w", apierrors.NewInternalError(errors.New("etcdserver: request timed out"))),

@@ -23,11 +23,35 @@ func TestService(t *testing.T) {
 		"SFTP alone":                     `{protocols: {sftp: {}}}`,
 		"other ports":                    `{protocols: {ftp: {port: 2121, dataPort: 2120}, sftp: {port: 2022}}, passive: {ports: {first: 3000, last: 3002}}}`,
 		"a load balancer with its setup": `{protocols: {sftp: {}}, expose: {annotations: {a: b}, labels: {c: d}, loadBalancer: {class: example.com/lb, address: 203.0.113.10, sourceRanges: [192.0.2.0/24], externalTrafficPolicy: Cluster, allocateNodePorts: false}, ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv6, IPv4]}}`,
+		"a class without node ports":     `{protocols: {sftp: {}}, expose: {loadBalancer: {class: io.cilium/l2-announcer}}}`,
 		"node ports":                     `{protocols: {ftps: {}}, passive: {ports: {first: 50000, last: 50001}}, expose: {type: NodePort}}`,
 		"inside the cluster":             `{protocols: {sftp: {}}, expose: {type: ClusterIP}}`,
 		"the host network":               `{expose: {type: HostNetwork}}`,
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, "service", name, server(t, spec).Service()) })
+	}
+}
+
+func TestWhoGetsNodePortsForABalancer(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec   string
+		noNeed bool // of the cluster's balancers
+		want   bool
+	}{
+		"by default":                           {`{}`, false, true},
+		"a class that nobody knows":            {`{expose: {loadBalancer: {class: example.com/lb}}}`, false, true},
+		"a class that needs none":              {`{expose: {loadBalancer: {class: kube-vip.io/kube-vip-class}}}`, false, false},
+		"a class that needs none, asked for":   {`{expose: {loadBalancer: {class: tailscale, allocateNodePorts: true}}}`, false, true},
+		"balancers that need none":             {`{}`, true, false},
+		"balancers that need none, asked for":  {`{expose: {loadBalancer: {allocateNodePorts: true}}}`, true, true},
+		"more ports than a cluster can afford": {`{passive: {ports: {first: 50000, last: 50300}}}`, false, false},
+		"declined":                             {`{expose: {loadBalancer: {allocateNodePorts: false}}}`, false, false},
+	} {
+		s := server(t, c.spec)
+		s.NoNodePorts = c.noNeed
+		if got := *s.Service().Spec.AllocateLoadBalancerNodePorts; got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
 	}
 }
 

@@ -21,6 +21,8 @@ type Server struct {
 	// MetricsNamespaces are those whose pods may read what the pods tell of
 	// themselves: the operator's own, and those of who collects metrics.
 	MetricsNamespaces []string
+	// NoNodePorts is true if the balancers of the cluster need no node ports.
+	NoNodePorts bool
 	// OneNode is true when the volume keeps all pods on one node.
 	OneNode bool
 	// ReadOnly is true when the volume can only be read.

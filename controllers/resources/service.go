@@ -1,6 +1,8 @@
 package resources
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -12,6 +14,18 @@ import (
 // Above so many ports a balancer gets no node ports unless it is told to: a
 // cluster has some 2,700 of them for everybody.
 const maxPortsWithNodePorts = 256
+
+// classesWithoutNodePorts are the classes of balancers that are known to send clients
+// to the Service's own ports: the nodes take these by the balancer's address. MetalLB
+// does so too, and has no class of a fixed name.
+var classesWithoutNodePorts = []string{
+	"io.cilium/bgp-control-plane",
+	"io.cilium/l2-announcer",
+	"io.cilium/node",
+	"kube-vip.io/kube-vip-class",
+	"purelb.io/purelb",
+	"tailscale",
+}
 
 // appProtocol keeps service meshes from waiting for the first bytes of a client,
 // to guess its protocol: with FTP and SSH the server speaks first.
@@ -105,7 +119,7 @@ func (s Server) balance(spec *corev1ac.ServiceSpecApplyConfiguration, ports int)
 	if given := s.Spec.Expose.LoadBalancer; given != nil {
 		b = *given
 	}
-	nodePorts := ports <= maxPortsWithNodePorts
+	nodePorts := !s.NoNodePorts && ports <= maxPortsWithNodePorts && !slices.Contains(classesWithoutNodePorts, b.Class)
 	if b.AllocateNodePorts != nil {
 		nodePorts = *b.AllocateNodePorts
 	}

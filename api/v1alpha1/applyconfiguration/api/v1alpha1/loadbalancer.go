@@ -29,8 +29,11 @@ type LoadBalancerApplyConfiguration struct {
 	// ReadWriteOnce; else Cluster.
 	ExternalTrafficPolicy *apiv1alpha1.TrafficPolicy `json:"externalTrafficPolicy,omitempty"`
 	// allocateNodePorts says whether the balancer's ports get node ports as
-	// well. Some balancers need them; a cluster has some 2700 in all. Left
-	// out: true for up to 256 ports.
+	// well. Some balancers need them; a cluster has 2768 in all by default.
+	// Left out, it is false where they are known to be of no use: with a class
+	// of Cilium, kube-vip, PureLB or Tailscale, with an operator that was told
+	// so of all balancers (the chart's allocateNodePorts), and for more than
+	// 256 ports; else it is true.
 	AllocateNodePorts *bool `json:"allocateNodePorts,omitempty"`
 }
 

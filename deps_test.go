@@ -83,6 +83,10 @@ var rules = []rule{
 		why: "who may do what is the same for all protocols",
 	},
 	{
+		of: "server/audit", allow: []string{"server/config", "server/storage"},
+		why: "the trail is the same for all protocols, and tells of users and rules no more than it is told",
+	},
+	{
 		of: "server/storage", allow: nil,
 		why: "where files live is the same for all users and protocols",
 	},

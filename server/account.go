@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
@@ -19,7 +20,6 @@ import (
 // trees opens the files of users, alike for all protocols.
 type trees struct {
 	storage func() config.Storage // that is in force
-	audit   *audit
 	bucket  *bucket.Bucket // that has the files; nil: a volume has them
 	log     *slog.Logger
 }
@@ -30,7 +30,7 @@ const defaultKeepIncomplete = 7 * 24 * time.Hour
 // begin begins a session of a user who has shown a proof, and opens the files. Its
 // error is loginFailed if the user may not log in, and one for tooMany if there is no
 // room.
-func (t trees) begin(ctx context.Context, d *users.Directory, a users.Attempt, p users.Proof, trail *trail) (storage.FS, *users.Session, error) {
+func (t trees) begin(ctx context.Context, d *users.Directory, a users.Attempt, p users.Proof, trail *audit.Session) (*audit.Tree, *users.Session, error) {
 	session, err := d.Begin(ctx, a, p)
 	switch {
 	case errors.Is(err, users.ErrLogin):
@@ -62,13 +62,12 @@ type noRoom struct{ error }
 // tells of it; permissions are asked next, under the names that the user knows;
 // below them, uploads are hidden until they are complete; the volume, or the bucket, is
 // at the bottom.
-func (t trees) open(user *users.User, trail *trail) (storage.FS, error) {
+func (t trees) open(user *users.User, trail *audit.Session) (*audit.Tree, error) {
 	tree, err := t.files(user)
 	if err != nil {
 		return nil, fmt.Errorf("opening the home of user %q: %w", user.Name(), err)
 	}
-	trail.audit, trail.user = t.audit, user.Name()
-	return &audited{user.Restrict(tree), trail}, nil
+	return trail.Tree(user.Restrict(tree), user.Name()), nil
 }
 
 // files returns the home of a user, in which uploads are hidden until they are complete.

@@ -175,13 +175,13 @@ func TestAProbeIsNeitherLoggedNorCountedNorBanned(t *testing.T) {
 		}
 	}
 	i.eventually("six probes have ended", func() error {
-		if n := strings.Count(i.logs.String(), `"msg":"session"`); n != 6 {
+		if n := strings.Count(i.logs.String(), `"msg":"probe"`); n != 6 {
 			return fmt.Errorf("%d have", n)
 		}
 		return nil
 	})
-	for line := range strings.Lines(i.logs.String()) {
-		if strings.Contains(line, "remote") && !strings.Contains(line, `"level":"DEBUG"`) {
+	for line := range strings.Lines(i.logs.String() + i.trail.String()) {
+		if strings.Contains(line, `"audit"`) || strings.Contains(line, "remote") && !strings.Contains(line, `"level":"DEBUG"`) {
 			t.Errorf("logged: %s", line)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -48,8 +49,8 @@ func TestWhoHoldsTheSignatureBackIsNotInAfterTheRemoval(t *testing.T) {
 		t.Error("alice was removed before she had logged in, and is in")
 	}
 	i.eventually("the reason", func() error {
-		for _, l := range i.lines("login failed") {
-			if strings.Contains(fmt.Sprint(l["error"]), "no such user") {
+		for _, l := range i.told(audit.Login, audit.Refused) {
+			if strings.Contains(l.Message, "no such user") {
 				return nil
 			}
 		}
@@ -112,9 +113,9 @@ func TestABanEndsForWhoHasTheRightKey(t *testing.T) {
 	if tries == 1 {
 		t.Error("there was no ban")
 	}
-	for _, l := range i.lines("login failed") {
-		if l["user"] == "alice" && !strings.Contains(fmt.Sprint(l["error"]), "is banned") {
-			t.Errorf("the reason of a refusal is %q", l["error"])
+	for _, l := range i.told(audit.Login, audit.Refused) {
+		if l.User == "alice" && !strings.Contains(l.Message, "is banned") {
+			t.Errorf("the reason of a refusal is %q", l.Message)
 		}
 	}
 }
@@ -173,7 +174,7 @@ func TestHalfALoginIsLoggedAsWhatItIs(t *testing.T) {
 					t.Fatalf("logged in: %v", err)
 				}
 				i.eventually("the end of the connection, when halves are counted", func() error {
-					if ended := len(i.lines("session")); ended <= n {
+					if ended := len(i.told(audit.SessionEnd)); ended <= n {
 						return fmt.Errorf("%d have ended", ended)
 					}
 					return nil
@@ -181,10 +182,10 @@ func TestHalfALoginIsLoggedAsWhatItIs(t *testing.T) {
 			}
 			i.eventually("what is told", func() error {
 				told, banned := 0, false
-				for _, l := range i.lines("login failed") {
-					reason := fmt.Sprint(l["error"])
+				for _, l := range i.told(audit.Login, audit.Refused) {
+					reason := l.Message
 					banned = banned || strings.Contains(reason, "is banned")
-					if tc.reason != "" && l["method"] == tc.method && strings.Contains(reason, tc.reason) {
+					if tc.reason != "" && l.Method == tc.method && strings.Contains(reason, tc.reason) {
 						told++
 					}
 				}
@@ -216,8 +217,8 @@ func TestFTPTellsNotWhetherHalfALoginIsRight(t *testing.T) {
 			c.command("PASS "+password, "530")
 		}
 		var reasons []string
-		for _, l := range i.lines("login failed") {
-			reasons = append(reasons, fmt.Sprint(l["error"]))
+		for _, l := range i.told(audit.Login, audit.Refused) {
+			reasons = append(reasons, l.Message)
 		}
 		told = append(told, strings.Join(reasons, "; "))
 	}
@@ -273,7 +274,7 @@ func TestWhoShowsBothIsRefusedOnceAndForTheReasonThatThereIs(t *testing.T) {
 	}
 	told := 0
 	i.eventually("the refusals", func() error {
-		if told = len(i.lines("login failed")); told < tries || len(i.lines("session")) < tries {
+		if told = len(i.told(audit.Login, audit.Refused)); told < tries || len(i.told(audit.SessionEnd)) < tries {
 			return fmt.Errorf("in\n%s", i.logs)
 		}
 		return nil
@@ -281,8 +282,8 @@ func TestWhoShowsBothIsRefusedOnceAndForTheReasonThatThereIs(t *testing.T) {
 	if told != tries {
 		t.Errorf("%d attempts are told of as %d in\n%s", tries, told, i.logs)
 	}
-	for _, l := range i.lines("login failed") {
-		if reason := fmt.Sprint(l["error"]); !strings.Contains(reason, "Too many sessions of this user") {
+	for _, l := range i.told(audit.Login, audit.Refused) {
+		if reason := l.Message; !strings.Contains(reason, "Too many sessions of this user") {
 			t.Errorf("the reason is %s", reason)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/fileserver-dev/fileserver-operator/server/audit"
 )
 
 func TestStrangersDoNotTakeTheSessions(t *testing.T) {
@@ -51,9 +53,9 @@ func TestStrangersDoNotTakeTheSessions(t *testing.T) {
 	if b, err := io.ReadAll(full); !strings.HasPrefix(string(b), "421 Too many sessions") {
 		t.Errorf("beyond the limit there is %q, %v", b, err)
 	}
-	for _, l := range i.lines("session") {
-		if l["user"] == "" && l["reason"] != "limit" {
-			t.Errorf("one that had to make room is told as %q", l["reason"])
+	for _, l := range i.told(audit.SessionEnd) {
+		if l.User == "" && l.Reason != audit.EndedLimit {
+			t.Errorf("one that had to make room is told as %q", l.Reason)
 		}
 	}
 }
@@ -89,8 +91,8 @@ func TestWhoHasLeftHoldsUpNobody(t *testing.T) {
 	}
 	i.user("alice")
 	checked, left := 0, 0
-	for _, l := range i.lines("login failed") {
-		switch reason := fmt.Sprint(l["error"]); {
+	for _, l := range i.told(audit.Login, audit.Refused) {
+		switch reason := l.Message; {
 		case strings.Contains(reason, "wrong password"):
 			checked++
 		case strings.Contains(reason, "has left"):

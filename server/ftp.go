@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp/passive"
@@ -27,14 +28,14 @@ type ftpService struct {
 	headerWait time.Duration // of the PROXY protocol
 }
 
-func newFTPService(f *files, opts Options, current func() *files, backend *ftpBackend, a *audit, log *slog.Logger) *ftpService {
+func newFTPService(f *files, opts Options, current func() *files, backend *ftpBackend, m *metrics, log *slog.Logger) *ftpService {
 	s := &ftpService{advertiser: newAdvertiser(opts.NodeAddress), ports: opts.PassivePorts, current: current, headerWait: opts.headerWait}
 	if s.ports == (config.PortRange{}) && !opts.anyPassivePort {
 		s.ports = f.config.Passive.Ports
 	}
 	s.log = log
 	s.pool = passive.NewPool(s.passiveOptions(f.config))
-	hooks := ftpHooks(a, backend.visits)
+	hooks := ftpHooks(m, backend.visits)
 	connect := hooks.Connect
 	hooks.Connect = func(c *ftp.Conn) error {
 		s.advertiser.visit()
@@ -139,59 +140,75 @@ func ftpLimits(s config.Sessions) ftp.Limits {
 	}
 }
 
-// ftpHooks feed the audit log and the metrics, and count sessions.
-func ftpHooks(a *audit, v *visits[*ftp.Conn]) ftp.Hooks {
+// ftpHooks feed the audit trail and the metrics, and count sessions.
+func ftpHooks(m *metrics, v *visits[*ftp.Conn]) ftp.Hooks {
 	listing := func(verb string) bool { return verb == "LIST" || verb == "NLST" || verb == "MLSD" }
+	name := func(c *ftp.Conn) string { return c.Listener().Name }
 	return ftp.Hooks{
 		Connect: func(c *ftp.Conn) error {
 			if err := v.admit(c, c.RemoteAddr().Addr(), c.Abort); err != nil {
 				return &ftp.Error{Code: 421, Text: tooMany(err)}
 			}
-			a.connected(c.Listener().Name)
+			m.connected(name(c))
 			return nil
 		},
 		Login: func(c *ftp.Conn, r ftp.LoginRecord) {
-			a.login(loginEvent{
-				protocol: c.Listener().Name, id: c.ID(), user: r.User, method: "password", remote: c.RemoteAddr(), err: r.Err, again: r.Again,
-			})
+			m.login(name(c), "password", r.Err)
+			a := attempt(r.User, "password", r.Err)
+			a.Again = r.Again
+			v.of(c).trail.Login(a)
 		},
 		TransferStart: func(c *ftp.Conn, r ftp.TransferRecord) {
 			if !listing(r.Verb) {
-				a.transferStarted(c.Listener().Name, r.Direction.String())
+				m.transferStarted(name(c), r.Direction.String())
 			}
 		},
 		TransferEnd: func(c *ftp.Conn, r ftp.TransferRecord) {
 			if listing(r.Verb) {
 				return
 			}
-			version, _ := r.TLS()
-			a.transferEnded(transferEvent{
-				protocol: c.Listener().Name, id: c.ID(), user: c.User(), remote: c.RemoteAddr(),
-				verb: r.Verb, path: r.Path, direction: r.Direction.String(), offset: r.Offset, bytes: r.Bytes,
-				duration: r.Duration, tls: version, err: r.Err,
-			})
+			t := ftpTransfer(c, r)
+			m.transferEnded(name(c), r.Direction.String(), t)
+			v.of(c).trail.Transfer(t)
 		},
 		Work: func(c *ftp.Conn, r ftp.TransferRecord) {
-			t := &trail{audit: a, protocol: c.Listener().Name, id: c.ID(), user: c.User(), remote: c.RemoteAddr()}
-			t.tell(r.Verb, r.Path, "", r.Err)
+			event := audit.Checksum
+			switch r.Verb {
+			case "DSIZ":
+				return // what a listing tells too
+			case "COMB":
+				event = audit.Combine
+			}
+			v.of(c).trail.Work(event, c.User(), r.Verb, r.Path, r.Err)
 		},
-		Logout: func(c *ftp.Conn, r ftp.SessionRecord) { a.loggedOut(ftpSessionEvent(c, r)) },
+		Logout: func(c *ftp.Conn, r ftp.SessionRecord) { v.of(c).trail.Logout(ftpSummary(r)) },
 		Disconnect: func(c *ftp.Conn, r ftp.SessionRecord) {
+			v.of(c).trail.End(ftpSummary(r))
 			v.leave(c)
-			a.disconnected(ftpSessionEvent(c, r))
+			m.disconnected(name(c), r.Commands)
 		},
 	}
 }
 
-func ftpSessionEvent(c *ftp.Conn, r ftp.SessionRecord) sessionEvent {
-	e := sessionEvent{
-		protocol: c.Listener().Name, id: c.ID(), user: r.User, remote: c.RemoteAddr(),
-		duration: r.Duration, commands: r.Commands, download: r.Downloaded, upload: r.Uploaded, reason: r.Reason,
+func ftpTransfer(c *ftp.Conn, r ftp.TransferRecord) audit.Transfer {
+	t := audit.Transfer{
+		User: c.User(), Event: audit.Event(r.Direction.String()), Verb: r.Verb, Path: r.Path, Offset: r.Offset, Bytes: r.Bytes,
+		Duration: r.Duration, Err: r.Err,
+		// There was no data connection, it was cut, or the session was.
+		Cut: r.Code == 425 || r.Code == 426 || r.Code == 421,
+	}
+	t.TLS, _ = r.TLS()
+	return t
+}
+
+func ftpSummary(r ftp.SessionRecord) audit.Summary {
+	s := audit.Summary{
+		User: r.User, Duration: r.Duration, Commands: r.Commands, Downloaded: r.Downloaded, Uploaded: r.Uploaded, Reason: r.Reason,
 	}
 	if r.TLSVersion != 0 {
-		e.tls, e.cipher = tls.VersionName(r.TLSVersion), tls.CipherSuiteName(r.CipherSuite)
+		s.TLS, s.Cipher = tls.VersionName(r.TLSVersion), tls.CipherSuiteName(r.CipherSuite)
 	}
-	return e
+	return s
 }
 
 // tooMany is what somebody is told whom users.Directory has no room for.

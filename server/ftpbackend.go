@@ -30,9 +30,9 @@ type ftpBackend struct {
 
 // Login implements [ftp.Backend].
 func (b *ftpBackend) Login(ctx context.Context, c *ftp.Conn, name, password string) (ftp.Session, error) {
-	attempt := users.Attempt{User: name, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr(), Visit: b.visits.of(c)}
-	trail := &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()}
-	tree, session, err := b.trees.begin(ctx, b.users, attempt, users.Password(password), trail)
+	visitor := b.visits.of(c)
+	attempt := users.Attempt{User: name, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr(), Visit: visitor.visit}
+	tree, session, err := b.trees.begin(ctx, b.users, attempt, users.Password(password), visitor.trail)
 	if full, ok := errors.AsType[noRoom](err); ok {
 		return nil, &ftp.Error{Code: 421, Text: tooMany(full.error)}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -130,8 +131,8 @@ func TestBalancersThatAreTrustedAreReloaded(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.eventually("the client's address is believed", func() error {
-		for _, l := range i.lines("login failed") {
-			if l["remote"] == "198.51.100.7:4000" {
+		for _, l := range i.told(audit.Login, audit.Refused) {
+			if l.Address == "198.51.100.7" && l.Port == 4000 {
 				return nil
 			}
 		}

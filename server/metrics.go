@@ -17,6 +17,8 @@ type metrics struct {
 	transfersTotal  *prometheus.CounterVec
 	transferBytes   *prometheus.CounterVec
 	transferSeconds *prometheus.HistogramVec
+	auditEvents     *prometheus.CounterVec
+	auditLost       prometheus.Counter
 	reloads         *prometheus.CounterVec
 	certExpiry      prometheus.Gauge
 	draining        prometheus.Gauge
@@ -47,6 +49,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		transfersTotal:  counter("transfers_total", "Transfers of files that ended.", "protocol", "direction", "result"),
 		transferBytes:   counter("transfer_bytes_total", "Bytes of files transferred.", "protocol", "direction"),
 		transferSeconds: seconds,
+		auditEvents:     counter("audit_events_total", "What clients did, or were refused, as the audit trail has it; also what has no line of its own.", "protocol", "event", "result"),
+		auditLost:       counter("audit_lines_lost_total", "Lines of the audit trail that could not be written.").WithLabelValues(),
 		reloads:         counter("config_reloads_total", "Times that changed files were read.", "result"),
 		certExpiry:      gauge("tls_certificate_expiry_timestamp_seconds", "When the TLS certificate in force expires, as Unix time.").WithLabelValues(),
 		draining:        gauge("draining", "1 after the server was told to end.").WithLabelValues(),

@@ -162,6 +162,8 @@ func TestWhatIsToldAndCounted(t *testing.T) {
 			`fileserver_transfers_total{direction="upload",protocol="ftp",result="success"} 1`,
 			`fileserver_sessions{protocol="ftp"} 2`,
 			`fileserver_passive_granted_total 1`,
+			`fileserver_audit_events_total{event="upload",protocol="ftp",result="success"} 1`,
+			`fileserver_audit_events_total{event="login",protocol="ftp",result="refused"} 1`,
 			`fileserver_tls_certificate_expiry_timestamp_seconds`,
 		} {
 			if !strings.Contains(body, want) {
@@ -170,13 +172,9 @@ func TestWhatIsToldAndCounted(t *testing.T) {
 		}
 		return nil
 	})
-	for _, want := range []string{`"msg":"transfer"`, `"path":"/f"`, `"bytes":5`, `"msg":"login failed"`, `login failed: wrong password`} {
-		if !strings.Contains(i.logs.String(), want) {
-			t.Errorf("no %s in the log", want)
-		}
-	}
+	i.wantTold(`ftp upload success /f "bytes":5`, `ftp login refused ? "reason":"WrongPassword"`)
 	for _, secret := range []string{"WRONG-PASSWORD", `"right"`} {
-		if strings.Contains(i.logs.String(), secret) {
+		if strings.Contains(i.logs.String()+i.trail.String(), secret) {
 			t.Errorf("the log has the password %s", secret)
 		}
 	}

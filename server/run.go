@@ -76,6 +76,7 @@ func (s *Server) Run(ctx context.Context) error {
 	stopWatching()
 	closeAll(listeners)
 	within(time.Second, serving.Wait)
+	s.trail.Close()
 	if ctx.Err() == nil {
 		return context.Cause(running)
 	}

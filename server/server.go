@@ -2,15 +2,18 @@ package server
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
@@ -43,6 +46,8 @@ type Options struct {
 	Memory int64
 	// Logger gets all that is logged; default slog.Default.
 	Logger *slog.Logger
+	// Stdout gets the lines of the audit trail, each in one Write; default os.Stdout.
+	Stdout io.Writer
 	// Listen opens the listeners; default net.Listen. Tests give their own.
 	Listen func(network, address string) (net.Listener, error)
 
@@ -56,7 +61,7 @@ type Server struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	metrics  *metrics
-	audit    *audit
+	trail    *audit.Log
 	users    *users.Directory
 	ftp      *ftpService
 	sftp     *sftpService
@@ -83,6 +88,9 @@ func New(opts Options) (*Server, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
+	if opts.Stdout == nil {
+		opts.Stdout = os.Stdout
+	}
 	if opts.Listen == nil {
 		opts.Listen = net.Listen
 	}
@@ -107,18 +115,22 @@ func New(opts Options) (*Server, error) {
 	}
 	s.homes = &homes{log: s.log}
 	before := newBudget(s.log)
-	s.audit = newAudit(s.log, s.metrics, before)
+	s.trail = s.newTrail(before)
 	clients := slog.New(&tame{to: s.log.Handler(), budget: before}) // what the protocols tell of them
 	registerRuntime(reg)
 	s.use(f)
 	if f.config.Protocols.FTP != nil || f.config.Protocols.FTPS != nil {
-		backend := &ftpBackend{users: s.users, trees: s.trees(), visits: &visits[*ftp.Conn]{users: s.users}}
-		s.ftp = newFTPService(f, opts, s.files.Load, backend, s.audit, clients)
+		backend := &ftpBackend{users: s.users, trees: s.trees(), visits: &visits[*ftp.Conn]{users: s.users, begin: func(c *ftp.Conn) *audit.Session {
+			return s.trail.Session(c.Listener().Name, c.ID(), c.RemoteAddr())
+		}}}
+		s.ftp = newFTPService(f, opts, s.files.Load, backend, s.metrics, clients)
 		registerPassive(reg, s.ftp.pool.Stats)
 	}
 	if f.config.Protocols.SFTP != nil {
-		backend := &sftpBackend{users: s.users, trees: s.trees(), visits: &visits[*sftp.Conn]{users: s.users}}
-		s.sftp = newSFTPService(f, s.files.Load, backend, s.audit, clients)
+		backend := &sftpBackend{users: s.users, trees: s.trees(), visits: &visits[*sftp.Conn]{users: s.users, begin: func(c *sftp.Conn) *audit.Session {
+			return s.trail.Session(c.Listener().Name, c.ID(), c.RemoteAddr())
+		}}}
+		s.sftp = newSFTPService(f, s.files.Load, backend, s.metrics, clients)
 	}
 	return s, nil
 }
@@ -126,7 +138,7 @@ func New(opts Options) (*Server, error) {
 func (s *Server) storage() config.Storage { return s.files.Load().config.Storage }
 
 func (s *Server) trees() trees {
-	t := trees{storage: s.storage, audit: s.audit, log: s.log}
+	t := trees{storage: s.storage, log: s.log}
 	if s.bucket != nil {
 		t.bucket = s.bucket.Bucket
 	}
@@ -153,6 +165,7 @@ func (s *Server) use(f *files) {
 	if s.sftp != nil {
 		s.sftp.reload(f.config)
 	}
+	s.trail.Use(f.config.Audit)
 	if s.bucket == nil {
 		s.homes.look(f.config.Storage.Root, f.users.Users)
 	}

@@ -36,6 +36,7 @@ type instance struct {
 	users    *config.Users
 	addrs    map[string]string // by the port in the configuration
 	logs     *syncBuffer
+	trail    *syncBuffer
 	wait     time.Duration // for headers of the PROXY protocol
 	ownPorts bool          // passive ports are those of the configuration
 	server   *Server
@@ -46,7 +47,7 @@ type instance struct {
 // start runs a server with user alice, password "right", after change.
 func start(t *testing.T, change ...func(*instance)) *instance {
 	t.Helper()
-	i := &instance{t: t, dir: t.TempDir(), addrs: map[string]string{}, logs: &syncBuffer{}, done: make(chan error, 1)}
+	i := &instance{t: t, dir: t.TempDir(), addrs: map[string]string{}, logs: &syncBuffer{}, trail: &syncBuffer{}, done: make(chan error, 1)}
 	// Ports are names here: Listen chooses others.
 	i.config = fixture.Config(i.dir, fixture.Ports{
 		FTP: 21, FTPData: 20, FTPS: 990, FTPSData: 989, SFTP: 22, Passive: config.PortRange{First: 50000, Last: 50009},
@@ -97,6 +98,7 @@ func (i *instance) run() {
 		HTTPAddress:    ":http",
 		AdminAddress:   ":admin",
 		Logger:         slog.New(slog.NewJSONHandler(i.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Stdout:         i.trail,
 		anyPassivePort: !i.ownPorts,
 		headerWait:     i.wait,
 		Listen: func(network, address string) (net.Listener, error) {
@@ -127,7 +129,7 @@ func (i *instance) run() {
 			i.t.Error("the server did not end")
 		}
 		if i.t.Failed() {
-			i.t.Logf("log:\n%s", i.logs)
+			i.t.Logf("log:\n%s\naudit trail:\n%s", i.logs, i.trail)
 		}
 	})
 	i.eventually("ready", func() error {

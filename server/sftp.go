@@ -1,11 +1,14 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
@@ -17,13 +20,13 @@ type sftpService struct {
 	current func() *files
 }
 
-func newSFTPService(f *files, current func() *files, backend *sftpBackend, a *audit, log *slog.Logger) *sftpService {
+func newSFTPService(f *files, current func() *files, backend *sftpBackend, m *metrics, log *slog.Logger) *sftpService {
 	s := &sftpService{current: current}
 	s.engine = sftp.New(sftp.Options{
 		Backend: backend,
 		Config:  s.connConfig,
 		Limits:  sftpLimits(f.config.Sessions),
-		Hooks:   sftpHooks(a, backend.visits),
+		Hooks:   sftpHooks(m, backend.visits),
 		Logger:  log,
 	})
 	return s
@@ -68,51 +71,60 @@ func sftpLimits(s config.Sessions) sftp.Limits {
 	}
 }
 
-// sftpHooks feed the audit log and the metrics, count sessions and, for the
+// sftpHooks feed the audit trail and the metrics, count sessions and, for the
 // bans, connections that had no right key: a wrong password counts where it is
 // checked. A refusal for another reason, such as a limit or a ban, is no failure.
-func sftpHooks(a *audit, v *visits[*sftp.Conn]) sftp.Hooks {
+func sftpHooks(m *metrics, v *visits[*sftp.Conn]) sftp.Hooks {
 	name := func(c *sftp.Conn) string { return c.Listener().Name }
 	return sftp.Hooks{
 		Connect: func(c *sftp.Conn) error {
 			if err := v.admit(c, c.RemoteAddr().Addr(), c.Abort); err != nil {
 				return &sftp.Error{Text: tooMany(err)}
 			}
-			a.connected(name(c))
+			m.connected(name(c))
 			return nil
 		},
 		Login: func(c *sftp.Conn, r sftp.LoginRecord) {
 			if r.Unverified && !errors.Is(r.Err, sftp.ErrRefused) {
 				v.users.Failed(users.Attempt{User: r.User, Protocol: name(c), Remote: c.RemoteAddr().Addr()})
 			}
-			a.login(loginEvent{
-				protocol: name(c), id: c.ID(), user: r.User, method: r.Method, key: r.Key, remote: c.RemoteAddr(), err: r.Err,
-			})
+			m.login(name(c), r.Method, r.Err)
+			a := attempt(r.User, r.Method, r.Err)
+			a.Key = r.Key
+			v.of(c).trail.Login(a)
 		},
-		TransferStart: func(c *sftp.Conn, r sftp.TransferRecord) {
-			a.transferStarted(name(c), r.Direction.String())
-		},
+		TransferStart: func(c *sftp.Conn, r sftp.TransferRecord) { m.transferStarted(name(c), r.Direction.String()) },
 		TransferEnd: func(c *sftp.Conn, r sftp.TransferRecord) {
-			a.transferEnded(transferEvent{
-				protocol: name(c), id: c.ID(), user: c.User(), remote: c.RemoteAddr(),
-				verb: r.Verb, path: r.Path, direction: r.Direction.String(), offset: r.Offset, bytes: r.Bytes,
-				duration: r.Duration, err: r.Err,
-			})
+			t := audit.Transfer{
+				User: c.User(), Event: audit.Event(r.Direction.String()), Via: r.Via, Verb: r.Verb, Path: r.Path, Offset: r.Offset,
+				Bytes: r.Bytes, Duration: r.Duration, Err: r.Err, Cut: sftpCut(r.Err),
+			}
+			m.transferEnded(name(c), r.Direction.String(), t)
+			v.of(c).trail.Transfer(t)
 		},
 		Work: func(c *sftp.Conn, r sftp.WorkRecord) {
-			t := &trail{audit: a, protocol: name(c), id: c.ID(), user: c.User(), remote: c.RemoteAddr()}
-			t.tell(r.Verb, r.Path, "", r.Err)
+			event := audit.Checksum
+			if r.Verb == "copy-data" {
+				event = audit.Copy
+			}
+			v.of(c).trail.Work(event, c.User(), r.Verb, r.Path, r.Err)
 		},
 		Disconnect: func(c *sftp.Conn, r sftp.SessionRecord) {
-			v.leave(c)
 			commands := r.Commands
 			if !r.Probe {
 				commands = max(commands, 1)
 			}
-			a.disconnected(sessionEvent{
-				protocol: name(c), id: c.ID(), user: r.User, remote: c.RemoteAddr(), duration: r.Duration,
-				commands: commands, download: r.Downloaded, upload: r.Uploaded, cipher: r.Cipher, client: r.Client, reason: r.Reason,
+			v.of(c).trail.End(audit.Summary{
+				User: r.User, Duration: r.Duration, Commands: commands, Downloaded: r.Downloaded, Uploaded: r.Uploaded,
+				Cipher: r.Cipher, Client: r.Client, Reason: r.Reason,
 			})
+			v.leave(c)
+			m.disconnected(name(c), commands)
 		},
 	}
+}
+
+// sftpCut reports whether a transfer has ended because the client was gone before.
+func sftpCut(err error) bool {
+	return errors.Is(err, sftp.ErrAborted) || errors.Is(err, context.Canceled) || errors.Is(err, io.EOF)
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
@@ -48,7 +49,7 @@ func validUntil(cert *ssh.Certificate) time.Time {
 
 // account returns the user if the proof is right.
 func (b *sftpBackend) account(ctx context.Context, c *sftp.Conn, name string, p users.Proof) (sftp.Account, error) {
-	a := users.Attempt{User: name, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr(), Visit: b.visits.of(c)}
+	a := users.Attempt{User: name, Protocol: c.Listener().Name, Remote: c.RemoteAddr().Addr(), Visit: b.visits.of(c).visit}
 	checked, err := b.users.Check(ctx, a, p)
 	if err != nil {
 		return nil, loginFailed{err}
@@ -77,7 +78,7 @@ func (a *sftpAccount) After(first sftp.Account) sftp.Account {
 
 // Login implements [sftp.Account].
 func (a *sftpAccount) Login(ctx context.Context, c *sftp.Conn) (sftp.Session, error) {
-	trail := &trail{protocol: c.Listener().Name, id: c.ID(), remote: c.RemoteAddr()}
+	trail := a.backend.visits.of(c).trail
 	tree, session, err := a.backend.trees.begin(ctx, a.backend.users, a.attempt, a.checked.Proof, trail)
 	if full, ok := errors.AsType[noRoom](err); ok {
 		return nil, &sftp.Error{Text: tooMany(full.error)}
@@ -85,14 +86,13 @@ func (a *sftpAccount) Login(ctx context.Context, c *sftp.Conn) (sftp.Session, er
 	if err != nil {
 		return nil, err
 	}
-	return &sftpSession{tree, session, trail}, nil
+	return &sftpSession{tree, session}, nil
 }
 
 // sftpSession is a user's tree as the SFTP server wants it.
 type sftpSession struct {
-	tree    storage.FS
+	tree    *audit.Tree
 	session *users.Session
-	trail   *trail
 }
 
 func (s *sftpSession) Stat(_ context.Context, name string) (fs.FileInfo, error) {
@@ -112,7 +112,7 @@ func (s *sftpSession) OpenFile(_ context.Context, name string, flag int, perm fs
 	if err != nil {
 		return nil, err
 	}
-	return auditFile(f, s.trail, name), nil
+	return s.tree.File(f, name), nil
 }
 
 // OpenUpload implements [sftp.Uploader].

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
@@ -301,8 +302,8 @@ func (i *instance) wantFailed(path string, n int) {
 	i.t.Helper()
 	i.eventually("the failure is told", func() error {
 		failed := 0
-		for _, line := range i.lines("transfer failed") {
-			if line["path"] == path {
+		for _, line := range append(i.told(audit.Upload, audit.Failed), i.told(audit.Upload, audit.Aborted)...) {
+			if line.Path == path {
 				failed++
 			}
 		}

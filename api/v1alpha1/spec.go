@@ -114,6 +114,11 @@ type FileServerSpec struct {
 	// +kubebuilder:default={}
 	Drain Drain `json:"drain,omitzero"`
 
+	// audit says where the pods tell what clients do.
+	// +optional
+	// +kubebuilder:default={}
+	Audit Audit `json:"audit,omitzero"`
+
 	// metrics says where the pods tell of themselves.
 	// +optional
 	// +kubebuilder:default={}
@@ -143,8 +148,9 @@ type FileServerSpec struct {
 	// +optional
 	ImagePullPolicy ImagePullPolicy `json:"imagePullPolicy,omitempty"`
 
-	// logLevel is how much the server logs: Debug, Info, Warn or Error.
-	// Sessions and transfers are logged at Info; passwords never.
+	// logLevel is how much the server logs of itself: Debug, Info, Warn or Error.
+	// What clients do is in the audit trail, whatever the level (audit). Passwords
+	// are never logged.
 	// +optional
 	// +kubebuilder:default=Info
 	LogLevel LogLevel `json:"logLevel,omitempty"`

@@ -37,7 +37,9 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level})))
+	out := &stdout{}
+	opts.Stdout = out
+	slog.SetDefault(slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level})))
 	// The modes of what users make are those of the configuration (storage.umask).
 	syscall.Umask(0)
 	// x/crypto allocates each SSH packet that it reads, so an upload makes as

@@ -34,6 +34,7 @@ func (s Server) Config() *config.Config {
 		UsersFile:         config.UsersPath,
 		Sessions:          s.sessions(),
 		ProxyProtocolFrom: prefixes(s.Spec.Expose.ProxyProtocolFrom),
+		Audit:             s.audit(),
 		Drain: config.Drain{
 			AcceptFor: config.Duration(s.Spec.Drain.AcceptFor.Or(defaultAcceptFor)),
 			Timeout:   config.Duration(s.Spec.Drain.Timeout.Or(defaultDrain)),

@@ -74,6 +74,8 @@ func TestDeployment(t *testing.T) {
 		"the host network":              `{expose: {type: HostNetwork}}`,
 		"high ports of the host":        `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
 		"metrics on another port":       `{metrics: {port: 9100}, protocols: {ftp: {tls: Disabled}}}`,
+		"an audit trail in files":       `{audit: {output: File}, protocols: {ftp: {tls: Disabled}}}`,
+		"an audit trail on a claim":     `{audit: {output: File, file: {claimName: trail, maxSize: 1Mi, keep: 2}}, protocols: {ftp: {tls: Disabled}}}`,
 		"own times for lost nodes":      `{podTemplate: {tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 600}]}}`,
 		"a pod template": `
   image: registry.example/other:2
@@ -146,6 +148,8 @@ func TestConfigMap(t *testing.T) {
 		"plain FTP alone":                          `{protocols: {ftp: {tls: Disabled}}}`,
 		"hidden client addresses":                  `{expose: {loadBalancer: {externalTrafficPolicy: Cluster}}}`,
 		"PROXY protocol":                           `{expose: {loadBalancer: {externalTrafficPolicy: Cluster}, proxyProtocolFrom: [10.0.0.0/8]}}`,
+		"an audit trail in files":                  `{audit: {output: File, file: {claimName: trail, maxSize: 1Mi, keep: 2}}, protocols: {ftp: {tls: Disabled}}}`,
+		"no audit trail":                           `{audit: {output: None}, protocols: {ftp: {tls: Disabled}}}`,
 		"every limit":                              `{sessions: {max: 9, maxPerUser: 2, maxPerAddress: 3, idleTimeout: 1h, loginGrace: 5s, bandwidth: {upload: 1M, download: 2Mi}, ban: {failures: 3, window: 1m, duration: 2m}}, drain: {timeout: 1h, acceptFor: 1s}, storage: {uploads: Atomic}}`,
 		"bans turned off":                          `{sessions: {ban: {duration: Never, exempt: [10.0.0.0/8]}}}`,
 		"what people want to set":                  `{activeMode: Refused, ascii: Keep, tls: {minVersion: "1.0"}, storage: {keepIncomplete: 24h, umask: "0022", fileMode: "0640", folderMode: "0750"}, sessions: {stallTimeout: 10m, countKeepAlives: true, maxBeforeLogin: 1000, ban: {exempt: [192.0.2.7, 10.1.2.3/8]}}}`,

@@ -217,6 +217,9 @@ func (s Server) volumes() []*corev1ac.VolumeApplyConfiguration {
 	if name := s.HostKeysSecret(); name != "" {
 		volumes = append(volumes, s.secretVolume(config.VolumeSSH, name))
 	}
+	if s.auditsToFile() {
+		volumes = append(volumes, s.auditVolume())
+	}
 	switch b := s.Spec.Storage.Bucket; {
 	case b == nil:
 		volumes = append(volumes, s.dataVolume())
@@ -261,6 +264,9 @@ func (s Server) mounts() []*corev1ac.VolumeMountApplyConfiguration {
 	}
 	if s.HostKeysSecret() != "" {
 		mounts = append(mounts, mount(config.VolumeSSH, config.SSHDir).WithReadOnly(true))
+	}
+	if s.auditsToFile() {
+		mounts = append(mounts, mount(config.VolumeAudit, config.AuditDir))
 	}
 	switch b := s.Spec.Storage.Bucket; {
 	case b == nil:

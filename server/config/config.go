@@ -91,6 +91,9 @@ type Config struct {
 	// have several lines (RFC 959 section 4.2); default "Ready".
 	FTPBanner string `json:"ftpBanner,omitempty" change:"hot"`
 
+	// Audit says where the audit trail is written.
+	Audit Audit `json:"audit,omitzero" change:"hot"`
+
 	// ProxyProtocolFrom lists the balancers whose PROXY protocol header
 	// (versions 1 and 2) is believed. Empty: none is expected.
 	ProxyProtocolFrom []netip.Prefix `json:"proxyProtocolFrom,omitempty" change:"hot"`

@@ -64,6 +64,9 @@ const (
 
 	// DataDir is the root of the storage. Homes are below it.
 	DataDir = "/data"
+
+	// AuditDir holds the files of the audit trail.
+	AuditDir = "/var/log/fileserver"
 )
 
 // SSHHostKeyFiles are the file names that a generated host key Secret has, in
@@ -78,6 +81,7 @@ const (
 	VolumeSSH    = "ssh-host-keys"
 	VolumeBucket = "bucket-credentials"
 	VolumeData   = "data"
+	VolumeAudit  = "audit"
 )
 
 // Flags of the server's command line, without dashes.

@@ -21,6 +21,7 @@ func (c *Config) Validate() error {
 	c.validatePassive(&p)
 	c.validateFiles(&p)
 	c.Sessions.validate(&p)
+	c.Audit.validate(&p)
 	c.validateChoices(&p)
 	if c.Drain.AcceptFor < 0 || c.Drain.Timeout < 0 {
 		p.add("drain", "has a negative duration")

@@ -76,8 +76,8 @@ func (t *transfer) end(c *Conn, err error) {
 	}
 }
 
-// errAborted is the error of a transfer whose file the client has not closed.
-var errAborted = errors.New("sftp: the client went away before it closed the file")
+// ErrAborted is the error of a transfer whose client has gone before it has closed the file.
+var ErrAborted = errors.New("sftp: the client went away before it closed the file")
 
 // reserveHandle makes sure that a client may have one more handle.
 func (s *subsystem) reserveHandle(k kind) error {
@@ -247,6 +247,6 @@ func closeFile(f File, cause error) error {
 func (s *subsystem) closeHandles() {
 	for id, h := range s.handles {
 		delete(s.handles, id)
-		_ = s.contain("closing a file", func() error { return s.closeHandle(h, errAborted) })
+		_ = s.contain("closing a file", func() error { return s.closeHandle(h, ErrAborted) })
 	}
 }

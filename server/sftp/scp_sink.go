@@ -269,7 +269,7 @@ func (s *scp) receiveData(f File, size int64, t *transfer) (writeErr, err error)
 		n, err := s.in.Read((*buf)[:min(size-at, maxData)])
 		if n == 0 {
 			if err == nil || errors.Is(err, io.EOF) {
-				err = errAborted
+				err = ErrAborted
 			}
 			return writeErr, errors.Join(errSCPGone, err)
 		}

@@ -181,7 +181,7 @@ func (n *space) killOperatorInRollout() {
 func (n *space) served(target clients.Target) error {
 	startLoad(n.t.Context(), n.t, target, "-sessions", "4", "-transfers", "1", "-size", "1024", "-kinds", "sftp").wait()
 	for _, p := range n.pods() {
-		if !strings.Contains(n.kubectl("logs", p.Name), `"msg":"session"`) {
+		if !strings.Contains(n.kubectl("logs", p.Name), `"event":"session-end"`) {
 			return fmt.Errorf("%s has served none", p.Name)
 		}
 	}

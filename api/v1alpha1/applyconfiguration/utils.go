@@ -18,6 +18,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=fileserver.dev, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("AddressRule"):
 		return &apiv1alpha1.AddressRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Audit"):
+		return &apiv1alpha1.AuditApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AuditFile"):
+		return &apiv1alpha1.AuditFileApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Ban"):
 		return &apiv1alpha1.BanApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Bandwidth"):

@@ -41,6 +41,31 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Audit
+  map:
+    fields:
+    - name: file
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.AuditFile
+    - name: output
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.AuditOutput
+      default: Stdout
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.AuditFile
+  map:
+    fields:
+    - name: claimName
+      type:
+        scalar: string
+    - name: keep
+      type:
+        scalar: numeric
+      default: 5
+    - name: maxSize
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.AuditOutput
+  scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Authentication
   scalar: string
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Ban
@@ -358,6 +383,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ascii
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ASCII
+    - name: audit
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Audit
+      default: {}
     - name: disruption
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Disruption

@@ -69,6 +69,8 @@ type FileServerSpecApplyConfiguration struct {
 	Sessions *SessionsApplyConfiguration `json:"sessions,omitempty"`
 	// drain is how a pod ends, when it is replaced or its node is drained.
 	Drain *DrainApplyConfiguration `json:"drain,omitempty"`
+	// audit says where the pods tell what clients do.
+	Audit *AuditApplyConfiguration `json:"audit,omitempty"`
 	// metrics says where the pods tell of themselves.
 	Metrics *MetricsApplyConfiguration `json:"metrics,omitempty"`
 	// networkPolicy says whether a NetworkPolicy admits exactly the ports
@@ -83,8 +85,9 @@ type FileServerSpecApplyConfiguration struct {
 	// imagePullPolicy is when the image is pulled: Always, IfNotPresent or
 	// Never. Left out, it is Kubernetes' default for the image's tag.
 	ImagePullPolicy *apiv1alpha1.ImagePullPolicy `json:"imagePullPolicy,omitempty"`
-	// logLevel is how much the server logs: Debug, Info, Warn or Error.
-	// Sessions and transfers are logged at Info; passwords never.
+	// logLevel is how much the server logs of itself: Debug, Info, Warn or Error.
+	// What clients do is in the audit trail, whatever the level (audit). Passwords
+	// are never logged.
 	LogLevel *apiv1alpha1.LogLevel `json:"logLevel,omitempty"`
 	// podTemplate adds to the pods what the operator leaves to you: labels,
 	// resources, scheduling, as whom the server reads and writes files.
@@ -190,6 +193,14 @@ func (b *FileServerSpecApplyConfiguration) WithSessions(value *SessionsApplyConf
 // If called multiple times, the Drain field is set to the value of the last call.
 func (b *FileServerSpecApplyConfiguration) WithDrain(value *DrainApplyConfiguration) *FileServerSpecApplyConfiguration {
 	b.Drain = value
+	return b
+}
+
+// WithAudit sets the Audit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Audit field is set to the value of the last call.
+func (b *FileServerSpecApplyConfiguration) WithAudit(value *AuditApplyConfiguration) *FileServerSpecApplyConfiguration {
+	b.Audit = value
 	return b
 }
 

@@ -41,23 +41,34 @@ func NewPodHTTP() *PodHTTP {
 }
 
 // Loaded implements LoadedReader.
-func (c *PodHTTP) Loaded(ctx context.Context, pod *corev1.Pod) (config.Loaded, error) {
-	url := "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(resources.PodMetricsPort(&pod.Spec)))) + config.PathConfig
+func (c *PodHTTP) Loaded(ctx context.Context, pod *corev1.Pod) (loaded config.Loaded, err error) {
+	err = c.ask(ctx, pod, config.PathConfig, 1<<20, &loaded)
+	return loaded, err
+}
+
+// Activity implements ActivityReader.
+func (c *PodHTTP) Activity(ctx context.Context, pod *corev1.Pod) (activity config.Activity, err error) {
+	err = c.ask(ctx, pod, config.PathActivity, 16<<20, &activity)
+	return activity, err
+}
+
+// ask reads what a pod answers, but no more than so many bytes.
+func (c *PodHTTP) ask(ctx context.Context, pod *corev1.Pod, path string, limit int64, answer any) error {
+	url := "http://" + net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(int(resources.PodMetricsPort(&pod.Spec)))) + path
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return config.Loaded{}, err
+		return err
 	}
 	resp, err := c.client.Do(req)
 	if err != nil {
-		return config.Loaded{}, err
+		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return config.Loaded{}, fmt.Errorf("%s answers %s", config.PathConfig, resp.Status)
+		return fmt.Errorf("%s answers %s", path, resp.Status)
 	}
-	var loaded config.Loaded
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&loaded); err != nil {
-		return config.Loaded{}, fmt.Errorf("reading the answer of %s: %w", config.PathConfig, err)
+	if err := json.NewDecoder(io.LimitReader(resp.Body, limit)).Decode(answer); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", path, err)
 	}
-	return loaded, nil
+	return nil
 }

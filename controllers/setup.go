@@ -57,7 +57,8 @@ type Options struct {
 	WithoutNodes bool
 	// Workers is how many servers are reconciled at once; default 4.
 	Workers int
-	// Pods asks pods what they have loaded; default over HTTP.
+	// Pods asks pods what they have loaded; default over HTTP. If it is an ActivityReader
+	// too, what users do is in their status.
 	Pods LoadedReader
 	// RSAKey makes an SSH host key; default one of RSA with 3072 bits.
 	RSAKey func() (crypto.PrivateKey, error)
@@ -196,6 +197,11 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := mgr.Add(manager.RunnableFunc(r.hostKeyMaker.run)); err != nil {
 		return fmt.Errorf("adding the maker of host keys: %w", err)
 	}
+	if pods, ok := r.Pods.(ActivityReader); ok {
+		if err := mgr.Add(&ActivityWatch{Client: r.Client, Pods: pods, Clock: r.Clock}); err != nil {
+			return fmt.Errorf("adding the watch on what users do: %w", err)
+		}
+	}
 	return r.watch(mgr, others, o)
 }
 
@@ -246,7 +252,7 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 			// Such as when a status cannot be written.
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](5*time.Millisecond, time.Minute),
 		}).
-		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser))
+		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser), userChanges())
 	if !o.WithoutNodes {
 		b.Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode), nodeChanges())
 	}

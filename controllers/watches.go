@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -76,6 +77,22 @@ func nodeChanges() builder.Predicates {
 		return !ok1 || !ok2 || before.Spec.Unschedulable != after.Spec.Unschedulable ||
 			!slices.Equal(before.Spec.Taints, after.Spec.Taints) ||
 			!slices.Equal(before.Status.Addresses, after.Status.Addresses)
+	}})
+}
+
+// userChanges are the changes of users that matter: what users do is written into their
+// status all the time (ActivityWatch).
+func userChanges() builder.Predicates {
+	return builder.WithPredicates(predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.FileServerUser)
+		after, ok2 := e.ObjectNew.(*v1alpha1.FileServerUser)
+		if !ok1 || !ok2 || before.ResourceVersion == after.ResourceVersion {
+			return true
+		}
+		same := before.DeepCopy()
+		same.ResourceVersion = after.ResourceVersion
+		same.Status.LastLogin, same.Status.LastUpload, same.Status.Sessions = after.Status.LastLogin, after.Status.LastUpload, after.Status.Sessions
+		return !equality.Semantic.DeepEqual(same, after)
 	}})
 }
 

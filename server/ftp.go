@@ -169,7 +169,7 @@ func ftpHooks(m *metrics, v *visits[*ftp.Conn]) ftp.Hooks {
 			}
 			t := ftpTransfer(c, r)
 			m.transferEnded(name(c), r.Direction.String(), t)
-			v.of(c).trail.Transfer(t)
+			v.transferred(c, t)
 		},
 		Work: func(c *ftp.Conn, r ftp.TransferRecord) {
 			event := audit.Checksum

@@ -25,7 +25,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("listening for probes and metrics: %w", err)
 	}
 	// The HTTP endpoint outlives the drain: it reports it.
-	httpServer := newHTTPServer(s.registry, s.readiness, s.loaded)
+	httpServer := newHTTPServer(s.registry, s.readiness, s.loaded, s.users.Activity)
 	httpDone := make(chan error, 1)
 	go func() { httpDone <- httpServer.Serve(web) }()
 	defer httpServer.Close()

@@ -100,7 +100,7 @@ func sftpHooks(m *metrics, v *visits[*sftp.Conn]) sftp.Hooks {
 				Bytes: r.Bytes, Duration: r.Duration, Err: r.Err, Cut: sftpCut(r.Err),
 			}
 			m.transferEnded(name(c), r.Direction.String(), t)
-			v.of(c).trail.Transfer(t)
+			v.transferred(c, t)
 		},
 		Work: func(c *sftp.Conn, r sftp.WorkRecord) {
 			event := audit.Checksum

@@ -42,6 +42,14 @@ func (v *visits[C]) of(c C) *visitor {
 	return &visitor{trail: v.begin(c)}
 }
 
+// transferred tells of a transfer that has ended.
+func (v *visits[C]) transferred(c C, t audit.Transfer) {
+	v.of(c).trail.Transfer(t)
+	if t.Event == audit.Upload && t.Err == nil {
+		v.users.Uploaded(t.User)
+	}
+}
+
 // leave says that a connection has ended.
 func (v *visits[C]) leave(c C) {
 	v.of(c).visit.Leave()

@@ -20,6 +20,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name=Secret,type=string,JSONPath=.status.binding.name,description="The Secret with all that is needed to log in."
 // +kubebuilder:printcolumn:name=Age,type=date,JSONPath=.metadata.creationTimestamp
 // +kubebuilder:printcolumn:name=Expires,type=string,priority=1,JSONPath=.spec.expiresAt,description="When the account ends."
+// +kubebuilder:printcolumn:name="Last login",type=date,priority=1,JSONPath=.status.lastLogin,description="When the user last logged in."
+// +kubebuilder:printcolumn:name="Last upload",type=date,priority=1,JSONPath=.status.lastUpload,description="When the user's last upload was complete."
 // +kubebuilder:printcolumn:name=Message,type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,description="What the reason means, and what to do."
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name is longer than 63 characters: shorten it, and set spec.username to the name to log in with"
 type FileServerUser struct {

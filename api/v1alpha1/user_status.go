@@ -25,6 +25,24 @@ type FileServerUserStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	Username string `json:"username,omitempty"`
 
+	// lastLogin is when the user last logged in.
+	//
+	// This and the next two are written no more than once in 15 minutes for a user, so
+	// that users who come all the time cost the cluster next to nothing; the audit trail
+	// and the metrics tell each login. What a pod knows that is killed within a minute
+	// of it is not told here.
+	// +optional
+	LastLogin *metav1.Time `json:"lastLogin,omitempty"`
+
+	// lastUpload is when the last upload of the user was complete.
+	// +optional
+	LastUpload *metav1.Time `json:"lastUpload,omitempty"`
+
+	// sessions is how many sessions the user had in all pods when this was written.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Sessions *int32 `json:"sessions,omitempty"`
+
 	// binding names the Secret with all that an application needs to log in,
 	// as the Service Binding specification has it.
 	// +optional

@@ -706,6 +706,19 @@ func (in *FileServerUserStatus) DeepCopyInto(out *FileServerUserStatus) {
 		*out = new(int64)
 		**out = **in
 	}
+	if in.LastLogin != nil {
+		in, out := &in.LastLogin, &out.LastLogin
+		*out = (*in).DeepCopy()
+	}
+	if in.LastUpload != nil {
+		in, out := &in.LastUpload, &out.LastUpload
+		*out = (*in).DeepCopy()
+	}
+	if in.Sessions != nil {
+		in, out := &in.Sessions, &out.Sessions
+		*out = new(int32)
+		**out = **in
+	}
 	if in.Binding != nil {
 		in, out := &in.Binding, &out.Binding
 		*out = new(Binding)

@@ -107,4 +107,6 @@ const (
 	PathReady   = "/readyz"
 	PathConfig  = "/configz" // see [Loaded]
 	PathMetrics = "/metrics"
+	// PathActivity tells what users have done; see [Activity].
+	PathActivity = "/activityz"
 )

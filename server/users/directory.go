@@ -30,6 +30,7 @@ type Directory struct {
 	sessions    map[*Session]struct{}
 	lastSession uint64
 	byUser      map[string]int      // sessions
+	done        map[string]done     // by users
 	before      map[*Visit]struct{} // connections that are not logged in
 	byAddr      map[netip.Addr]int  // all connections
 }
@@ -50,6 +51,7 @@ func NewDirectory(memory int64) *Directory {
 		users:    map[string]*User{},
 		sessions: map[*Session]struct{}{},
 		byUser:   map[string]int{},
+		done:     map[string]done{},
 		before:   map[*Visit]struct{}{},
 		byAddr:   map[netip.Addr]int{},
 	}

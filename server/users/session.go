@@ -56,6 +56,7 @@ func (d *Directory) Begin(ctx context.Context, a Attempt, p Proof) (*Session, er
 	s := &Session{User: u, dir: d, attempt: a, proof: checked.Proof, done: make(chan struct{}), id: d.lastSession, since: d.now()}
 	d.sessions[s] = struct{}{}
 	d.byUser[a.User]++
+	d.loggedIn(a.User)
 	a.Visit.loggedIn()
 	s.expireAt(d.now())
 	return s, nil

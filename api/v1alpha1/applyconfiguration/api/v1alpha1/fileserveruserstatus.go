@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -20,6 +21,17 @@ type FileServerUserStatusApplyConfiguration struct {
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// username is the name to log in with.
 	Username *string `json:"username,omitempty"`
+	// lastLogin is when the user last logged in.
+	//
+	// This and the next two are written no more than once in 15 minutes for a user, so
+	// that users who come all the time cost the cluster next to nothing; the audit trail
+	// and the metrics tell each login. What a pod knows that is killed within a minute
+	// of it is not told here.
+	LastLogin *metav1.Time `json:"lastLogin,omitempty"`
+	// lastUpload is when the last upload of the user was complete.
+	LastUpload *metav1.Time `json:"lastUpload,omitempty"`
+	// sessions is how many sessions the user had in all pods when this was written.
+	Sessions *int32 `json:"sessions,omitempty"`
 	// binding names the Secret with all that an application needs to log in,
 	// as the Service Binding specification has it.
 	Binding *BindingApplyConfiguration `json:"binding,omitempty"`
@@ -57,6 +69,30 @@ func (b *FileServerUserStatusApplyConfiguration) WithObservedGeneration(value in
 // If called multiple times, the Username field is set to the value of the last call.
 func (b *FileServerUserStatusApplyConfiguration) WithUsername(value string) *FileServerUserStatusApplyConfiguration {
 	b.Username = &value
+	return b
+}
+
+// WithLastLogin sets the LastLogin field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastLogin field is set to the value of the last call.
+func (b *FileServerUserStatusApplyConfiguration) WithLastLogin(value metav1.Time) *FileServerUserStatusApplyConfiguration {
+	b.LastLogin = &value
+	return b
+}
+
+// WithLastUpload sets the LastUpload field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastUpload field is set to the value of the last call.
+func (b *FileServerUserStatusApplyConfiguration) WithLastUpload(value metav1.Time) *FileServerUserStatusApplyConfiguration {
+	b.LastUpload = &value
+	return b
+}
+
+// WithSessions sets the Sessions field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Sessions field is set to the value of the last call.
+func (b *FileServerUserStatusApplyConfiguration) WithSessions(value int32) *FileServerUserStatusApplyConfiguration {
+	b.Sessions = &value
 	return b
 }
 

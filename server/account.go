@@ -20,7 +20,7 @@ import (
 // trees opens the files of users, alike for all protocols.
 type trees struct {
 	storage func() config.Storage // that is in force
-	bucket  *bucket.Bucket // that has the files; nil: a volume has them
+	bucket  *bucket.Bucket        // that has the files; nil: a volume has them
 	log     *slog.Logger
 }
 

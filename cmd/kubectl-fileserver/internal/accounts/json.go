@@ -68,17 +68,20 @@ func says(raw json.RawMessage) string {
 type jsonDump struct {
 	text    string
 	decoder *json.Decoder
+
+	at, line int // the line of an offset, from which those of later ones are counted
 }
 
 func newJSONDump(text string) *jsonDump {
-	return &jsonDump{text, json.NewDecoder(strings.NewReader(text))}
+	return &jsonDump{text: text, decoder: json.NewDecoder(strings.NewReader(text)), line: 1}
 }
 
 // next reads a value, and says on which line it begins.
 func (d *jsonDump) next() (line int, raw json.RawMessage, err error) {
 	at := int(d.decoder.InputOffset())
 	at += len(d.text[at:]) - len(strings.TrimLeft(d.text[at:], " \t\r\n,:"))
-	line = 1 + strings.Count(d.text[:at], "\n")
+	d.line += strings.Count(d.text[d.at:at], "\n")
+	d.at, line = at, d.line
 	err = d.decoder.Decode(&raw)
 	return line, raw, err
 }

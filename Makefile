@@ -16,7 +16,7 @@ IMAGE = bin/image --user 65532:65532 $(LABEL).version=$(VERSION) $(LABEL).licens
 	$(LABEL).source=https://github.com/fileserver-dev/fileserver-operator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test e2e matrix soak verify bench fuzz generate fmt lint build images plugin plugin-archives
+.PHONY: help demo demo-down test e2e many-users matrix soak verify bench fuzz generate fmt lint build images plugin plugin-archives
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,12 @@ e2e: images ## the whole product on a cluster of two nodes, and every client ove
 
 matrix: ## every client over every protocol and mode, with 5 GiB in each; `make e2e` has a short form
 	@MATRIX=long go test -tags e2e -count=1 -v -timeout 90m ./test/matrix
+
+many-users: images ## 10,000 users on one server, against an API server alone and on a cluster of two nodes; needs root
+	@KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$$(go run -C hack ./cluster assets)} && export KUBEBUILDER_ASSETS && \
+		SCALE_USERS=10000 go test -count=1 -v -timeout 60m -run ManyUsers ./test/scale
+	@HELM=$$($(TOOL) helm) && export HELM && \
+		E2E_USERS=10000 go test -tags e2e -count=1 -v -timeout 60m -run TestOneOfManyUsers ./test/e2e
 
 soak: build ## the server for SOAKTIME among clients that misbehave, in the memory of a pod; needs root
 	@go build -o bin/soak ./test/soak && bin/soak -for $(SOAKTIME)

@@ -158,17 +158,23 @@ func (c cluster) newest(pod *corev1.Pod) (config.Loaded, error) {
 	ctx := context.Background()
 	name := pod.Labels[v1alpha1.LabelServer]
 	var loaded config.Loaded
-	var users, tls corev1.Secret
+	var tls corev1.Secret
 	var cm corev1.ConfigMap
-	if err := api.Get(ctx, client.ObjectKey{Namespace: c.ns, Name: name + "-users"}, &users); err != nil {
-		return loaded, err
-	}
 	if err := api.Get(ctx, client.ObjectKey{Namespace: c.ns, Name: name + "-config"}, &cm); err != nil {
 		return loaded, err
 	}
-	loaded.Users = config.Hash(users.Data[config.UsersFile])
 	for _, v := range pod.Spec.Volumes {
 		switch {
+		case v.Projected != nil:
+			loaded.Users = map[string]string{}
+			for _, source := range v.Projected.Sources {
+				var users corev1.Secret
+				if err := api.Get(ctx, client.ObjectKey{Namespace: c.ns, Name: source.Secret.Name}, &users); err != nil {
+					return loaded, err
+				}
+				item := source.Secret.Items[0]
+				loaded.Users[item.Path] = config.Hash(users.Data[item.Key])
+			}
 		case v.Name == config.VolumeConfig:
 			loaded.Config = config.Hash([]byte(cm.Data[v.ConfigMap.Items[0].Key]))
 		case v.Name == config.VolumeTLS:

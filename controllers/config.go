@@ -18,8 +18,8 @@ import (
 
 // wantedFiles are the hashes of what the pods should have loaded.
 type wantedFiles struct {
-	config map[string]string // by entry of the ConfigMap
-	users  string
+	config map[string]string         // by entry of the ConfigMap
+	users  map[int]map[string]string // by the number of shards, and by the names of files
 }
 
 // reconcileConfig sees to the configuration. It returns the hashes of the files

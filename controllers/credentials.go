@@ -2,11 +2,11 @@ package controllers
 
 import (
 	"context"
-
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"encoding/json"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
 // login is what clients need to log in, as far as it is known.
@@ -19,22 +19,36 @@ func (p *pass) login() resources.Login {
 	}
 }
 
-// putCredentials applies what applications bind to. While the login is not
-// wholly known, those that exist stay as they are.
+// putCredentials applies what applications bind to, where the login or the user has
+// changed. While the login is not wholly known, those that exist stay as they are.
 func (p *pass) putCredentials(ctx context.Context, login resources.Login, known bool) {
-	eachUser(p.users, func(u *userState) {
-		if u.entry == "" || u.unread || !known && !u.unstored {
-			return
+	of := identify(login)
+	var changed []*userState
+	for _, u := range p.users {
+		if (u.fresh || u.put != of) && u.known() && !u.unread && (known || u.unstored) {
+			changed = append(changed, u)
 		}
-		mine := login
-		mine.Password = u.password
-		if err := p.putCredentialsOf(ctx, u, resources.Credentials(u.user, mine)); err != nil {
+	}
+	eachUser(changed, func(u *userState) {
+		u.put = ""
+		if err := p.putCredentialsOf(ctx, u, login); err != nil {
 			u.fail(err)
 			if u.unstored {
-				u.entry = "" // a password that is nowhere to be read is of no use
+				u.entry = nil // a password that is nowhere to be read is of no use
 			}
+			return
 		}
+		u.put = of
 	})
+}
+
+// identify returns what differs for another login.
+func identify(login resources.Login) string {
+	b, err := json.Marshal(login)
+	if err != nil {
+		panic(err) // a struct of texts
+	}
+	return config.Hash(b)
 }
 
 func served(p v1alpha1.Protocols) []v1alpha1.ProtocolName {
@@ -53,11 +67,18 @@ func served(p v1alpha1.Protocols) []v1alpha1.ProtocolName {
 
 // putCredentialsOf replaces no password that was generated and that the pass has not
 // read.
-func (p *pass) putCredentialsOf(ctx context.Context, u *userState, desired *corev1ac.SecretApplyConfiguration) (err error) {
-	if u.user.Spec.GeneratesPassword() {
-		_, err = p.putSecret(ctx, u.user, &u.credentials, desired)
-	} else {
-		_, err = p.apply(ctx, u.user, desired)
+func (p *pass) putCredentialsOf(ctx context.Context, u *userState, login resources.Login) error {
+	if !u.fresh { // the password was forgotten
+		if _, err := p.password(ctx, u); err != nil {
+			return err
+		}
 	}
+	login.Password = u.password
+	desired := resources.Credentials(u.user, login)
+	if u.user.Spec.GeneratesPassword() {
+		_, err := p.putSecret(ctx, u.user, &u.credentials, desired)
+		return err
+	}
+	_, err := p.apply(ctx, u.user, desired)
 	return err
 }

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -66,6 +65,9 @@ type FileServerReconciler struct {
 	// WithoutNodes is true if the operator may not see nodes.
 	WithoutNodes bool
 
+	// changes are what the watches tell of users; nil: nothing tells of them, and all
+	// are looked at in each pass.
+	changes      *changes
 	certManager  *certManager
 	hostKeyMaker *hostKeyMaker
 	memory       *memory
@@ -80,6 +82,7 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 			return ctrl.Result{}, err
 		}
 		r.memory.forget(req.NamespacedName)
+		r.forgetChanges(req.NamespacedName)
 		r.hostKeyMaker.forget(req.NamespacedName)
 		r.pace.done(req.NamespacedName)
 		return ctrl.Result{}, r.reportOrphans(ctx, req.NamespacedName)
@@ -108,15 +111,18 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 // would have made stays as it was. The users come first, and need none of the
 // others.
 func (p *pass) run(ctx context.Context) {
-	var err error
-	var usersFile *corev1.Secret
-	p.users, usersFile, err = p.findUsers(ctx)
+	roster, err := p.findUsers(ctx)
 	haveUsers := p.note(err)
 	p.observed, err = p.observe(ctx)
-	p.seen = p.note(err)
-	if haveUsers && usersFile.ResourceVersion != "" { // else no pod waits for it
-		p.wanted.users, err = p.putUsers(ctx, usersFile, stored(p.users))
-		p.note(err)
+	if p.seen = p.note(err); p.seen {
+		p.server.UserShards = p.mountedShards()
+	}
+	if haveUsers {
+		p.users = roster.byAge
+		if p.seen {
+			p.server.UserShards = p.chooseShards(roster)
+		}
+		p.note(p.putUsers(ctx, roster, early))
 		p.note(p.nudgePods(ctx))
 	}
 	if !p.seen {
@@ -154,8 +160,7 @@ func (p *pass) run(ctx context.Context) {
 
 	if haveUsers {
 		p.putCredentials(ctx, p.login(), p.exposed && haveTLS && haveHostKeys)
-		p.wanted.users, err = p.putUsers(ctx, usersFile, p.users)
-		p.note(err)
+		p.note(p.putUsers(ctx, roster, inTime))
 	}
 
 	p.server.ClientCAs, err = p.findClientCAs(ctx)
@@ -164,6 +169,9 @@ func (p *pass) run(ctx context.Context) {
 	configured := p.note(err)
 	if p.volume.known {
 		p.note(p.reconcilePolicies(ctx))
+	}
+	if haveUsers {
+		possible = possible && p.haveShards(roster)
 	}
 	if configured && possible && p.exposed && haveHostKeys && haveTLS && p.volume.usable {
 		p.progress, err = p.reconcileSlots(ctx)

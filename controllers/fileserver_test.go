@@ -285,8 +285,8 @@ func TestObjectsOfADeletedServerOfTheSameNameAreWaitedFor(t *testing.T) {
 		if err := api.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "files-0"}, d); err != nil {
 			return err
 		}
-		if ref := metav1.GetControllerOf(d); ref.UID != second.UID {
-			return fmt.Errorf("the Deployment belongs to %s", ref.UID)
+		if ref := metav1.GetControllerOf(d); ref == nil || ref.UID != second.UID {
+			return fmt.Errorf("the Deployment belongs to %v", ref)
 		}
 		return nil
 	})

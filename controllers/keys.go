@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
@@ -15,9 +17,9 @@ import (
 func (p *pass) keys(ctx context.Context, u *userState, last resources.LastGood) []string {
 	keys := p.goodKeys(u, "authorizedKeys", u.user.Spec.AuthorizedKeys)
 	for _, from := range u.user.Spec.AuthorizedKeysFrom {
-		kind, reason := configMapKind, v1alpha1.ReasonConfigMapNotFound
-		if from.Kind == v1alpha1.KeysInSecret {
-			kind, reason = secretKind, v1alpha1.ReasonSecretNotFound
+		kind, reason := kindOfKeys(from), v1alpha1.ReasonConfigMapNotFound
+		if kind == secretKind {
+			reason = v1alpha1.ReasonSecretNotFound
 		}
 		source := entryID(kind, from.Name, from.Key)
 		content, state, err := p.entry(ctx, kind, from.Name, from.Key)
@@ -35,6 +37,24 @@ func (p *pass) keys(ctx context.Context, u *userState, last resources.LastGood) 
 		u.origin.Keys = append(u.origin.Keys, resources.KeysOrigin{From: source, Count: len(more)})
 	}
 	return keys
+}
+
+func kindOfKeys(from v1alpha1.KeySource) schema.GroupVersionKind {
+	if from.Kind == v1alpha1.KeysInSecret {
+		return secretKind
+	}
+	return configMapKind
+}
+
+// sourcesOf are the entries of Secrets and ConfigMaps that a user names.
+func sourcesOf(u *v1alpha1.FileServerUser) (ids []string) {
+	if u.Spec.Password != nil && u.Spec.Password.SecretRef != nil {
+		ids = append(ids, passwordSource(u))
+	}
+	for _, from := range u.Spec.AuthorizedKeysFrom {
+		ids = append(ids, entryID(kindOfKeys(from), from.Name, from.Key))
+	}
+	return ids
 }
 
 // goodKeys are the lines that are keys.

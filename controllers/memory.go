@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,21 +23,19 @@ type memory struct {
 // serverMemory is about one server. Only one pass at a time uses it, but a pass
 // looks at several users at once.
 type serverMemory struct {
-	mu      sync.Mutex                   // of entries, hashes and doubted
-	entries map[string]entryMemory       // of Secrets and ConfigMaps that users name
-	hashes  map[types.UID]hashMemory     // of users' passwords
-	pods    map[types.UID]podMemory      // what pods have loaded
-	files   map[string]map[string]string // users' files by hash: by user, the hash of the entry
-	recent  []string                     // hashes of files, the newest last
-	used    map[string]bool              // entries that the pass has looked at
-	doubted map[string]bool              // objects that the cache lacks and that exist
+	mu      sync.Mutex               // of entries, hashes and doubted
+	entries map[string]entryMemory   // of Secrets and ConfigMaps that users name
+	hashes  map[types.UID]hashMemory // of users' passwords
+	pods    map[types.UID]podMemory  // what pods have loaded
+	roster  *roster                  // who may log in
+	doubted map[string]bool          // objects that the cache lacks and that exist
 
 	claim       versioned[*corev1.PersistentVolumeClaim] // that the FileServer names
 	certificate versioned[tlsState]                      // in the Secret that it names
 	hostKeys    versioned[resources.HostKeys]            // in the Secret that it names, or its own
 
-	waits time.Time         // since when a new server waits for its address
-	wants map[string]string // what new pods should load, by their entry of the ConfigMap
+	waits time.Time          // since when a new server waits for its address
+	wants map[mounted]string // what new pods should load
 
 	shownNodes []corev1.Node // by which clients are told to come
 	failures   int           // passes in a row in which something failed that may not fail again
@@ -96,8 +93,7 @@ func (m *memory) of(server types.NamespacedName) *serverMemory {
 			entries: map[string]entryMemory{},
 			hashes:  map[types.UID]hashMemory{},
 			pods:    map[types.UID]podMemory{},
-			files:   map[string]map[string]string{},
-			used:    map[string]bool{},
+			roster:  newRoster(),
 			doubted: map[string]bool{},
 		}
 		m.servers[server] = s
@@ -120,7 +116,6 @@ func (s *serverMemory) entry(id, version string) (entryMemory, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, ok := s.entries[id]
-	s.used[id] = true
 	return m, ok && version != "" && m.version == version
 }
 
@@ -135,12 +130,14 @@ func (s *serverMemory) keepEntry(id string, m entryMemory) {
 func (s *serverMemory) forgetOthers(users []*userState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.entries, func(id string, _ entryMemory) bool { return !s.used[id] })
-	clear(s.used)
-	there := map[types.UID]bool{}
+	there, used := map[types.UID]bool{}, map[string]bool{}
 	for _, u := range users {
 		there[u.user.UID] = true
+		for _, id := range sourcesOf(u.user) {
+			used[id] = true
+		}
 	}
+	maps.DeleteFunc(s.entries, func(id string, _ entryMemory) bool { return !used[id] })
 	maps.DeleteFunc(s.hashes, func(user types.UID, _ hashMemory) bool { return !there[user] })
 }
 
@@ -176,17 +173,4 @@ func (s *serverMemory) trust(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.doubted, name)
-}
-
-// How many versions of a users' file are remembered. Pods load the newest
-// within seconds.
-const rememberedFiles = 8
-
-func (s *serverMemory) remember(file string, entries map[string]string) {
-	s.recent = append(slices.DeleteFunc(s.recent, func(f string) bool { return f == file }), file)
-	s.files[file] = entries
-	for len(s.recent) > rememberedFiles {
-		delete(s.files, s.recent[0])
-		s.recent = s.recent[1:]
-	}
 }

@@ -91,7 +91,7 @@ func (p *pass) paced(outdated, mayWait, asWanted bool) string {
 	case asWanted:
 		p.pace.done(server)
 	case !outdated:
-	case !mayWait || seen == nil || *seen != p.server.Generation:
+	case !mayWait || p.server.UserShards > p.mountedShards() || seen == nil || *seen != p.server.Generation:
 		p.pace.rolls(server)
 	case !p.pace.begin(server):
 		p.again(lookAgain)

@@ -87,8 +87,11 @@ func (p *pass) draw(ctx context.Context) {
 	problems, transient := p.follow(ctx, errors.Join(p.errs...), before)
 	p.problems = problems
 	for _, u := range p.users {
+		if u.problems = nil; u.full {
+			u.problems = append(u.problems, p.noRoom())
+		}
 		problems, more := p.follow(ctx, errors.Join(u.errs...), before)
-		u.problems = problems
+		u.problems = append(u.problems, problems...)
 		transient = transient || more
 	}
 	if p.mem().failures = 0; transient {

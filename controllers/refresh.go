@@ -48,13 +48,13 @@ func (p *pass) nudgePods(ctx context.Context) error {
 	var errs []error
 	for i := range p.pods {
 		pod := &p.pods[i]
-		m := known[pod.UID]
-		if !m.asked || m.nudged == p.wanted.users || p.wanted.users == "" {
+		m, users := known[pod.UID], p.usersWanted(mountedBy(&pod.Spec))
+		if !m.asked || m.nudged == users || users == "" {
 			continue
 		}
-		m.nudged, m.bumped, m.bumps = p.wanted.users, p.Clock.Now(), 1
+		m.nudged, m.bumped, m.bumps = users, p.Clock.Now(), 1
 		next[pod.UID] = m
-		errs = append(errs, p.bump(ctx, pod, "users-"+p.wanted.users[:16]))
+		errs = append(errs, p.bump(ctx, pod, "users-"+users))
 	}
 	p.mem().pods = next
 	return errors.Join(errs...)
@@ -80,9 +80,9 @@ func (p *pass) refreshPods(ctx context.Context) error {
 			continue
 		}
 		m, met := known[pod.UID]
-		if entry := configKey(&pod.Spec); !met && before[entry] == p.wants(entry) {
+		if files := mountedBy(&pod.Spec); !met && before[files] == p.wants(files) {
 			// The files are older than the pod, so its start was as good as a refresh.
-			m.wants, m.others, m.bumped, m.bumps = p.wants(entry), p.othersWanted(entry), p.Clock.Now(), 1
+			m.wants, m.others, m.bumped, m.bumps = p.wants(files), p.othersWanted(files), p.Clock.Now(), 1
 		}
 		turns <- struct{}{}
 		group.Go(func() {
@@ -155,8 +155,8 @@ func notInForce(pod *corev1.Pod, loaded config.Loaded) error {
 // was told of a change which was then taken back may say that it has the old files
 // and load the changed ones a moment later.
 func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (podMemory, error) {
-	entry := configKey(&pod.Spec)
-	wants := p.wants(entry)
+	files := mountedBy(&pod.Spec)
+	wants := p.wants(files)
 	if m.has && m.wants == wants && m.err == nil && !m.loaded.Looking && !p.denialIsOld(m) {
 		return m, nil
 	}
@@ -175,15 +175,15 @@ func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (po
 	m.loaded, m.asked, m.at, m.silent = loaded, true, now, time.Time{}
 	if m.wants != wants {
 		m.strayed = m.wants != "" && !m.has
-		if m.nudged != p.wanted.users || m.others != p.othersWanted(entry) {
+		if m.nudged != p.usersWanted(files) || m.others != p.othersWanted(files) {
 			m.bumps = 0
 		}
-		m.wants, m.others, m.attempts = wants, p.othersWanted(entry), 0
+		m.wants, m.others, m.attempts = wants, p.othersWanted(files), 0
 	}
 	all := p.hasAll(pod, loaded)
 	m.has = all && (!m.strayed || m.bumps > 0 && now.Sub(m.bumped) >= strays)
 	if m.has {
-		m.strayed, m.nudged = false, p.wanted.users
+		m.strayed, m.nudged = false, p.usersWanted(files)
 		if !loaded.Looking {
 			m.attempts = 0
 			return m, nil
@@ -204,9 +204,14 @@ func (p *pass) denialIsOld(m podMemory) bool {
 }
 
 // hasAll says whether a pod has loaded what it should. A pod that has not
-// reported a users' file yet lacks it.
+// reported a file with users yet lacks it.
 func (p *pass) hasAll(pod *corev1.Pod, loaded config.Loaded) bool {
-	return p.hasConfig(pod, loaded) && (p.wanted.users == "" || loaded.Users == p.wanted.users)
+	for name, hash := range p.wanted.users[mountedBy(&pod.Spec).shards] {
+		if loaded.Users[name] != hash {
+			return false
+		}
+	}
+	return p.hasConfig(pod, loaded)
 }
 
 // hasConfig says so of all but the users.
@@ -217,21 +222,46 @@ func (p *pass) hasConfig(pod *corev1.Pod, loaded config.Loaded) bool {
 		(len(p.hostKeys.Files) == 0 || !mounts(pod, config.VolumeSSH, p.server.HostKeysSecret()) || slices.Equal(loaded.HostKeys, p.hostKeys.Fingerprints()))
 }
 
-// wants identifies what a pod should load that has the entry of the ConfigMap.
-func (p *pass) wants(entry string) string {
-	return config.Hash([]byte(p.othersWanted(entry) + p.wanted.users))[:16]
+// mounted is what decides which files a pod mounts.
+type mounted struct {
+	entry  string // of the ConfigMap
+	shards int    // in which it has the users
+}
+
+func mountedBy(pod *corev1.PodSpec) mounted {
+	return mounted{configKey(pod), resources.MountedShards(pod)}
+}
+
+// wants identifies what a pod should load.
+func (p *pass) wants(m mounted) string {
+	return config.Hash([]byte(p.othersWanted(m) + p.usersWanted(m)))[:16]
+}
+
+// usersWanted identifies what it should load of the users; "" if nothing is known to
+// be there.
+func (p *pass) usersWanted(m mounted) string {
+	files := p.wanted.users[m.shards]
+	if len(files) == 0 {
+		return ""
+	}
+	var all strings.Builder
+	for i := range m.shards {
+		all.WriteString(files[config.UsersFileOf(i, m.shards)])
+	}
+	return config.Hash([]byte(all.String()))[:16]
 }
 
 // othersWanted identifies what it should load besides the users.
-func (p *pass) othersWanted(entry string) string {
-	return p.wanted.config[entry] + p.tls.fingerprint() + strings.Join(p.hostKeys.Fingerprints(), " ")
+func (p *pass) othersWanted(m mounted) string {
+	return p.wanted.config[m.entry] + p.tls.fingerprint() + strings.Join(p.hostKeys.Fingerprints(), " ")
 }
 
 // wantsOfNewPods is what pods find that start from now on.
-func (p *pass) wantsOfNewPods() map[string]string {
-	wants := map[string]string{}
+func (p *pass) wantsOfNewPods() map[mounted]string {
+	wants := map[mounted]string{}
 	for entry := range p.wanted.config {
-		wants[entry] = p.wants(entry)
+		m := mounted{entry, p.server.UserShards}
+		wants[m] = p.wants(m)
 	}
 	return wants
 }
@@ -256,42 +286,4 @@ func (p *pass) bump(ctx context.Context, pod *corev1.Pod, value string) error {
 		return fmt.Errorf("refreshing pod %s: %w", pod.Name, err)
 	}
 	return nil
-}
-
-// loadedBy says of each pod that serves whether it has loaded the user as it is
-// described.
-func (p *pass) loadedBy(u *userState) []conditions.Pod {
-	var pods []conditions.Pod
-	for i := range p.pods {
-		pod := &p.pods[i]
-		if terminating(pod) || !podReady(pod) {
-			continue
-		}
-		m := p.mem().pods[pod.UID]
-		c := conditions.Pod{Name: pod.Name, Refuses: m.loaded.Error}
-		for _, l := range m.loaded.LeftOut {
-			if l.User == u.user.LoginName() {
-				c.LeavesOut = l.Field + " " + l.Reason
-			}
-		}
-		if m.err != nil {
-			c.Unreachable = p.unreachable(pod, m)
-			c.Silent = fmt.Sprintf("the operator must be able to reach its port %d: %v", resources.PodMetricsPort(&pod.Spec), m.err)
-		}
-		// It may be an older file, in which this user was the same.
-		c.Has = m.asked && (p.wanted.users != "" && m.loaded.Users == p.wanted.users || p.mem().files[m.loaded.Users][u.user.LoginName()] == u.entry)
-		if m.strayed { // to any of the files
-			for _, entries := range p.mem().files {
-				c.Has = c.Has && entries[u.user.LoginName()] == u.entry
-			}
-		}
-		for _, d := range m.loaded.Denied {
-			if d.User == u.user.LoginName() {
-				c.Denied = resources.Denied(d)
-				break
-			}
-		}
-		pods = append(pods, c)
-	}
-	return pods
 }

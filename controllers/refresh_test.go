@@ -77,7 +77,7 @@ func TestAChangeThatIsTakenBackIsPushedToThePodsAgain(t *testing.T) {
 			told(changed, true)
 
 			stray := old
-			stray.Config, stray.Users = "of the change", "of the change"
+			stray.Config, stray.Users = "of the change", map[string]string{config.UsersFile: "of the change"}
 			pods.answer(pod, func() (config.Loaded, error) { return stray, nil })
 			reconciling(t, fs, v1alpha1.ReasonProgressing, "does not have the newest configuration in force")
 			pods.answer(pod, func() (config.Loaded, error) { return c.newest(pod) })

@@ -194,6 +194,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Events:      mgr.GetEventRecorder("fileserver-operator"),
 		certManager: certManager,
 	}, o)
+	r.changes = newChanges()
 	if err := mgr.Add(manager.RunnableFunc(r.hostKeyMaker.run)); err != nil {
 		return fmt.Errorf("adding the maker of host keys: %w", err)
 	}
@@ -252,16 +253,17 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Opt
 			// Such as when a status cannot be written.
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](5*time.Millisecond, time.Minute),
 		}).
-		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser), userChanges())
+		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(r.serverOfUser), userChanges())
 	if !o.WithoutNodes {
 		b.Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode), nodeChanges())
 	}
 	for _, obj := range []client.Object{
-		&corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Service{}, &corev1.Pod{}, &corev1.PersistentVolumeClaim{},
+		&corev1.ConfigMap{}, &corev1.Service{}, &corev1.Pod{}, &corev1.PersistentVolumeClaim{},
 		&appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}, &networkingv1.NetworkPolicy{},
 	} {
 		b.Watches(obj, byLabel)
 	}
+	b.Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.serverOfSecret))
 	for kind, index := range map[schema.GroupVersionKind]string{secretKind: indexSecrets, configMapKind: indexConfigMaps, claimKind: indexClaims} {
 		m := &metav1.PartialObjectMetadata{}
 		m.SetGroupVersionKind(kind)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -31,17 +32,35 @@ func (p *pass) writeStatus(ctx context.Context) error {
 	return errors.Join(err, p.writeUserStatuses(ctx))
 }
 
-// writeUserStatuses does so for all users. One that cannot be written does not
+// writeUserStatuses does so for the users of whom it may be another one. One that cannot be written does not
 // keep the others from it.
 func (p *pass) writeUserStatuses(ctx context.Context) error {
 	var mu sync.Mutex
 	var errs []error
-	eachUser(p.users, func(u *userState) {
-		err := p.writeUserStatus(ctx, u)
+	serving := p.servingPods()
+	ofAll, now := p.ofAll(serving), p.Clock.Now()
+	var changed []*userState
+	for _, u := range p.users {
+		says := says(serving, ofAll, u, now)
+		if u.fresh || ofAll == "" || u.said != says {
+			u.said = says
+			changed = append(changed, u)
+		}
+	}
+	eachUser(changed, func(u *userState) {
+		err := p.writeUserStatus(ctx, serving, u)
+		if err != nil {
+			u.said = said{}
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		errs = append(errs, err)
 	})
+	for _, u := range changed {
+		if u.awaits > 0 {
+			p.again(u.awaits)
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -131,10 +150,10 @@ func (p *pass) countPods() (all, ready int32) {
 	return all, ready
 }
 
-// countUsers counts those who are in the users' file.
+// countUsers counts those who are in a shard.
 func (p *pass) countUsers() (users int32) {
 	for _, u := range p.users {
-		if u.entry != "" {
+		if u.known() {
 			users++
 		}
 	}
@@ -163,6 +182,9 @@ func (p *pass) patchStatus(ctx context.Context, before, after client.Object, was
 // be told.
 var passing = []string{v1alpha1.ReasonProgressing, v1alpha1.ReasonAddressPending, v1alpha1.ReasonServerNotReady, v1alpha1.ReasonLoading}
 
+// wantedReasons are those of users who are refused because their spec wants it so.
+var wantedReasons = []string{v1alpha1.ReasonSuspended, v1alpha1.ReasonExpired}
+
 // tell makes an event of each condition that changed its reason.
 func (p *pass) tell(obj client.Object, was, is []metav1.Condition) {
 	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled} {
@@ -173,6 +195,9 @@ func (p *pass) tell(obj client.Object, was, is []metav1.Condition) {
 		good := (now.Status == metav1.ConditionTrue) == (kind == v1alpha1.ConditionReady)
 		if _, user := obj.(*v1alpha1.FileServerUser); user && good && (old == nil || slices.Contains(passing, old.Reason)) {
 			continue // that a new user can log in surprises nobody
+		}
+		if slices.Contains(wantedReasons, now.Reason) {
+			continue
 		}
 		if good && kind == v1alpha1.ConditionStalled || !good && slices.Contains(passing, now.Reason) {
 			continue
@@ -187,43 +212,76 @@ func (p *pass) tell(obj client.Object, was, is []metav1.Condition) {
 }
 
 // writeUserStatus says what was found out about a user.
-func (p *pass) writeUserStatus(ctx context.Context, u *userState) error {
+func (p *pass) writeUserStatus(ctx context.Context, serving []servingPod, u *userState) error {
 	before := u.user
 	after := before.DeepCopy()
 	status := &after.Status
 	status.ObservedGeneration = &before.Generation
 	status.Username = before.LoginName()
 	status.Binding = nil
-	if u.entry != "" {
+	if u.known() {
 		status.Binding = &v1alpha1.Binding{Name: resources.CredentialsName(before.Name)}
 	}
 	spec := &before.Spec
 	conditions.User{
 		Server: p.server.Name, Generation: before.Generation,
-		Problems: u.problems, Known: u.entry != "",
+		Problems: u.problems, Known: u.known(),
 		Wanted: spec.Protocols, Served: served(p.server.Spec.ServedProtocols()),
-		NeedsKey: u.entry != "" && (u.account.RequireAll || u.account.PasswordHash == ""), ByAddress: p.hiddenFrom(u),
+		NeedsKey: u.known() && (u.account.RequireAll || u.account.PasswordHash == ""), ByAddress: p.hiddenFrom(u),
 		Suspended: spec.State == v1alpha1.UserSuspended,
-		Expired:   spec.ExpiresAt != nil && !p.Clock.Now().Before(spec.ExpiresAt.Time),
-		Pods:      p.loadedBy(u),
+		Expired:   u.said.expired,
+		Pods:      p.loadedBy(serving, u),
 	}.Write(&status.Conditions)
+	if u.awaits = p.loadsSoon(u, status.Conditions); u.awaits > 0 {
+		u.said = said{}
+		return nil
+	}
 	return p.patchStatus(ctx, before, after, before.Status.Conditions, status.Conditions, equality.Semantic.DeepEqual(before.Status, *status))
+}
+
+// Pods load a change within a second or so.
+const loadsWithin = 2 * time.Second
+
+// loadsSoon is positive if all there is to say of a user is that pods are about to load
+// the change: before anybody could read of it, it would be said that they have. It is
+// how long that is not said.
+func (p *pass) loadsSoon(u *userState, is []metav1.Condition) time.Duration {
+	ready := meta.FindStatusCondition(is, v1alpha1.ConditionReady)
+	if ready.Reason != v1alpha1.ReasonLoading || len(u.problems) > 0 || !u.known() {
+		return 0
+	}
+	return loadsWithin - p.Clock.Since(u.since)
 }
 
 // hiddenFrom names what of an account goes by the addresses of clients, if the
 // exposure hides these and shows none that is let in.
 func (p *pass) hiddenFrom(u *userState) []string {
-	if !p.volume.known || !p.server.HidesAddresses() {
+	if len(u.byAddress) == 0 || !p.hides() {
+		return nil
+	}
+	for _, address := range p.nodeAddresses() {
+		if check.Overlap(u.account.AllowedSources, []string{address}) {
+			return nil
+		}
+	}
+	return u.byAddress
+}
+
+// hides says whether the exposure is known to hide the addresses of clients.
+func (p *pass) hides() bool { return p.volume.known && p.server.HidesAddresses() }
+
+// nodeAddresses are those by which clients come, where these are hidden.
+func (p *pass) nodeAddresses() (addresses []string) {
+	if !p.hides() {
 		return nil
 	}
 	for _, node := range p.nodes {
 		for _, a := range node.Status.Addresses {
-			if check.Overlap(u.account.AllowedSources, []string{a.Address}) {
-				return nil
-			}
+			addresses = append(addresses, a.Address)
 		}
 	}
-	return u.byAddress
+	slices.Sort(addresses)
+	return addresses
 }
 
 // reportOrphans tells the users of a server that does not exist.
@@ -234,7 +292,7 @@ func (r *FileServerReconciler) reportOrphans(ctx context.Context, server types.N
 		return err
 	}
 	for i := range users {
-		u := &userState{user: &users[i]}
+		u := &userState{user: &users[i], fresh: true}
 		u.problems = []*conditions.Problem{conditions.Waiting(v1alpha1.ReasonServerNotFound, "The FileServer %q in serverRef does not exist in this namespace: create it, or name another one.", server.Name)}
 		p.users = append(p.users, u)
 	}

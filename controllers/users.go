@@ -1,9 +1,7 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -24,12 +22,28 @@ const indexServer = "spec.serverRef.name"
 
 // userState is a user, and what was found out about it.
 type userState struct {
-	user    *v1alpha1.FileServerUser
+	user  *v1alpha1.FileServerUser
+	login string // the name of the account
+	key   resources.ShardKey
+	// holder is the older user who has that name; "" if nobody has.
+	holder string
+	// gone is true for one who was taken out of the roster.
+	gone bool
+	// fresh is true while a pass looks at the user.
+	fresh bool
+
 	account config.User
 	origin  resources.Origin
-	// entry is the hash of the account, "" if the user is not in the file.
-	entry string
-	// password is the plain one, if it is known.
+	// entry is the account in Secrets, and hash identifies it; nil if there is none.
+	entry, before *resources.Entry // before this pass, or the last that was fresh
+	hash          string
+	since         time.Time // the entry is as it is
+	// full is true if the account's shard has no room for it.
+	full bool
+	// byAddress names what of the account goes by the addresses of clients.
+	byAddress []string
+
+	// password is the plain one, if it is known, while a pass looks at the user.
 	password string
 	// credentials are the Secret that a generated password was read from.
 	credentials corev1.Secret
@@ -38,10 +52,12 @@ type userState struct {
 	unstored bool
 	// unread is true if the password's source could not be read.
 	unread bool
+	// put identifies the login in the credentials that were applied; "" if none is
+	// known to be in place.
+	put string
 
-	// byAddress names what of the account goes by the addresses of clients.
-	byAddress []string
-
+	said     said
+	awaits   time.Duration // until its status is written
 	errs     []error
 	problems []*conditions.Problem
 }
@@ -49,58 +65,119 @@ type userState struct {
 // fail takes down what of the user's description cannot be had.
 func (u *userState) fail(err error) { u.errs = append(u.errs, err) }
 
-// findUsers finds out who may log in, and reads the Secret with the users' file as it
-// is. What cannot be read of a user is that user's own problem, and what was last good
-// of it stays.
-func (p *pass) findUsers(ctx context.Context) ([]*userState, *corev1.Secret, error) {
+// known says whether the account is in a shard.
+func (u *userState) known() bool { return u.entry != nil && !u.full }
+
+// findUsers finds out who may log in. What cannot be read of a user is that user's own
+// problem, and what was last good of it stays.
+func (p *pass) findUsers(ctx context.Context) (*roster, error) {
+	r := p.mem().roster
+	whole := p.changes == nil || !r.whole || r.memory != p.server.HashMemory()
+	r.whole, r.memory = false, p.server.HashMemory()
+	r.begin()
+	var last resources.LastGood
+	var err error
+	if whole {
+		last, err = p.allUsers(ctx, r)
+	} else {
+		err = p.changedUsers(ctx, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.sort()
+	fresh := r.fresh()
+	eachUser(fresh, func(u *userState) { p.examine(ctx, u, last) })
+	for _, u := range fresh {
+		if u.changed() {
+			u.since = p.Clock.Now()
+			r.soil(u)
+		}
+	}
+	if r.edited {
+		p.mem().forgetOthers(r.byAge)
+		r.edited = false
+	}
+	p.awaitExpiry(r.byAge)
+	r.whole = true
+	return r, nil
+}
+
+// allUsers has all users looked at, as an operator does that has just started, and
+// returns what was last good of them.
+func (p *pass) allUsers(ctx context.Context, r *roster) (resources.LastGood, error) {
+	if p.changes != nil {
+		p.changes.take(client.ObjectKeyFromObject(p.server.FileServer)) // it is read now
+	}
 	users, err := p.listUsers(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	secret, err := p.ownSecret(ctx, resources.UsersName(p.server.Name))
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the users' file: %w", err)
-	}
-	last := resources.ReadLastGood(secret.Data)
-	all := []*userState{}
-	taken := map[string]string{}
+	there := make(map[string]bool, len(users))
 	for i := range users {
-		u := &userState{user: &users[i]}
-		all = append(all, u)
-		if other, ok := taken[u.user.LoginName()]; ok {
-			u.fail(conditions.Stalled(v1alpha1.ReasonUsernameTaken, "The FileServerUser %q has the username %q already: set another spec.username.", other, u.user.LoginName()))
-			continue
-		}
-		taken[u.user.LoginName()] = u.user.Name
+		r.enter(&users[i])
+		there[users[i].Name] = true
 	}
-	eachUser(all, func(u *userState) {
-		if len(u.errs) == 0 {
-			p.resolve(ctx, u, last)
+	for name := range r.users {
+		if !there[name] {
+			r.remove(name)
 		}
-	})
-	p.mem().forgetOthers(all)
-	p.awaitExpiry(all)
-	return all, secret, nil
+	}
+	return p.readShards(ctx, r)
 }
 
-// stored are the users who need nothing from the steps to come: their passwords
-// are stored already.
-func stored(users []*userState) []*userState {
-	return slices.DeleteFunc(slices.Clone(users), func(u *userState) bool { return u.unstored })
+// changedUsers has those looked at of whom something has changed.
+func (p *pass) changedUsers(ctx context.Context, r *roster) error {
+	changed := p.changes.take(client.ObjectKeyFromObject(p.server.FileServer))
+	for name := range changed.users {
+		user := &v1alpha1.FileServerUser{}
+		err := p.Get(ctx, client.ObjectKey{Namespace: p.server.Namespace, Name: name}, user)
+		switch {
+		case client.IgnoreNotFound(err) != nil:
+			return fmt.Errorf("reading FileServerUser %s: %w", name, err)
+		case err != nil || !user.DeletionTimestamp.IsZero() || user.Spec.ServerRef.Name != p.server.Name:
+			r.remove(name)
+		default:
+			r.enter(user)
+		}
+	}
+	return p.lookAtShards(ctx, r, changed.secrets)
 }
 
-// listUsers has the oldest first: they keep a name that others want too.
+// listUsers has those who are not about to go.
 func (p *pass) listUsers(ctx context.Context) ([]v1alpha1.FileServerUser, error) {
 	var list v1alpha1.FileServerUserList
-	err := p.List(ctx, &list, client.InNamespace(p.server.Namespace), client.MatchingFields{indexServer: p.server.Name})
+	err := p.List(ctx, &list, client.InNamespace(p.server.Namespace), client.MatchingFields{indexServer: p.server.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("listing users: %w", err)
 	}
-	users := slices.DeleteFunc(list.Items, func(u v1alpha1.FileServerUser) bool { return !u.DeletionTimestamp.IsZero() })
-	slices.SortFunc(users, func(a, b v1alpha1.FileServerUser) int {
-		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
-	})
-	return users, nil
+	return slices.DeleteFunc(list.Items, func(u v1alpha1.FileServerUser) bool { return !u.DeletionTimestamp.IsZero() }), nil
+}
+
+// examine finds out about one user. Of one who was looked at before, what was found
+// then is last good, unless that was read.
+func (p *pass) examine(ctx context.Context, u *userState, last resources.LastGood) {
+	if last == nil {
+		last = resources.LastGood{}
+		if u.entry != nil {
+			last.Set(u.account, u.origin)
+		}
+	}
+	u.before, u.entry = u.entry, nil
+	u.errs, u.byAddress, u.unstored, u.unread = nil, nil, false, false
+	if u.holder != "" {
+		u.fail(conditions.Stalled(v1alpha1.ReasonUsernameTaken, "The FileServerUser %q has the username %q already: set another spec.username.", u.holder, u.login))
+		return
+	}
+	p.resolve(ctx, u, last)
+}
+
+// changed says whether the account is another one than before.
+func (u *userState) changed() bool {
+	if u.entry == nil || u.before == nil {
+		return u.entry != u.before
+	}
+	return !u.entry.Same(u.before)
 }
 
 // resolve finds out the user's password and keys, and with them the account.
@@ -123,8 +200,7 @@ func (p *pass) resolve(ctx context.Context, u *userState, last resources.LastGoo
 	if len(u.errs) > 0 && !enough(account) {
 		return
 	}
-	file := config.Users{Version: config.Version, Users: []config.User{account}}
-	if err := file.Validate(); err != nil {
+	if err := account.Validate(); err != nil {
 		u.fail(conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "The account would not be valid: %s.", conditions.Cut(err.Error())))
 		was, origin, ok := last.Account(u.user.UID)
 		if !ok || was.Name != account.Name {
@@ -133,12 +209,12 @@ func (p *pass) resolve(ctx context.Context, u *userState, last resources.LastGoo
 		was.Suspended, was.ExpiresAt = account.Suspended, account.ExpiresAt
 		account, u.origin = was, origin
 	}
-	b, err := json.Marshal(account)
+	entry, err := resources.NewEntry(&account, &u.origin)
 	if err != nil {
 		u.fail(fmt.Errorf("encoding the account: %w", err))
 		return
 	}
-	u.account, u.entry = account, config.Hash(b)
+	u.account, u.entry, u.hash = account, &entry, entry.Hash()
 }
 
 // enough says whether somebody can log in to an account of which something is
@@ -154,7 +230,7 @@ func enough(a config.User) bool {
 // awaitExpiry has a pass begin when the next user expires, to say so.
 func (p *pass) awaitExpiry(users []*userState) {
 	for _, u := range users {
-		if t := u.user.Spec.ExpiresAt; t != nil && u.entry != "" {
+		if t := u.user.Spec.ExpiresAt; t != nil && u.known() {
 			if left := t.Sub(p.Clock.Now()); left > 0 {
 				p.again(left + time.Second)
 			}
@@ -178,37 +254,4 @@ func eachUser(users []*userState, do func(*userState)) {
 		})
 	}
 	group.Wait()
-}
-
-// putUsers applies the users' file, of which it was read how it is, and returns its
-// hash.
-func (p *pass) putUsers(ctx context.Context, is *corev1.Secret, users []*userState) (string, error) {
-	file := &config.Users{Version: config.Version, Users: []config.User{}}
-	entries, origins := map[string]string{}, map[string]resources.Origin{}
-	for _, u := range users {
-		if u.entry != "" {
-			file.Users = append(file.Users, u.account)
-			entries[u.account.Name], origins[u.account.Name] = u.entry, u.origin
-		}
-	}
-	slices.SortFunc(file.Users, func(a, b config.User) int { return cmp.Compare(a.Name, b.Name) })
-	b, err := file.Marshal()
-	if err != nil {
-		return "", conditions.Stalled(v1alpha1.ReasonInvalidConfiguration, "The users' file would not be valid: %s.", conditions.Cut(err.Error()))
-	}
-	secret, err := p.server.UsersSecret(b, origins)
-	if err != nil {
-		return "", err
-	}
-	if is.ResourceVersion == "" {
-		_, err = p.putSecret(ctx, p.server.FileServer, is, secret)
-	} else {
-		err = p.put(ctx, secret)
-	}
-	if err != nil {
-		return "", err
-	}
-	hash := config.Hash(b)
-	p.mem().remember(hash, entries)
-	return hash, nil
 }

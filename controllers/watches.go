@@ -33,13 +33,34 @@ func serverByLabel(_ context.Context, obj client.Object) []reconcile.Request {
 	return requestFor(obj.GetNamespace(), name)
 }
 
-// serverOfUser is the server that a user names.
-func serverOfUser(_ context.Context, obj client.Object) []reconcile.Request {
+// serverOfUser is the server that a user names, or named until now.
+func (r *FileServerReconciler) serverOfUser(_ context.Context, obj client.Object) []reconcile.Request {
 	u, ok := obj.(*v1alpha1.FileServerUser)
 	if !ok {
 		return nil
 	}
+	r.changes.user(types.NamespacedName{Namespace: u.Namespace, Name: u.Spec.ServerRef.Name}, u.Name)
 	return requestFor(u.Namespace, u.Spec.ServerRef.Name)
+}
+
+// serverOfSecret is the server that one of the operator's own Secrets is part of.
+func (r *FileServerReconciler) serverOfSecret(ctx context.Context, obj client.Object) []reconcile.Request {
+	requests := serverByLabel(ctx, obj)
+	for _, request := range requests {
+		if user := obj.GetLabels()[v1alpha1.LabelUser]; user != "" {
+			r.changes.user(request.NamespacedName, user)
+		} else {
+			r.changes.secret(request.NamespacedName, obj.GetName())
+		}
+	}
+	return requests
+}
+
+// forgetChanges forgets what happened at a server that is gone.
+func (r *FileServerReconciler) forgetChanges(server types.NamespacedName) {
+	if r.changes != nil {
+		r.changes.take(server)
+	}
 }
 
 // serversOnNode are those with pods on a node, and those that are reached by
@@ -122,6 +143,7 @@ func (r *FileServerReconciler) serversNaming(ctx context.Context, index string, 
 	}
 	for _, u := range users.Items {
 		names[u.Spec.ServerRef.Name] = struct{}{}
+		r.changes.user(types.NamespacedName{Namespace: u.Namespace, Name: u.Spec.ServerRef.Name}, u.Name)
 	}
 	var requests []reconcile.Request
 	for _, name := range slices.Sorted(maps.Keys(names)) {

@@ -130,11 +130,11 @@ func TestAChangeOfPermissionsReachesSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := i.loaded().Users
+	before := i.loaded().Users["users.json"]
 	i.users.Users[0].Access = config.AccessReadOnly
 	i.write()
 	i.eventually("loaded", func() error {
-		if i.loaded().Users == before {
+		if i.loaded().Users["users.json"] == before {
 			return os.ErrNotExist
 		}
 		return nil

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,25 +24,24 @@ import (
 // files is all that the server reads, at one moment. It is replaced as a
 // whole: what a session sees never mixes an old file with a new one.
 type files struct {
-	config     *config.Config // in force
-	cold       []string       // fields of the newest configuration that are not
-	users      *config.Users
-	cert       *tls.Certificate // nil if there is none
-	clientCAs  *x509.CertPool   // nil if no client certificate is asked for
-	suites     []uint16         // of TLS up to 1.2; none: the default
-	hostKeys   []ssh.Signer     // none if there is none
+	config     *config.Config          // in force
+	cold       []string                // fields of the newest configuration that are not
+	users      map[string]config.Shard // by the paths of their files
+	cert       *tls.Certificate        // nil if there is none
+	clientCAs  *x509.CertPool          // nil if no client certificate is asked for
+	suites     []uint16                // of TLS up to 1.2; none: the default
+	hostKeys   []ssh.Signer            // none if there is none
 	userCAs    []ssh.PublicKey
 	algorithms sftp.Algorithms  // of SSH
 	leftOut    []config.LeftOut // entries that cannot be used
 	configHash string
-	usersHash  string
 	certHash   string
 	secrets    hash.Hash // of the files that Config names
 }
 
 // sameAs reports whether nothing differs.
 func (f *files) sameAs(o *files) bool {
-	return f.configHash == o.configHash && f.usersHash == o.usersHash &&
+	return f.configHash == o.configHash && maps.Equal(f.usersHashes(), o.usersHashes()) &&
 		bytes.Equal(f.secrets.Sum(nil), o.secrets.Sum(nil))
 }
 
@@ -69,7 +69,7 @@ func readFiles(path string, before *files) (*files, error) {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	if before == nil {
-		before = &files{users: &config.Users{Version: config.Version}}
+		before = &files{}
 	} else if f.config, f.cold = config.Reload(before.config, f.config); len(f.cold) > 0 {
 		if err := f.config.Validate(); err != nil {
 			return nil, fmt.Errorf("the configuration wants a restart, since %s differs: %w", strings.Join(f.cold, ", "), err)
@@ -80,17 +80,6 @@ func readFiles(path string, before *files) (*files, error) {
 	f.useTLS()
 	f.readSSH(before)
 	return f, nil
-}
-
-func (f *files) readUsers(before *files) {
-	users, leftOut, hash, err := config.LoadUsers(f.config.UsersFile)
-	if err != nil {
-		f.users, f.usersHash = before.users, before.usersHash
-		f.leaveOut("usersFile", fmt.Errorf("cannot be used: %w", err))
-		f.secrets.Write(fmt.Appendln(nil, err)) // so that it is told when the users are good again
-		return
-	}
-	f.users, f.usersHash, f.leftOut = users, hash, append(f.leftOut, leftOut...)
 }
 
 func (f *files) readCertificate(before *files) {
@@ -208,7 +197,7 @@ func (f *files) listeners() (all []config.Listener) {
 // folders are those to watch: a mounted ConfigMap or Secret changes by a
 // rename in its folder, not by a write to its file.
 func (f *files) folders(configPath string) []string {
-	names := []string{configPath, f.config.UsersFile}
+	names := []string{configPath, filepath.Join(f.config.UsersDir, config.UsersFile)}
 	if t := f.config.TLS; t != nil {
 		names = append(names, t.CertFile, t.KeyFile)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -33,7 +34,8 @@ type homes struct {
 
 	mu      sync.Mutex
 	root    string
-	users   []config.User
+	shards  []config.Shard
+	looked  map[string][]config.Denied // what was found, by the hash of a shard
 	looking bool
 	stale   bool // there are newer users than those that are looked for
 	fresh   bool // what was found is about the newest users
@@ -41,11 +43,15 @@ type homes struct {
 	at      time.Time // of the last look
 }
 
-// look finds out about the homes of users, without waiting for it.
-func (h *homes) look(root string, users []config.User) {
+// look finds out about the homes of users, without waiting for it. Those of a shard
+// that has not changed were looked at before.
+func (h *homes) look(root string, shards []config.Shard) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.root, h.users, h.stale, h.fresh = root, users, true, false
+	if h.root != root {
+		h.looked = nil
+	}
+	h.root, h.shards, h.stale, h.fresh = root, shards, true, false
 	h.start()
 }
 
@@ -61,20 +67,28 @@ func (h *homes) start() {
 	}()
 }
 
-// lookOnce looks at all homes once. It returns true if there is more to do.
+// lookOnce looks once at all homes that were not looked at yet. It returns true if
+// there is more to do.
 func (h *homes) lookOnce() bool {
 	h.mu.Lock()
-	root, users := h.root, h.users
+	root, shards, before := h.root, h.shards, h.looked
 	h.stale = false
 	h.mu.Unlock()
-	var found []config.Denied
-	for i := range users {
-		if d := deniedHome(root, &users[i]); d != nil && len(found) < config.MaxDenied {
-			found = append(found, *d)
+	looked, found := map[string][]config.Denied{}, []config.Denied(nil)
+	for i := range shards {
+		denied, ok := before[shards[i].Hash]
+		if !ok {
+			denied = deniedHomes(root, shards[i].Users)
 		}
+		looked[shards[i].Hash] = denied
+		found = append(found, denied...)
 	}
+	found = found[:min(len(found), config.MaxDenied)]
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.root == root {
+		h.looked = looked
+	}
 	known := map[config.Denied]bool{}
 	for _, d := range h.found {
 		known[d] = true
@@ -95,9 +109,21 @@ func (h *homes) told() (found []config.Denied, looking bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.looking && len(h.found) > 0 && time.Since(h.at) > lookAgain {
+		h.looked = maps.Clone(h.looked)
+		maps.DeleteFunc(h.looked, func(_ string, denied []config.Denied) bool { return len(denied) > 0 })
 		h.start()
 	}
 	return h.found, !h.fresh
+}
+
+// deniedHomes is [deniedHome] for many, but no more than [config.MaxDenied].
+func deniedHomes(root string, users []config.User) (denied []config.Denied) {
+	for i := range users {
+		if d := deniedHome(root, &users[i]); d != nil && len(denied) < config.MaxDenied {
+			denied = append(denied, *d)
+		}
+	}
+	return denied
 }
 
 // deniedHome returns what keeps the server from using a user's home as the user

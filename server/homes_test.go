@@ -105,7 +105,7 @@ func TestAHomeThatBelongsToSomebodyElseIsDescribed(t *testing.T) {
 
 func TestWhatWasDeniedIsLookedAtAgainWhenSomebodyAsks(t *testing.T) {
 	h := &homes{log: slog.New(slog.DiscardHandler)}
-	h.look(t.TempDir(), []config.User{{Name: "acme", Home: "acme", Access: config.AccessReadWrite}})
+	h.look(t.TempDir(), []config.Shard{{Hash: "of the users", Users: []config.User{{Name: "acme", Home: "acme", Access: config.AccessReadWrite}}}})
 	wait := func(is func([]config.Denied, bool) bool) {
 		t.Helper()
 		for deadline := time.Now().Add(time.Minute); ; runtime.Gosched() {
@@ -120,6 +120,7 @@ func TestWhatWasDeniedIsLookedAtAgainWhenSomebodyAsks(t *testing.T) {
 	wait(func(_ []config.Denied, looking bool) bool { return !looking })
 	h.mu.Lock()
 	h.found, h.at = []config.Denied{{User: "acme", Folder: "/"}}, time.Now().Add(-time.Hour)
+	h.looked = map[string][]config.Denied{"of the users": h.found}
 	h.mu.Unlock()
 	wait(func(found []config.Denied, _ bool) bool { return len(found) == 0 })
 }

@@ -29,7 +29,7 @@ func (i *instance) reloadFiles() {
 		return config.Hash(b)
 	}
 	i.eventually("the new files are in force", func() error {
-		if l := i.loaded(); l.Config != hash("config.json") || l.Users != hash("users.json") || l.Error != "" {
+		if l := i.loaded(); l.Config != hash("config.json") || l.Users["users.json"] != hash("users.json") || l.Error != "" {
 			return fmt.Errorf("got %+v", l)
 		}
 		return nil

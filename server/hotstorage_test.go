@@ -73,25 +73,28 @@ var hotStorage = map[string]func(t *testing.T){
 	"storage.umask":      modes,
 	"storage.fileMode":   modes,
 	"storage.folderMode": modes,
-	"usersFile": func(t *testing.T) {
+	"usersDir": func(t *testing.T) {
 		i := start(t)
 		others := config.Users{Version: config.Version, Users: []config.User{user(t, "bob")}}
 		b, err := others.Marshal()
 		if err != nil {
 			t.Fatal(err)
 		}
-		i.replace("others.json", b)
-		i.config.UsersFile = filepath.Join(i.dir, "others.json")
+		i.config.UsersDir = filepath.Join(i.dir, "others")
+		if err := os.Mkdir(i.config.UsersDir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		i.replace("others/users-1.json", b)
 		i.write()
-		i.eventually("another file counts", func() error {
-			if l := i.loaded(); l.Users != config.Hash(b) {
+		i.eventually("the files of another folder count", func() error {
+			if l := i.loaded(); len(l.Users) != 1 || l.Users["users-1.json"] != config.Hash(b) {
 				return fmt.Errorf("got %+v", l)
 			}
 			return nil
 		})
 		i.user("bob")
 		if i.bySFTP() == nil || i.byFTP() == nil || i.byFTPS() == nil {
-			t.Error("alice, who was in the old file, logs in")
+			t.Error("alice, who was in the old folder, logs in")
 		}
 	},
 }

@@ -64,8 +64,8 @@ func TestABadFileCostsNothingButWhatItIsFor(t *testing.T) {
 		"a certificate that is none": {"tls.crt", "SECRET", "tls.certFile", true, false, true, "ftps"},
 		"a key that is none":         {"tls.key", "SECRET", "tls.certFile", true, false, true, "ftps"},
 		"one host key of two":        {"other_key", "SECRET", "ssh.hostKeyFiles[1]", true, true, true, ""},
-		"users that are no users":    {"users.json", `{"version":"v1","users":"SECRET"}`, "usersFile", false, false, false, ""},
-		"users of another version":   {"users.json", `{"version":"v9","users":[]}`, "usersFile", false, false, false, ""},
+		"users that are no users":    {"users.json", `{"version":"v1","users":"SECRET"}`, "users.json", false, false, false, ""},
+		"users of another version":   {"users.json", `{"version":"v9","users":[]}`, "users.json", false, false, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,7 +155,7 @@ func TestAUserWhoIsNotValidCostsNobodyElse(t *testing.T) {
 		`{"name":"carol","home":7},`, `"carol",`, `null,`, `[],`,
 		`{"name":"bob","home":"again","access":"ReadWrite"},`,
 	} {
-		i.replace("users.json", []byte(strings.Replace(string(good), `"users": [`, `"users": [`+bob+bad, 1)))
+		i.replace("users.json", []byte(strings.Replace(string(good), `"users":[`, `"users":[`+bob+bad, 1)))
 		i.eventually(bad, func() error {
 			l := i.loaded()
 			if len(l.LeftOut) != 1 || l.LeftOut[0].Field != "users[1]" || l.Error != "" {

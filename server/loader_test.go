@@ -56,7 +56,7 @@ func TestNoFileMakesTheServerPanicOrRefuseAGoodOneLater(t *testing.T) {
 			HostKeyFiles: []string{path("host_key")}, TrustedUserCAKeys: []string{"ssh-ed25519 AAAA"},
 			Algorithms: config.SSHAlgorithms{Ciphers: []string{"aes256-ctr"}},
 		},
-		Storage: config.Storage{Root: dir}, UsersFile: path("users.json"),
+		Storage: config.Storage{Root: dir}, UsersDir: dir,
 		Sessions:          config.Sessions{Max: 1, Ban: config.Ban{Failures: 1, Exempt: prefixes("192.0.2.0/24")}},
 		ProxyProtocolFrom: prefixes("198.51.100.0/24"),
 	}
@@ -114,7 +114,7 @@ func TestNoFileMakesTheServerPanicOrRefuseAGoodOneLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.reload()
-		if l := s.loaded(); l.Error != "" || l.Config != config.Hash(good["config.json"]) || l.Users != config.Hash(good["users.json"]) || len(l.Cold) > 0 {
+		if l := s.loaded(); l.Error != "" || l.Config != config.Hash(good["config.json"]) || l.Users["users.json"] != config.Hash(good["users.json"]) || len(l.Cold) > 0 {
 			t.Fatalf("after %s was good again, it says %+v\n%q", name, l, bad)
 		}
 	}

@@ -149,7 +149,7 @@ func (s *Server) trees() trees {
 func (s *Server) use(f *files) {
 	s.files.Store(f)
 	s.users.SetAuthorities(marshaled(f.userCAs))
-	f.leftOut = append(f.leftOut, s.users.Set(f.users, f.config.Sessions)...)
+	f.leftOut = append(f.leftOut, s.users.Set(f.shards(), f.config.Sessions)...)
 	if f.cert != nil && f.cert.Leaf != nil {
 		s.metrics.certExpiry.Set(float64(f.cert.Leaf.NotAfter.Unix()))
 	}
@@ -167,7 +167,7 @@ func (s *Server) use(f *files) {
 	}
 	s.trail.Use(f.config.Audit)
 	if s.bucket == nil {
-		s.homes.look(f.config.Storage.Root, f.users.Users)
+		s.homes.look(f.config.Storage.Root, f.shards())
 	}
 	s.inForce.Store(f)
 }
@@ -186,7 +186,7 @@ func (s *Server) reload() {
 		})
 		if err == nil {
 			s.metrics.reloads.WithLabelValues("success").Inc()
-			s.log.Info("configuration reloaded", "config", f.configHash, "users", f.usersHash, "userCount", s.users.Len())
+			s.log.Info("configuration reloaded", "config", f.configHash, "users", f.usersHashes(), "userCount", s.users.Len())
 		}
 	}
 	if err != nil {
@@ -204,7 +204,7 @@ func (s *Server) reload() {
 func (s *Server) loaded() config.Loaded {
 	f := s.inForce.Load()
 	l := config.Loaded{
-		Config: f.configHash, Users: f.usersHash, TLS: f.certHash, HostKeys: f.fingerprints(), Draining: s.draining.Load(),
+		Config: f.configHash, Users: f.usersHashes(), TLS: f.certHash, HostKeys: f.fingerprints(), Draining: s.draining.Load(),
 		LeftOut: f.leftOut[:min(len(f.leftOut), config.MaxLeftOut)], LeftOutCount: len(f.leftOut),
 		Cold: f.cold, Listeners: f.listeners(),
 	}

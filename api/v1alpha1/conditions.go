@@ -125,6 +125,9 @@ const (
 	ReasonServerNotReady = "ServerNotReady"
 	// ReasonUsernameTaken: an older user of the server has the name.
 	ReasonUsernameTaken = "UsernameTaken"
+	// ReasonTooManyUsers: the accounts of older users take all the room that a
+	// server has for accounts.
+	ReasonTooManyUsers = "TooManyUsers"
 	// ReasonConfigMapNotFound: a ConfigMap that the spec names does not exist.
 	ReasonConfigMapNotFound = "ConfigMapNotFound"
 	// ReasonKeyInvalid: an authorized key cannot be read.

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/server/check"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
@@ -55,17 +53,4 @@ func KeyLines(file string) []string {
 		}
 	}
 	return lines
-}
-
-// UsersSecret holds the users' file, and what each account was made from, by the
-// account's name.
-func (s Server) UsersSecret(file []byte, origins map[string]Origin) (*corev1ac.SecretApplyConfiguration, error) {
-	b, err := marshalOrigins(origins)
-	if err != nil {
-		return nil, err
-	}
-	return corev1ac.Secret(UsersName(s.Name), s.Namespace).
-		WithLabels(s.Labels()).
-		WithOwnerReferences(s.Owner()).
-		WithData(map[string][]byte{config.UsersFile: file, originsFile: b}), nil
 }

@@ -31,7 +31,7 @@ func (s Server) Config() *config.Config {
 	c := &config.Config{
 		Version:           config.Version,
 		Storage:           s.storage(),
-		UsersFile:         config.UsersPath,
+		UsersDir:          config.UsersDir,
 		Sessions:          s.sessions(),
 		ProxyProtocolFrom: prefixes(s.Spec.Expose.ProxyProtocolFrom),
 		Audit:             s.audit(),

@@ -35,21 +35,26 @@ type lastGood struct {
 	origin  Origin
 }
 
-// ReadLastGood reads it from the Secret with the users. What cannot be read was
-// not written by the operator, and counts as nothing.
-func ReadLastGood(data map[string][]byte) LastGood {
+// Read reads it from the data of a Secret with users. What cannot be read was not
+// written by the operator, and counts as nothing.
+func (l LastGood) Read(data map[string][]byte) {
 	file, err := config.ParseUsers(data[config.UsersFile])
 	var origins map[string]Origin
 	if err != nil || json.Unmarshal(data[originsFile], &origins) != nil {
-		return nil
+		return
 	}
-	all := LastGood{}
 	for _, account := range file.Users {
-		if o, ok := origins[account.Name]; ok && o.counts() <= len(account.AuthorizedKeys) {
-			all[o.User] = lastGood{account, o}
+		if o, ok := origins[account.Name]; ok {
+			l.Set(account, o)
 		}
 	}
-	return all
+}
+
+// Set says what is last good of a user.
+func (l LastGood) Set(account config.User, o Origin) {
+	if o.counts() <= len(account.AuthorizedKeys) {
+		l[o.User] = lastGood{account, o}
+	}
 }
 
 func (o Origin) counts() (sum int) {
@@ -89,11 +94,11 @@ func (l LastGood) Keys(user types.UID, from string) []string {
 	return nil
 }
 
-// marshalOrigins returns the bytes of the origins by the name of the account.
-func marshalOrigins(origins map[string]Origin) ([]byte, error) {
-	b, err := json.Marshal(origins)
+// marshalOrigin returns the bytes of an origin, under the name of the account.
+func marshalOrigin(name string, o *Origin) ([]byte, error) {
+	b, err := json.Marshal(map[string]*Origin{name: o})
 	if err != nil {
-		return nil, fmt.Errorf("encoding the origins of accounts: %w", err)
+		return nil, fmt.Errorf("encoding the origin of an account: %w", err)
 	}
-	return b, nil
+	return b[1 : len(b)-1], nil
 }

@@ -9,20 +9,17 @@ import (
 )
 
 func TestWhatWasLastGoodIsThatOfTheSameUserAndSource(t *testing.T) {
-	file := &config.Users{Version: config.Version, Users: []config.User{{
+	entry, err := resources.NewEntry(&config.User{
 		Name: "alice", Home: "alice", Access: config.AccessReadWrite, PasswordHash: "$6$x", AuthorizedKeys: []string{"inline", "a1", "a2", "b1"},
-	}}}
-	b, err := file.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := resources.Server{FileServer: server(t, `{}`).FileServer}.UsersSecret(b, map[string]resources.Origin{"alice": {
+	}, &resources.Origin{
 		User: "uid-1", Password: "Secret/p/password", Keys: []resources.KeysOrigin{{From: "Secret/a/keys", Count: 2}, {From: "Secret/none/keys"}, {From: "Secret/b/keys", Count: 1}},
-	}})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	last := resources.ReadLastGood(secret.Data)
+	secret := resources.Server{FileServer: server(t, `{}`).FileServer}.UsersSecret(resources.NewShard([]*resources.Entry{&entry}), 0, resources.OneShard)
+	last := resources.LastGood{}
+	last.Read(secret.Data)
 	if got := last.PasswordHash("uid-1", "Secret/p/password"); got != "$6$x" {
 		t.Errorf("the hash from the same source is %q", got)
 	}
@@ -49,7 +46,8 @@ func TestWhatTheOperatorHasNotWrittenIsNotLastGood(t *testing.T) {
 		"no origins":           {"users.json": []byte(`{"version":"` + config.Version + `","users":[]}`)},
 		"more keys than there": {"users.json": []byte(`{"version":"` + config.Version + `","users":[{"name":"a","home":"a","access":"ReadOnly"}]}`), "origins.json": []byte(`{"a":{"uid":"u","keys":[{"from":"x","count":3}]}}`)},
 	} {
-		last := resources.ReadLastGood(data)
+		last := resources.LastGood{}
+		last.Read(data)
 		if _, _, ok := last.Account("u"); ok || last.Keys("u", "x") != nil {
 			t.Errorf("%s: something is last good", name)
 		}

@@ -14,8 +14,14 @@ func ServiceName(server string) string { return server }
 // ConfigName is that of the ConfigMap with the configuration.
 func ConfigName(server string) string { return server + "-config" }
 
-// UsersName is that of the Secret with the users.
-func UsersName(server string) string { return server + "-users" }
+// UsersName is that of the Secret with one of so many shards of the users, the first
+// of which is number 0. Secrets of different numbers of shards have different names.
+func UsersName(server string, shard, of int) string {
+	if of == OneShard {
+		return server + "-users"
+	}
+	return server + "-users-" + strconv.Itoa(shard)
+}
 
 // CAName is that of the Secret with the certificate authority.
 func CAName(server string) string { return server + "-ca" }

@@ -35,7 +35,7 @@ func TestNoNameOfOneServerIsThatOfAnother(t *testing.T) {
 			for slot := range 3 {
 				claim("Deployment", resources.SlotName(name, slot), fmt.Sprintf("slot %d of %s", slot, server))
 			}
-			for _, secret := range []string{resources.UsersName(name), resources.CAName(name), resources.TLSName(name), resources.HostKeysName(name)} {
+			for _, secret := range []string{resources.UsersName(name, 0, resources.OneShard), resources.UsersName(name, 3, resources.ManyShards), resources.CAName(name), resources.TLSName(name), resources.HostKeysName(name)} {
 				claim("Secret", secret, server)
 			}
 			claim("Secret", resources.CredentialsName(name), "FileServerUser "+name)

@@ -65,6 +65,8 @@ func TestAPodThatNamesNoIDsSuitsRestrictedV2(t *testing.T) {
 			mode = *v.ConfigMap.DefaultMode
 		case v.Secret != nil:
 			mode = *v.Secret.DefaultMode
+		case v.Projected != nil:
+			mode = *v.Projected.DefaultMode
 		case v.PersistentVolumeClaim == nil:
 			t.Errorf("the volume %s is of a kind that the constraint does not know", *v.Name)
 		}

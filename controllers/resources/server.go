@@ -27,6 +27,9 @@ type Server struct {
 	OneNode bool
 	// ReadOnly is true when the volume can only be read.
 	ReadOnly bool
+	// UserShards is in how many shards the pods have the users: OneShard, which is
+	// the default, or ManyShards.
+	UserShards int
 	// HostKeyFiles are the entries of the Secret with the SSH host keys.
 	HostKeyFiles []string
 	// ClientCAs are the authorities of client certificates, in PEM format.

@@ -12,7 +12,7 @@ func (s Server) volumes() []*corev1ac.VolumeApplyConfiguration {
 			WithName(ConfigName(s.Name)).
 			WithDefaultMode(s.fileMode()).
 			WithItems(corev1ac.KeyToPath().WithKey(s.ConfigKey()).WithPath(config.ConfigFile))),
-		s.secretVolume(config.VolumeUsers, UsersName(s.Name)),
+		s.usersVolume(),
 	}
 	if name := s.TLSSecret(); name != "" {
 		volumes = append(volumes, s.secretVolume(config.VolumeTLS, name))

@@ -77,7 +77,7 @@ type Config struct {
 	TLS       *TLS      `json:"tls,omitempty" change:"cold"`     // needed by FTP unless its policy is Disabled, and by FTPS
 	SSH       *SSH      `json:"ssh,omitempty" change:"cold"`     // needed by SFTP
 	Storage   Storage   `json:"storage" change:"hot"`
-	UsersFile string    `json:"usersFile" change:"hot"` // absolute path of the Users file
+	UsersDir  string    `json:"usersDir" change:"hot"` // absolute path of the folder with the files of Users
 	Sessions  Sessions  `json:"sessions" change:"hot"`
 	Drain     Drain     `json:"drain" change:"cold"`
 

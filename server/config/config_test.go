@@ -36,8 +36,8 @@ func full() *Config {
 			TrustedUserCAKeys: []string{"ssh-ed25519 AAAA"},
 			Algorithms:        SSHAlgorithms{Ciphers: []string{"aes128-gcm@openssh.com"}},
 		},
-		Storage:   Storage{Root: DataDir, AtomicUploads: true},
-		UsersFile: UsersPath,
+		Storage:  Storage{Root: DataDir, AtomicUploads: true},
+		UsersDir: UsersDir,
 		Sessions: Sessions{
 			Max: 100, MaxPerUser: 10, MaxPerAddress: 5,
 			IdleTimeout: Duration(time.Minute), LoginGrace: Duration(time.Second),

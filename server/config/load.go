@@ -8,27 +8,43 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 )
 
 // Load reads and validates the Config at path. It returns the hash of the
 // bytes that it read, too. An error names the field that is wrong.
-func Load(path string) (*Config, string, error) { return load[Config](path) }
-
-// LoadUsers reads the Users at path. A user who is not valid is left out alone:
-// nobody else's suspension waits for that.
-func LoadUsers(path string) (u *Users, leftOut []LeftOut, hash string, err error) {
+func Load(path string) (*Config, string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, "", err
 	}
-	u, err = ParseUsers(b)
+	c, err := Parse(b)
 	if err != nil {
-		u, leftOut, err = parseValidUsers(b)
+		return nil, "", fmt.Errorf("%s: %w", path, err)
+	}
+	return c, Hash(b), nil
+}
+
+// A Shard is what a file with users has.
+type Shard struct {
+	Users   []User
+	LeftOut []LeftOut // who is not valid
+	Hash    string    // of the file's bytes
+}
+
+// ParseShard decodes a file with users. A user who is not valid is left out alone:
+// nobody else's suspension waits for that.
+func ParseShard(b []byte) (Shard, error) {
+	s := Shard{Hash: Hash(b)}
+	u, err := ParseUsers(b)
+	if err != nil {
+		u, s.LeftOut, err = parseValidUsers(b)
 	}
 	if err != nil {
-		return nil, nil, "", fmt.Errorf("%s: %w", path, err)
+		return Shard{}, err
 	}
-	return u, leftOut, Hash(b), nil
+	s.Users = u.Users
+	return s, nil
 }
 
 // parseValidUsers decodes the users that are valid.
@@ -48,9 +64,9 @@ func parseValidUsers(b []byte) (*Users, []LeftOut, error) {
 	for i, raw := range file.Users {
 		var user User
 		err := decode(raw, &user)
+		user = user.withDefaults()
 		if err == nil {
-			one := Users{Version: Version, Users: []User{user}}
-			err = one.Validate()
+			err = user.Validate()
 		}
 		if err == nil && seen[user.Name] {
 			err = errors.New("has a name that another user has")
@@ -65,35 +81,25 @@ func parseValidUsers(b []byte) (*Users, []LeftOut, error) {
 	return u, leftOut, nil
 }
 
-type validator[T any] interface {
-	*T
-	Validate() error
-}
-
-func load[T any, P validator[T]](path string) (*T, string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, "", err
-	}
-	v, err := parse[T, P](b)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
-	}
-	return v, Hash(b), nil
-}
-
 // Parse decodes and validates a Config.
-func Parse(b []byte) (*Config, error) { return parse[Config](b) }
-
-// ParseUsers decodes and validates Users.
-func ParseUsers(b []byte) (*Users, error) { return parse[Users](b) }
-
-func parse[T any, P validator[T]](b []byte) (*T, error) {
-	v := new(T)
-	if err := decode(b, v); err != nil {
+func Parse(b []byte) (*Config, error) {
+	c := new(Config)
+	if err := decode(b, c); err != nil {
 		return nil, err
 	}
-	return v, P(v).Validate()
+	return c, c.Validate()
+}
+
+// ParseUsers decodes and validates Users.
+func ParseUsers(b []byte) (*Users, error) {
+	u := new(Users)
+	if err := decode(b, u); err != nil {
+		return nil, err
+	}
+	for i := range u.Users {
+		u.Users[i] = u.Users[i].withDefaults()
+	}
+	return u, u.Validate()
 }
 
 func decode(b []byte, v any) error {
@@ -110,21 +116,46 @@ func decode(b []byte, v any) error {
 
 // Marshal validates c and returns the bytes of its file. Equal values give
 // equal bytes.
-func (c *Config) Marshal() ([]byte, error) { return marshal(c) }
-
-// Marshal validates u and returns the bytes of its file. Equal values give
-// equal bytes.
-func (u *Users) Marshal() ([]byte, error) { return marshal(u) }
-
-func marshal(v interface{ Validate() error }) ([]byte, error) {
-	if err := v.Validate(); err != nil {
+func (c *Config) Marshal() ([]byte, error) {
+	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	b, err := json.MarshalIndent(v, "", "  ")
+	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	return append(b, '\n'), nil
+}
+
+// Marshal validates u and returns the bytes of its file. Equal values give
+// equal bytes.
+func (u *Users) Marshal() ([]byte, error) {
+	if err := u.Validate(); err != nil {
+		return nil, err
+	}
+	entries := make([][]byte, len(u.Users))
+	for i := range u.Users {
+		var err error
+		if entries[i], err = u.Users[i].Marshal(); err != nil {
+			return nil, err
+		}
+	}
+	return JoinUsers(entries), nil
+}
+
+// Marshal validates the user and returns its entry in a file. Equal values give equal
+// bytes.
+func (u *User) Marshal() ([]byte, error) {
+	if err := u.Validate(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(u.withoutDefaults())
+}
+
+// JoinUsers makes a file of entries, of which no two have one name.
+func JoinUsers(entries [][]byte) []byte {
+	file := slices.Concat([]byte(`{"version":"`+Version+`","users":[`), bytes.Join(entries, []byte(",")))
+	return append(file, "]}\n"...)
 }
 
 // Hash identifies the bytes of a file: SHA-256, in hex.

@@ -3,9 +3,10 @@ package config
 // Loaded is what the server reports at [PathConfig]: hashes of the files that
 // are in force, so that the operator can tell whether a change has arrived.
 type Loaded struct {
-	// Config and Users are [Hash] of the files' bytes.
-	Config string `json:"config"`
-	Users  string `json:"users"`
+	// Config is [Hash] of the file's bytes, and Users are those of the files with
+	// users, by their names.
+	Config string            `json:"config"`
+	Users  map[string]string `json:"users"`
 	// TLS is the certificate's SHA-256 fingerprint, in hex; empty without TLS.
 	TLS string `json:"tls,omitempty"`
 	// HostKeys are the SHA-256 fingerprints of the SSH host keys, as ssh-keygen -l

@@ -1,6 +1,10 @@
 package config
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Names of ports, as container ports of the pods and as ports of the Service.
 // A Service refers to its target ports by these names, so that a pod which
@@ -44,10 +48,10 @@ const (
 	ConfigFile = "config.json"
 	ConfigPath = Dir + "/" + ConfigFile
 
-	// UsersDir holds the users: a Secret's mount.
+	// UsersDir holds the users, in one file or in several ([UsersFileOf]): mounts
+	// of Secrets.
 	UsersDir  = "/etc/fileserver/users"
 	UsersFile = "users.json"
-	UsersPath = UsersDir + "/" + UsersFile
 
 	// TLSDir holds tls.crt, tls.key and, where there is one, ca.crt.
 	TLSDir      = "/etc/fileserver/tls"
@@ -67,6 +71,26 @@ const (
 
 	// AuditDir holds the files of the audit trail.
 	AuditDir = "/var/log/fileserver"
+)
+
+// UsersFileOf is the name of the file with one of so many shards of the users, the
+// first of which is number 0: [UsersFile] if it is the only one, else "users-3.json".
+func UsersFileOf(shard, of int) string {
+	if of == 1 {
+		return UsersFile
+	}
+	return fmt.Sprintf("%s-%d%s", usersStem, shard, usersExt)
+}
+
+// IsUsersFile says whether a file of that name, in the folder with the users, has some
+// of them.
+func IsUsersFile(name string) bool {
+	return strings.HasPrefix(name, usersStem) && strings.HasSuffix(name, usersExt)
+}
+
+const (
+	usersStem = "users"
+	usersExt  = ".json"
 )
 
 // SSHHostKeyFiles are the file names that a generated host key Secret has, in

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 )
@@ -27,7 +28,8 @@ const (
 	AccessNone Access = "None"
 )
 
-// Users is who may log in.
+// Users is who may log in. A server has one such file, or several with some of the
+// users each, of which none is in two.
 type Users struct {
 	Version string `json:"version"`
 	Users   []User `json:"users"`
@@ -49,10 +51,10 @@ type User struct {
 	RequireAll bool `json:"requireAll,omitempty"`
 
 	// Home is the user's root folder, below the storage root: a clean
-	// relative path. It is made at the first login.
-	Home string `json:"home"`
+	// relative path; default the name. It is made at the first login.
+	Home string `json:"home,omitempty"`
 
-	Access Access     `json:"access"`
+	Access Access     `json:"access,omitempty"` // default ReadWrite
 	Paths  []PathRule `json:"paths,omitempty"`
 
 	Protocols      []string       `json:"protocols,omitempty"`      // empty: all
@@ -61,6 +63,23 @@ type User struct {
 	Suspended      bool           `json:"suspended,omitempty"`
 
 	Limits UserLimits `json:"limits,omitzero"`
+}
+
+// withDefaults is the user with what a file leaves out.
+func (u User) withDefaults() User {
+	u.Home, u.Access = cmp.Or(u.Home, u.Name), cmp.Or(u.Access, AccessReadWrite)
+	return u
+}
+
+// withoutDefaults is the user as files have it: there may be many.
+func (u User) withoutDefaults() User {
+	if u.Home == u.Name {
+		u.Home = ""
+	}
+	if u.Access == AccessReadWrite {
+		u.Access = ""
+	}
+	return u
 }
 
 // PathRule changes the access below a path. The longest path that matches

@@ -169,7 +169,7 @@ func (c *Config) validateFiles(p *problems) {
 	default:
 		c.Storage.Bucket.validate(p)
 	}
-	file("usersFile", c.UsersFile)
+	file("usersDir", c.UsersDir)
 }
 
 func (s *Sessions) validate(p *problems) {
@@ -209,6 +209,13 @@ func (u *Users) Validate() error {
 		seen[user.Name] = true
 		user.validate(field, &p)
 	}
+	return p.err()
+}
+
+// Validate returns all that is wrong with the user.
+func (u *User) Validate() error {
+	var p problems
+	u.validate("users[0]", &p)
 	return p.err()
 }
 

@@ -33,7 +33,7 @@ func (d *Directory) loggedIn(user string) {
 func (d *Directory) Activity() config.Activity {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	maps.DeleteFunc(d.done, func(user string, _ done) bool { return d.users[user] == nil && d.byUser[user] == 0 })
+	maps.DeleteFunc(d.done, func(user string, _ done) bool { return d.shards.user(user) == nil && d.byUser[user] == 0 })
 	a := config.Activity{Users: make([]config.UserActivity, 0, len(d.done))}
 	for user, did := range d.done {
 		a.Users = append(a.Users, config.UserActivity{

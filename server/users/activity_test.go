@@ -33,7 +33,7 @@ func TestWhoIsRemovedIsForgotten(t *testing.T) {
 	t.Parallel()
 	d := directory(t, config.Sessions{}, alice(t))
 	begin(t, d, attempt(), Password("right")).End()
-	if err := d.Set(&config.Users{Version: config.Version}, config.Sessions{}); err != nil {
+	if err := d.Set(nil, config.Sessions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := d.Activity().Users; len(got) != 0 {

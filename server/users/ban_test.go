@@ -88,7 +88,7 @@ func TestNetworksThatAreExemptAreNotBanned(t *testing.T) {
 		t.Fatal("there is no ban")
 	}
 	limits.Ban.Exempt = prefixes("203.0.113.0/24", "fe80::/10")
-	if err := d.Set(&config.Users{Users: []config.User{alice(t)}}, limits); err != nil {
+	if err := d.Set([]config.Shard{{Users: []config.User{alice(t)}}}, limits); err != nil {
 		t.Fatal(err)
 	}
 	if d.Banned(office.Remote) {

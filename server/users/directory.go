@@ -3,9 +3,7 @@ package users
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"maps"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -23,9 +21,8 @@ type Directory struct {
 	setting sync.Mutex // held by Set
 
 	mu          sync.Mutex
-	users       map[string]*User
+	shards      shards
 	authorities map[string]struct{} // that sign certificates of users
-	decoys      []string            // hashes of the users
 	limits      config.Sessions
 	sessions    map[*Session]struct{}
 	lastSession uint64
@@ -48,7 +45,6 @@ func NewDirectory(memory int64) *Directory {
 		hashes:   newHashes(key, memory),
 		bans:     bans{now: time.Now},
 		memory:   memory,
-		users:    map[string]*User{},
 		sessions: map[*Session]struct{}{},
 		byUser:   map[string]int{},
 		done:     map[string]done{},
@@ -63,37 +59,35 @@ func NewDirectory(memory int64) *Directory {
 // done. All others go on, with the permissions and limits that their users have
 // now.
 //
-// Users with something unusable, such as a key that is none, are set without
+// A shard with the hash of one that was set last is taken to be that one, and costs
+// nothing. Users with something unusable, such as a key that is none, are set without
 // it; what that was is returned.
-func (d *Directory) Set(users *config.Users, limits config.Sessions) (leftOut []config.LeftOut) {
+func (d *Directory) Set(shards []config.Shard, limits config.Sessions) (leftOut []config.LeftOut) {
 	d.setting.Lock()
 	defer d.setting.Unlock()
 	d.bans.set(limits.Ban)
 	d.mu.Lock()
-	before := d.users
+	before := d.shards
 	d.mu.Unlock()
 	// Keys take long to parse. Nobody waits for it.
-	byName := make(map[string]*User, len(users.Users))
-	decoys := map[string]struct{}{}
-	for i := range users.Users {
-		c := &users.Users[i]
-		u := before[c.Name]
-		if u == nil || !u.same(c) {
-			u = newUser(c, u, d.hashes)
+	var after, changed []*shard
+	for i := range shards {
+		s := before.same(&shards[i])
+		if s == nil {
+			s = newShard(&shards[i], before, d.hashes)
+			changed = append(changed, s)
 		}
-		leftOut = append(leftOut, u.leftOut...)
-		byName[u.Name()] = u
-		if u.config.PasswordHash != "" {
-			decoys[u.config.PasswordHash] = struct{}{}
-		}
+		after = append(after, s)
+		leftOut = append(leftOut, s.leftOut...)
 	}
-	hashes := slices.Sorted(maps.Keys(decoys))
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.users, d.limits, d.decoys = byName, limits, hashes
-	for _, u := range byName {
-		u.newest.Store(u)
+	d.shards, d.limits = after, limits
+	for _, s := range changed {
+		for _, u := range s.users {
+			u.newest.Store(u)
+		}
 	}
 	d.review()
 	return leftOut
@@ -126,17 +120,20 @@ func (d *Directory) trusts(authority string) bool {
 }
 
 // Len is the number of users.
-func (d *Directory) Len() int {
+func (d *Directory) Len() (users int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.users)
+	for _, s := range d.shards {
+		users += len(s.users)
+	}
+	return users
 }
 
 // find returns the user of that name, or nil.
 func (d *Directory) find(name string) *User {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.users[name]
+	return d.shards.user(name)
 }
 
 // decoy returns a hash to verify against where a user has none: that of one of
@@ -144,11 +141,8 @@ func (d *Directory) find(name string) *User {
 func (d *Directory) decoy(name string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.decoys) == 0 {
-		return decoy
-	}
 	sum := d.hashes.mac("", name)
-	return d.decoys[binary.BigEndian.Uint64(sum[:])%uint64(len(d.decoys))]
+	return d.shards.decoy(binary.BigEndian.Uint64(sum[:]))
 }
 
 // Banned reports whether logins from the address are refused for now, after

@@ -31,7 +31,7 @@ func (a *account) restrict(f storage.FS) storage.FS { return a.dir.find("alice")
 func (a *account) set(access config.Access, rules ...config.PathRule) {
 	a.t.Helper()
 	a.user.Access, a.user.Paths = access, rules
-	a.dir.Set(&config.Users{Users: []config.User{a.user}}, config.Sessions{})
+	a.dir.Set([]config.Shard{{Users: []config.User{a.user}}}, config.Sessions{})
 }
 
 func refused(err error) bool { return errors.Is(err, fs.ErrPermission) }

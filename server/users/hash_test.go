@@ -82,7 +82,7 @@ func TestAHashThatAsksForTooMuchIsNotUsed(t *testing.T) {
 		d := NewDirectory(0)
 		u := alice(t)
 		u.PasswordHash = hash
-		left := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{})
+		left := d.Set([]config.Shard{{Users: []config.User{u}}}, config.Sessions{})
 		if (left == nil) != (want == "") || left != nil && !strings.Contains(left[0].Reason, want) {
 			t.Errorf("%s: left out is %v, want %q", hash, left, want)
 		}
@@ -97,7 +97,7 @@ func TestTheBudgetOfHashesFollowsTheMemory(t *testing.T) {
 	u := alice(t)
 	u.PasswordHash = "$argon2id$v=19$m=65536,t=1,p=1$c2FsdHNhbHRzYWx0$a2V5a2V5a2V5a2V5"
 	for memory, want := range map[int64]bool{0: true, 512 << 20: true, 128 << 20: false} {
-		if err := NewDirectory(memory).Set(&config.Users{Users: []config.User{u}}, config.Sessions{}); (err == nil) != want {
+		if err := NewDirectory(memory).Set([]config.Shard{{Users: []config.User{u}}}, config.Sessions{}); (err == nil) != want {
 			t.Errorf("%d MiB: %v", memory>>20, err)
 		}
 	}

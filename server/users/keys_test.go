@@ -69,7 +69,7 @@ func TestAKeyWithARestrictionThatCannotBeKeptIsNotUsed(t *testing.T) {
 		u := alice(t)
 		u.AuthorizedKeys = []string{options + " " + aliceKey}
 		d := NewDirectory(0)
-		left := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{})
+		left := d.Set([]config.Shard{{Users: []config.User{u}}}, config.Sessions{})
 		if len(left) != 1 || left[0].User != "alice" || left[0].Field != "authorizedKeys[0]" || !strings.Contains(left[0].Reason, want) {
 			t.Errorf("%s: left out is %+v, want it to say %q", options, left, want)
 		}
@@ -101,10 +101,10 @@ func TestUnchangedUsersAreNotParsedAgain(t *testing.T) {
 	t.Parallel()
 	list := config.Users{Users: []config.User{alice(t), {Name: "bob", AuthorizedKeys: []string{otherKey, "nonsense"}, Home: "bob", Access: config.AccessReadOnly}}}
 	d := NewDirectory(0)
-	first := d.Set(&list, config.Sessions{})
+	first := d.Set([]config.Shard{{Users: list.Users}}, config.Sessions{})
 	before := map[string]*User{"alice": d.find("alice"), "bob": d.find("bob")}
 	list.Users[0].Access = config.AccessReadOnly
-	second := d.Set(&list, config.Sessions{})
+	second := d.Set([]config.Shard{{Users: list.Users}}, config.Sessions{})
 	if d.find("bob") != before["bob"] || d.find("alice") == before["alice"] {
 		t.Error("what has changed is not what was made anew")
 	}
@@ -139,7 +139,7 @@ func admitWhileParsing(t *testing.T, list *config.Users) (waited, took time.Dura
 	start := time.Now()
 	go func() {
 		defer close(parsing)
-		d.Set(list, config.Sessions{})
+		d.Set([]config.Shard{{Users: list.Users}}, config.Sessions{})
 	}()
 	for {
 		began := time.Now()

@@ -139,7 +139,7 @@ func (d *Directory) check(ctx context.Context, a Attempt, p Proof, final bool) (
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if u = d.users[a.User]; u == nil {
+	if u = d.shards.user(a.User); u == nil {
 		return Checked{}, ErrUnknown
 	}
 	if err := d.shown(u, a, p); err != nil {

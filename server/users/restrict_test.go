@@ -193,7 +193,7 @@ func TestAChangeOfPermissionsIsInForceAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	account.Access, account.Limits.MaxSessions = config.AccessReadOnly, 8
-	if err := d.Set(&config.Users{Users: []config.User{account}}, config.Sessions{}); err != nil {
+	if err := d.Set([]config.Shard{{Users: []config.User{account}}}, config.Sessions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := open(f, "/file", os.O_WRONLY); !errors.Is(err, fs.ErrPermission) {

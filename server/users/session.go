@@ -45,7 +45,7 @@ func (d *Directory) Begin(ctx context.Context, a Attempt, p Proof) (*Session, er
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	u := d.users[a.User]
+	u := d.shards.user(a.User)
 	if err := d.stands(u, a, checked.Proof); err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (s *Session) finish() { s.once.Do(func() { close(s.done) }) }
 
 // review ends the session if it does not stand any more. The caller has dir.mu.
 func (s *Session) review(now time.Time) {
-	u := s.dir.users[s.attempt.User]
+	u := s.dir.shards.user(s.attempt.User)
 	if s.dir.stands(u, s.attempt, s.proof) != nil || u.Home() != s.User.Home() {
 		s.finish()
 		return
@@ -139,7 +139,7 @@ func (s *Session) expireAt(now time.Time) {
 		s.expiry.Stop()
 		s.expiry = nil
 	}
-	u := s.dir.users[s.attempt.User]
+	u := s.dir.shards.user(s.attempt.User)
 	if at := u.expires(s.proof, now); !at.IsZero() {
 		s.expiry = time.AfterFunc(at.Sub(now), s.finish)
 	}

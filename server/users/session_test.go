@@ -34,7 +34,7 @@ func TestWhoIsChangedSinceTheCheckDoesNotGetIn(t *testing.T) {
 			change(&account)
 			list.Users = append(list.Users, account)
 		}
-		if err := d.Set(&list, config.Sessions{}); err != nil {
+		if err := d.Set([]config.Shard{{Users: list.Users}}, config.Sessions{}); err != nil {
 			t.Fatal(err)
 		}
 		if s, err := d.Begin(t.Context(), attempt(), checked.Proof); !errors.Is(err, ErrLogin) {
@@ -52,7 +52,7 @@ func TestASessionBeginsWithTheAccountAsItIsThen(t *testing.T) {
 		t.Fatal(err)
 	}
 	account.Home, account.Limits.Bandwidth.Upload = "elsewhere", 7
-	if err := d.Set(&config.Users{Users: []config.User{account}}, config.Sessions{}); err != nil {
+	if err := d.Set([]config.Shard{{Users: []config.User{account}}}, config.Sessions{}); err != nil {
 		t.Fatal(err)
 	}
 	s := begin(t, d, attempt(), checked.Proof)
@@ -89,7 +89,7 @@ func TestSessionsEndWithTheirCredential(t *testing.T) {
 		d.SetAuthorities([][]byte{authority})
 		s := begin(t, d, attempt(), tc.proof)
 		tc.change(&account, d)
-		if err := d.Set(&config.Users{Users: []config.User{account}}, config.Sessions{}); err != nil {
+		if err := d.Set([]config.Shard{{Users: []config.User{account}}}, config.Sessions{}); err != nil {
 			t.Fatal(err)
 		}
 		select {

@@ -56,7 +56,7 @@ func alice(t *testing.T) config.User {
 func directory(t *testing.T, sessions config.Sessions, users ...config.User) *Directory {
 	t.Helper()
 	d := NewDirectory(0)
-	if err := d.Set(&config.Users{Version: config.Version, Users: users}, sessions); err != nil {
+	if err := d.Set([]config.Shard{{Users: users}}, sessions); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -176,7 +176,7 @@ func TestAChangedPasswordIsNotTakenFromTheCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.PasswordHash = hash(t, "new")
-	if err := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{}); err != nil {
+	if err := d.Set([]config.Shard{{Users: []config.User{u}}}, config.Sessions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := checkPassword(d, attempt(), "right"); !errors.Is(err, ErrPassword) {
@@ -205,7 +205,7 @@ func TestWhatIsUnusableIsSaidWithoutShowingIt(t *testing.T) {
 	u.AuthorizedKeys = []string{"not-a-key SECRET", aliceKey}
 	u.PasswordHash = "SECRET"
 	d := NewDirectory(0)
-	left := d.Set(&config.Users{Users: []config.User{u}}, config.Sessions{})
+	left := d.Set([]config.Shard{{Users: []config.User{u}}}, config.Sessions{})
 	if len(left) != 2 || left[0] != (config.LeftOut{User: "alice", Field: "authorizedKeys[0]", Reason: "is no public key"}) || strings.Contains(fmt.Sprint(left), "SECRET") {
 		t.Errorf("left out is %v", left)
 	}
@@ -293,13 +293,13 @@ func TestSessionsEndWithTheirUser(t *testing.T) {
 			t.Parallel()
 			users := &config.Users{Users: []config.User{alice(t)}}
 			d := NewDirectory(0)
-			if err := d.Set(users, config.Sessions{}); err != nil {
+			if err := d.Set([]config.Shard{{Users: users.Users}}, config.Sessions{}); err != nil {
 				t.Fatal(err)
 			}
 			s := begin(t, d, attempt(), Password("right"))
 			defer s.End()
 			tc.change(users)
-			if err := d.Set(users, config.Sessions{}); err != nil {
+			if err := d.Set([]config.Shard{{Users: users.Users}}, config.Sessions{}); err != nil {
 				t.Fatal(err)
 			}
 			if !tc.done {

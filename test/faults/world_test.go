@@ -271,15 +271,20 @@ func (w *world) get(o client.Object, name string) bool {
 // Loaded implements controllers.LoadedReader: a pod has what is mounted once it
 // was bumped for it, or is new.
 func (w *world) Loaded(ctx context.Context, pod *corev1.Pod) (config.Loaded, error) {
-	var users, tls, ssh corev1.Secret
+	var tls, ssh corev1.Secret
 	var cm corev1.ConfigMap
 	var l config.Loaded
-	if w.get(&users, "files-users") {
-		l.Users = config.Hash(users.Data[config.UsersFile])
-	}
 	w.get(&cm, "files-config")
 	for _, v := range pod.Spec.Volumes {
 		switch {
+		case v.Projected != nil:
+			l.Users = map[string]string{}
+			for _, source := range v.Projected.Sources {
+				var users corev1.Secret
+				if item := source.Secret.Items[0]; w.get(&users, source.Secret.Name) {
+					l.Users[item.Path] = config.Hash(users.Data[item.Key])
+				}
+			}
 		case v.Name == config.VolumeConfig:
 			l.Config = config.Hash([]byte(cm.Data[v.ConfigMap.Items[0].Key]))
 		case v.Name == config.VolumeTLS && w.get(&tls, v.Secret.SecretName):

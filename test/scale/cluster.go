@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -32,7 +33,11 @@ type Cluster struct {
 	mu     sync.Mutex
 	pods   int // that were started
 	loaded map[types.UID]loaded
+	users  map[string]usersFile // by namespace and name of the Secret
 }
+
+// usersFile is what was read of a Secret with users.
+type usersFile struct{ version, hash string }
 
 // loaded is what a pod has, and the refresh of its mounts since which it has it.
 type loaded struct {
@@ -42,7 +47,7 @@ type loaded struct {
 
 // AddCluster adds a cluster's controllers to a manager.
 func AddCluster(mgr ctrl.Manager) (*Cluster, error) {
-	c := &Cluster{client: mgr.GetClient(), direct: mgr.GetAPIReader(), loaded: map[types.UID]loaded{}}
+	c := &Cluster{client: mgr.GetClient(), direct: mgr.GetAPIReader(), loaded: map[types.UID]loaded{}, users: map[string]usersFile{}}
 	yes := true
 	options := controller.Options{MaxConcurrentReconciles: 8, SkipNameValidation: &yes}
 	return c, errors.Join(
@@ -83,10 +88,13 @@ func (c *Cluster) address(prefix string) string {
 	return fmt.Sprintf("%s.%d.%d", prefix, c.pods>>8&255, c.pods&255)
 }
 
-// deploy starts the pod of a Deployment.
+// deploy starts the pod of a Deployment, and ends it with the Deployment.
 func (c *Cluster) deploy(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	d := &appsv1.Deployment{}
-	if err := c.client.Get(ctx, req.NamespacedName, d); err != nil || d.Status.ObservedGeneration == d.Generation {
+	if err := c.client.Get(ctx, req.NamespacedName, d); apierrors.IsNotFound(err) {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: req.Namespace, Name: req.Name + "-pod"}}
+		return written(c.client.Delete(ctx, pod, client.GracePeriodSeconds(0)))
+	} else if err != nil || d.Status.ObservedGeneration == d.Generation {
 		return written(err)
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
@@ -149,6 +157,11 @@ func (c *Cluster) files(ctx context.Context, pod *corev1.Pod) (l config.Loaded, 
 			}
 			l.Config = config.Hash([]byte(cm.Data[v.ConfigMap.Items[0].Key]))
 		}
+		if v.Projected != nil {
+			if l.Users, err = c.usersFiles(ctx, pod.Namespace, v.Projected); err != nil {
+				return l, err
+			}
+		}
 		if v.Secret == nil {
 			continue
 		}
@@ -170,11 +183,38 @@ func (c *Cluster) files(ctx context.Context, pod *corev1.Pod) (l config.Loaded, 
 				return l, err
 			}
 			l.HostKeys = keys.Fingerprints()
-		default:
-			l.Users = config.Hash(secret.Data[config.UsersFile])
 		}
 	}
 	return l, nil
+}
+
+// usersFiles are the hashes of the files with users. Those that have not changed are
+// not read again.
+func (c *Cluster) usersFiles(ctx context.Context, namespace string, v *corev1.ProjectedVolumeSource) (map[string]string, error) {
+	hashes := map[string]string{}
+	for _, source := range v.Sources {
+		key, item := client.ObjectKey{Namespace: namespace, Name: source.Secret.Name}, source.Secret.Items[0]
+		is := &metav1.PartialObjectMetadata{}
+		is.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+		if err := c.direct.Get(ctx, key, is); err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		known := c.users[key.String()]
+		c.mu.Unlock()
+		if known.version != is.ResourceVersion {
+			secret := &corev1.Secret{}
+			if err := c.direct.Get(ctx, key, secret); err != nil {
+				return nil, err
+			}
+			known = usersFile{secret.ResourceVersion, config.Hash(secret.Data[item.Key])}
+			c.mu.Lock()
+			c.users[key.String()] = known
+			c.mu.Unlock()
+		}
+		hashes[item.Path] = known.hash
+	}
+	return hashes, nil
 }
 
 // Loaded implements controllers.LoadedReader.

@@ -35,7 +35,7 @@ const (
 	// requestsEach is how many requests one server may take until it is ready, on
 	// average: how many passes see a pod half ready is a matter of time.
 	requestsEach = 20
-	deadline     = 3 * time.Minute
+	deadline     = 5 * time.Minute
 )
 
 func newScheme(t *testing.T) *runtime.Scheme {
@@ -73,7 +73,9 @@ func run(t *testing.T, cfg *rest.Config, o cache.Options, add func(ctx context.C
 	return stop
 }
 
-func TestFiftyServersTakeFewRequestsAndASteadyOneNone(t *testing.T) {
+// start starts an API server with a cluster around it.
+func start(t *testing.T) (*rest.Config, client.Client, *Cluster) {
+	t.Helper()
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Fatal("This test needs a real API server: set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd, or run `make test`, which builds them.")
 	}
@@ -94,6 +96,11 @@ func TestFiftyServersTakeFewRequestsAndASteadyOneNone(t *testing.T) {
 		around, err = AddCluster(mgr)
 		return err
 	})
+	return cfg, api, around
+}
+
+func TestFiftyServersTakeFewRequestsAndASteadyOneNone(t *testing.T) {
+	cfg, api, around := start(t)
 	requests := &Requests{}
 	counted := rest.CopyConfig(cfg)
 	counted.Wrap(requests.Wrap)
@@ -155,7 +162,13 @@ func passes(t *testing.T) (n int) {
 // eventually waits until what returns no error.
 func eventually(t *testing.T, what func() error) {
 	t.Helper()
-	tick := time.NewTicker(200 * time.Millisecond)
+	look(t, 200*time.Millisecond, what)
+}
+
+// look is eventually, looking so often.
+func look(t *testing.T, every time.Duration, what func() error) {
+	t.Helper()
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	timeout := time.After(deadline)
 	for {

@@ -37,7 +37,7 @@ test: ## unit tests and envtest; needs no root
 e2e: images ## the whole product on a cluster of two nodes, and every client over every protocol and mode; needs root
 	@$(MAKE) --no-print-directory soak SOAKTIME=20s
 	@go run -C hack ./cluster certificates >/dev/null # cert-manager and an ACME server, once per machine
-	@HELM=$$($(TOOL) helm) && GOTESTSUM=$$($(TOOL) gotestsum) && export HELM && \
+	@HELM=$$($(TOOL) helm) && VERSITYGW=$$($(TOOL) versitygw) && GOTESTSUM=$$($(TOOL) gotestsum) && export HELM VERSITYGW && \
 		$$GOTESTSUM --format standard-verbose -- -tags e2e -count=1 -p 1 -timeout 60m ./test/e2e/... ./test/matrix/... ./test/killed/...
 
 matrix: ## every client over every protocol and mode, with 5 GiB in each; `make e2e` has a short form

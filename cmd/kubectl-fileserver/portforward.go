@@ -116,15 +116,18 @@ func (o *options) forwardPort(ctx context.Context, pod *corev1.Pod) (address str
 	if err != nil {
 		return "", nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- f.ForwardPorts() }()
+	failed, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		failed <- f.ForwardPorts()
+	}()
 	closed = func() {
 		close(stop)
-		_ = <-ended // it was to end
+		<-ended
 	}
 	select {
 	case <-ready:
-	case err := <-ended:
+	case err := <-failed:
 		return "", nil, fmt.Errorf("forwarding a port: %w", err)
 	case <-ctx.Done():
 		closed()

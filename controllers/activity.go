@@ -161,7 +161,7 @@ func (s *serverActivity) show(user *v1alpha1.FileServerUser) (changed bool) {
 			*shown, changed = &metav1.Time{Time: at}, true
 		}
 	}
-	sessions := int32(min(did.Sessions, 1<<30)) //nolint:gosec // bounded
+	sessions := int32(min(did.Sessions, 1<<30))
 	if known := status.Sessions; !s.silent && (known == nil && sessions > 0 || known != nil && *known != sessions) {
 		status.Sessions, changed = &sessions, true
 	}

@@ -129,7 +129,7 @@ func TestEveryRequestOfSFTPHasItsLine(t *testing.T) {
 	io.WriteString(ch, "12345\x00")
 	ack()
 	ch.CloseWrite()
-	ch, ack = i.exec("scp -f by-scp")
+	ch, _ = i.exec("scp -f by-scp")
 	io.WriteString(ch, "\x00\x00\x00")
 	io.ReadAll(ch)
 	i.wantTold(

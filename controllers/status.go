@@ -232,7 +232,7 @@ func (p *pass) writeUserStatus(ctx context.Context, serving []servingPod, u *use
 		Expired:   u.said.expired,
 		Pods:      p.loadedBy(serving, u),
 	}.Write(&status.Conditions)
-	if u.awaits = p.loadsSoon(u, status.Conditions); u.awaits > 0 {
+	if u.awaits = p.loadsSoon(serving, u, status.Conditions); u.awaits > 0 {
 		u.said = said{}
 		return nil
 	}
@@ -244,10 +244,13 @@ const loadsWithin = 2 * time.Second
 
 // loadsSoon is positive if all there is to say of a user is that pods are about to load
 // the change: before anybody could read of it, it would be said that they have. It is
-// how long that is not said.
-func (p *pass) loadsSoon(u *userState, is []metav1.Condition) time.Duration {
+// how long that is not said. A pod that does not say what it has is no such pod.
+func (p *pass) loadsSoon(serving []servingPod, u *userState, is []metav1.Condition) time.Duration {
 	ready := meta.FindStatusCondition(is, v1alpha1.ConditionReady)
 	if ready.Reason != v1alpha1.ReasonLoading || len(u.problems) > 0 || !u.known() {
+		return 0
+	}
+	if slices.ContainsFunc(serving, func(s servingPod) bool { return s.err != nil }) {
 		return 0
 	}
 	return loadsWithin - p.Clock.Since(u.since)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fileserver-dev/fileserver-operator/test/clients"
 	"github.com/fileserver-dev/fileserver-operator/test/cluster"
 )
 
@@ -67,14 +68,125 @@ func (n *space) checked(args ...string) string {
 	return out
 }
 
-// Two pods, two address families, and each of their passive ports.
-func TestACheckOfAHealthyServerFindsNothing(t *testing.T) {
-	t.Parallel()
+// The router in front of the cluster drops, resets or rewrites what clients send. It has
+// the machine for itself: what comes late is a finding too.
+func TestThePlugInNamesWhatIsWrong(t *testing.T) {
 	n := newSpace(t)
-	n.serve(`{replicas: 2, expose: {ipFamilyPolicy: PreferDualStack}, passive: {ports: {first: 50000, last: 50011}, portsPerPod: 4}}`)
-	if got := n.checked(); got != "" {
-		t.Errorf("nothing is wrong, and it says %q", got)
+	target := n.serve(`{replicas: 2, expose: {ipFamilyPolicy: PreferDualStack}, passive: {ports: {first: 50000, last: 50011}, portsPerPod: 4}}`)
+	addresses := strings.Fields(n.kubectl("get", "fileserver", "files", "-o", `jsonpath={.status.endpoints[?(@.name=="sftp")].address}`))
+	if len(addresses) != 2 {
+		t.Fatalf("addresses are %q", addresses)
 	}
+	v4, v6 := addresses[0], addresses[1]
+	if strings.Contains(v4, ":") {
+		v4, v6 = v6, v4
+	}
+	if got := n.checked(); got != "" {
+		t.Fatalf("nothing is wrong, and it says %q", got)
+	}
+	target.Host = v4 // for sftp takes what comes after a colon for a path
+	n.kicks(target)
+	table := "check-" + n.name
+	gone := fmt.Sprintf("add table inet %[1]s\ndelete table inet %[1]s\nadd table ip %[1]s\ndelete table ip %[1]s", table)
+	t.Cleanup(func() { n.onRouter(gone) })
+	to := func(address, rule string) string { return "ip daddr " + address + " " + rule }
+	for _, f := range []struct {
+		name string
+		// filter are rules before the balancer, translation those that change
+		// where a connection leads.
+		filter, translation string
+		want                string
+		args                []string
+	}{
+		{"one address dropped", "ip6 daddr " + v6 + " drop", "", "No port of " + v6 + " answers, while others", nil},
+		{"FTP's port dropped", to(v4, "tcp dport 21 drop"), "", "Port 21 (ftp) of " + v4 + " does not answer (nothing came)", nil},
+		{"FTPS's port reset", to(v4, "tcp dport 990 reject with tcp reset"), "", "Port 990 (ftps) of " + v4 + " does not answer (refused)", nil},
+		{"SFTP's port reset", to(v4, "tcp dport 22 reject with tcp reset"), "", "Port 22 (sftp) of " + v4 + " does not answer (refused)", nil},
+		{"an unreachable network", "ip6 daddr " + v6 + " reject with icmpv6 type no-route", "", "There is no route from here to " + v6, nil},
+		{"no greeting of SFTP", "ip saddr " + v4 + " tcp sport 22 tcp flags & psh == psh drop", "", "and then nothing comes (sftp)", nil},
+		{"no handshake of FTPS", "ip saddr " + v4 + " tcp sport 990 tcp flags & psh == psh drop", "", "no TLS handshake at " + v4 + ":990", nil},
+		{"FTP led to SSH", "", to(v4, "tcp dport 21 dnat to "+v4+":22"), "At " + v4 + ":21 something else than ftp answers", nil},
+		{"SFTP led to FTP", "", to(v4, "tcp dport 22 dnat to "+v4+":21"), "At " + v4 + ":22 something else than sftp answers", nil},
+		{"FTPS led to FTP", "", to(v4, "tcp dport 990 dnat to "+v4+":21"), "no TLS handshake at " + v4 + ":990", nil},
+		{"passive ports dropped", to(v4, "tcp dport 50000-50011 drop"), "", "No passive port of " + v4 + " answers (nothing came)", nil},
+		{"passive ports reset", to(v4, "tcp dport 50000-50011 reject with tcp reset"), "", "No passive port of " + v4 + " answers (refused)", nil},
+		{"nothing through passive ports", "ip saddr " + v4 + " tcp sport 50000-50011 tcp flags & psh == psh drop", "", "data connection", nil},
+		{"the ports of a pod dropped", to(v4, "tcp dport "+n.slotPorts(1)+" drop"), "", "No passive port of pod files-1", []string{"--every-port"}},
+		{"a passive port reset", to(v4, "tcp dport "+firstOf(n.slotPorts(0))+" reject with tcp reset"), "",
+			"Passive port " + firstOf(n.slotPorts(0)) + " of pod files-0", []string{"--every-port"}},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			n.onRouter(fmt.Sprintf(`%[4]s
+table inet %[1]s {
+	chain filter { type filter hook prerouting priority raw; policy accept; %[2]s
+	}
+}
+table ip %[1]s {
+	chain translation { type nat hook prerouting priority dstnat; policy accept; %[3]s
+	}
+}`, table, "\n"+f.filter, "\n"+f.translation, gone))
+			args := f.args
+			if args == nil {
+				args = []string{"--every-port=false"}
+			}
+			if got := n.checked(args...); !strings.Contains(got, f.want) {
+				t.Errorf("got %q, want %q", got, f.want)
+			}
+		})
+	}
+	n.onRouter(gone)
+	n.kubectl("patch", "fileserveruser", "alice", "--type=merge", "-p", `{"spec": {"state": "Suspended"}}`)
+	n.eventually("the user is suspended", func() error {
+		if got := n.checked("--every-port=false"); !strings.Contains(got, "alice cannot log in (Suspended)") {
+			return fmt.Errorf("it says %q", got)
+		}
+		return nil
+	})
+}
+
+// kicks has an administrator see a session of bob's, and end it.
+func (n *space) kicks(target clients.Target) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), time.Minute)
+	defer cancel()
+	cmd := kube.Client(ctx, "sftp", "-b", "-", "-F", "/dev/null", "-P", fmt.Sprint(target.SFTP), "-i", target.KeyFile,
+		"-o", "UserKnownHostsFile="+target.KnownHosts, "-o", "StrictHostKeyChecking=yes", target.KeyUser+"@"+target.Host)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer stdin.Close()
+	if err := cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	n.eventually("bob's session is seen", func() error {
+		if code, out, errOut := n.fileserver("sessions", "files"); code != 0 || !strings.Contains(out, "bob") {
+			return fmt.Errorf("exit code %d: %s%s", code, out, errOut)
+		}
+		return nil
+	})
+	if code, out, errOut := n.fileserver("kick", "files", "--username", "bob"); code != 0 || out != "1 sessions ended\n" {
+		n.t.Errorf("exit code %d: %s%s", code, out, errOut)
+	}
+	n.eventually("bob's session has ended", func() error {
+		if code, out, errOut := n.fileserver("sessions", "files"); code != 0 || strings.Contains(out, "bob") {
+			return fmt.Errorf("exit code %d: %s%s", code, out, errOut)
+		}
+		return nil
+	})
+	stdin.Close()
+	_ = cmd.Wait() // it finds out when it asks for something
+}
+
+// slotPorts are the passive ports of a slot, as "first-last".
+func (n *space) slotPorts(slot int) string {
+	n.t.Helper()
+	return n.kubectl("get", "deployment", fmt.Sprintf("files-%d", slot), "-o", `jsonpath={.metadata.annotations.fileserver\.dev/passive-ports}`)
+}
+
+func firstOf(ports string) string {
+	first, _, _ := strings.Cut(ports, "-")
+	return first
 }
 
 // Accounts that Debian's tools have made log in with the passwords that they had, and

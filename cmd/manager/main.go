@@ -52,6 +52,9 @@ func run() error {
 		fmt.Println(version)
 		return nil
 	}
+	if err := limitMemory(os.Getenv(memoryLimitEnv), os.Getenv("GOMEMLIMIT")); err != nil {
+		return err
+	}
 	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: f.logLevel})
 	ctrl.SetLogger(logr.FromSlogHandler(handler))
 	klog.SetSlogLogger(slog.New(handler))

@@ -3,7 +3,6 @@ package controllers
 import (
 	"cmp"
 	"context"
-	"crypto"
 	"fmt"
 	"time"
 
@@ -60,8 +59,6 @@ type Options struct {
 	// Pods asks pods what they have loaded; default over HTTP. If it is an ActivityReader
 	// too, what users do is in their status.
 	Pods LoadedReader
-	// RSAKey makes an SSH host key; default one of RSA with 3072 bits.
-	RSAKey func() (crypto.PrivateKey, error)
 	// Clock tells the time; default the machine's.
 	Clock clock.PassiveClock
 	// SkipNameValidation allows several managers in one process.
@@ -155,11 +152,8 @@ func New(c Clients, o Options) *FileServerReconciler {
 		WithoutNodes:      o.WithoutNodes,
 		NoNodePorts:       o.NoNodePorts,
 		certManager:       c.certManager,
-		hostKeyMaker:      newHostKeyMaker(o.RSAKey),
+		hostKeyMaker:      newHostKeyMaker(newRSAKey),
 		memory:            newMemory(),
-	}
-	if o.RSAKey == nil {
-		r.hostKeyMaker.make = newRSAKey
 	}
 	if r.Clock == nil {
 		r.Clock = clock.RealClock{}

@@ -2,8 +2,6 @@ package scale
 
 import (
 	"context"
-	"crypto"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
@@ -109,7 +107,7 @@ func TestFiftyServersTakeFewRequestsAndASteadyOneNone(t *testing.T) {
 		o := controllers.CacheOptions()
 		o.SyncPeriod = &resync
 		return run(t, counted, o, func(ctx context.Context, mgr ctrl.Manager) error {
-			return controllers.Add(ctx, mgr, controllers.Options{Image: "fileserver:test", Pods: around, RSAKey: hostKey, SkipNameValidation: &yes})
+			return controllers.Add(ctx, mgr, controllers.Options{Image: "fileserver:test", Pods: around, SkipNameValidation: &yes})
 		})
 	}
 
@@ -182,13 +180,6 @@ func look(t *testing.T, every time.Duration, what func() error) {
 			t.Fatalf("after %s: %v", deadline, err)
 		}
 	}
-}
-
-// hostKey stands in for an RSA key, which takes the better part of a second: servers
-// whose key is late take some requests more.
-func hostKey() (crypto.PrivateKey, error) {
-	_, key, err := ed25519.GenerateKey(nil)
-	return key, err
 }
 
 // create makes a server with two users.

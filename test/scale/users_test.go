@@ -112,7 +112,7 @@ func TestAChangeOfOneOfManyUsersTakesFewWritesAndLittleTime(t *testing.T) {
 	before := processor(t)
 	run(t, counted, controllers.CacheOptions(), func(ctx context.Context, mgr ctrl.Manager) error {
 		yes := true
-		return controllers.Add(ctx, mgr, controllers.Options{Image: "fileserver:test", Pods: around, RSAKey: hostKey, SkipNameValidation: &yes})
+		return controllers.Add(ctx, mgr, controllers.Options{Image: "fileserver:test", Pods: around, SkipNameValidation: &yes})
 	})
 	for n := range count {
 		reasonOf(t, api, userOf(n), v1alpha1.ReasonLoaded)

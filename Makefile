@@ -4,6 +4,7 @@
 VERSION ?= dev
 REGISTRY ?= fileserver.dev
 FUZZTIME ?= 30s
+SERVERS ?= 100
 SOAKTIME ?= 30m
 PLUGIN_VERSION ?= v0.0.0-dev
 export MANAGER_IMAGE ?= $(REGISTRY)/manager:$(VERSION)
@@ -16,7 +17,7 @@ IMAGE = bin/image --user 65532:65532 $(LABEL).version=$(VERSION) $(LABEL).licens
 	$(LABEL).source=https://github.com/fileserver-dev/fileserver-operator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test e2e many-users matrix soak verify bench fuzz generate fmt lint build images plugin plugin-archives
+.PHONY: help demo demo-down test e2e many-users matrix soak verify bench bench-operator fuzz generate fmt lint build images plugin plugin-archives
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -57,6 +58,10 @@ verify: ## generated code, format, vet, lint, API, charts, import rules
 
 bench: ## side by side with peers in one run: on the loopback, over a wire, and what it costs
 	@go run ./test/bench
+
+bench-operator: ## the operator with SERVERS FileServers in a real API server: requests, memory, processor time, how long a change takes
+	@KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$$(go run -C hack ./cluster assets)} && export KUBEBUILDER_ASSETS && \
+		go build -o bin/bench-operator ./test/scale/bench && bin/bench-operator -servers $(SERVERS)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@hack/fuzz.sh $(FUZZTIME)

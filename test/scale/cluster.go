@@ -30,10 +30,11 @@ type Cluster struct {
 	client client.Client
 	direct client.Reader
 
-	mu     sync.Mutex
-	pods   int // that were started
-	loaded map[types.UID]loaded
-	users  map[string]usersFile // by namespace and name of the Secret
+	mu        sync.Mutex
+	addresses int // that were given away
+	loaded    map[types.UID]loaded
+	pods      map[string]types.UID // by their address
+	users     map[string]usersFile // by namespace and name of the Secret
 }
 
 // usersFile is what was read of a Secret with users.
@@ -47,7 +48,10 @@ type loaded struct {
 
 // AddCluster adds a cluster's controllers to a manager.
 func AddCluster(mgr ctrl.Manager) (*Cluster, error) {
-	c := &Cluster{client: mgr.GetClient(), direct: mgr.GetAPIReader(), loaded: map[types.UID]loaded{}, users: map[string]usersFile{}}
+	c := &Cluster{
+		client: mgr.GetClient(), direct: mgr.GetAPIReader(),
+		loaded: map[types.UID]loaded{}, pods: map[string]types.UID{}, users: map[string]usersFile{},
+	}
 	yes := true
 	options := controller.Options{MaxConcurrentReconciles: 8, SkipNameValidation: &yes}
 	return c, errors.Join(
@@ -58,7 +62,7 @@ func AddCluster(mgr ctrl.Manager) (*Cluster, error) {
 	)
 }
 
-// write is the result of a reconciliation that wrote something, which another one
+// written is the result of a reconciliation that wrote something, which another one
 // may have written already.
 func written(err error) (ctrl.Result, error) { return ctrl.Result{}, client.IgnoreNotFound(err) }
 
@@ -84,8 +88,8 @@ func (c *Cluster) balance(ctx context.Context, req ctrl.Request) (ctrl.Result, e
 func (c *Cluster) address(prefix string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pods++
-	return fmt.Sprintf("%s.%d.%d", prefix, c.pods>>8&255, c.pods&255)
+	c.addresses++
+	return fmt.Sprintf("%s.%d.%d", prefix, c.addresses>>8&255, c.addresses&255)
 }
 
 // deploy starts the pod of a Deployment, and ends it with the Deployment.
@@ -120,7 +124,11 @@ func (c *Cluster) run(ctx context.Context, req ctrl.Request) (ctrl.Result, error
 	if err := c.load(ctx, pod); err != nil || pod.Status.Phase == corev1.PodRunning {
 		return ctrl.Result{}, err
 	}
-	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: c.address("10.0"), Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+	ip := c.address("127.1") // at which [Pods] answer
+	c.mu.Lock()
+	c.pods[ip] = pod.UID
+	c.mu.Unlock()
+	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: ip, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
 	pod.Status.PodIPs = []corev1.PodIP{{IP: pod.Status.PodIP}}
 	return written(c.client.Status().Update(ctx, pod))
 }

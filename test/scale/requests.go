@@ -7,6 +7,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 )
 
 // Requests counts what a client asks of the API server.
@@ -99,4 +105,27 @@ func (c Counts) Table(objects int) string {
 	}
 	fmt.Fprintf(&b, "%7.2f  in all\n", float64(c.All())/float64(objects))
 	return b.String()
+}
+
+// Passes is how often the operators of a process have looked at a server.
+func Passes(registry prometheus.Gatherer) (n int, err error) {
+	families, err := registry.Gather()
+	if err != nil {
+		return 0, fmt.Errorf("reading the metrics: %w", err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == "controller_runtime_reconcile_total" && l.GetValue() == "fileserver" {
+					n += int(m.GetCounter().GetValue())
+				}
+			}
+		}
+	}
+	return n, nil
+}
+
+// Settled says whether an object is ready, and nothing is under way.
+func Settled(conditions []metav1.Condition) bool {
+	return meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady) && meta.IsStatusConditionFalse(conditions, v1alpha1.ConditionReconciling)
 }

@@ -1,7 +1,6 @@
 package scale
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -15,11 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
-	"github.com/fileserver-dev/fileserver-operator/controllers"
 )
 
 const (
@@ -48,9 +45,8 @@ func crowd(t *testing.T, api client.Client, count int) {
 	keys.Data = map[string]string{"authorized_keys": strings.Repeat("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGm8AP6O9MJY0UmrPIH5Y6tDsyX9bSYsMWcJsjF1wMUr\n", 20)}
 	fs := &v1alpha1.FileServer{}
 	fs.Namespace, fs.Name = corev1.NamespaceDefault, "files"
-	no, two, size := false, int32(2), resource.MustParse("1Gi")
+	two, size := int32(2), resource.MustParse("1Gi")
 	fs.Spec.Replicas = &two
-	fs.Spec.Expose.LoadBalancer = &v1alpha1.LoadBalancer{AllocateNodePorts: &no}
 	fs.Spec.Storage.Claim = &v1alpha1.Claim{Size: &size, AccessModes: []v1alpha1.AccessMode{"ReadWriteMany"}}
 	create := func(o client.Object) {
 		if err := api.Create(t.Context(), o); err != nil {
@@ -101,19 +97,17 @@ func TestAChangeOfOneOfManyUsersTakesFewWritesAndLittleTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg, api, around := start(t)
+	e := start(t)
+	api := e.Client
 	requests := &Requests{}
-	counted := rest.CopyConfig(cfg)
+	counted := rest.CopyConfig(e.Config)
 	counted.Wrap(requests.Wrap)
 	began := time.Now()
 	crowd(t, api, count)
 	t.Logf("%d users were created in %s", count, time.Since(began).Round(time.Second))
 	began = time.Now()
 	before := processor(t)
-	run(t, counted, controllers.CacheOptions(), func(ctx context.Context, mgr ctrl.Manager) error {
-		yes := true
-		return controllers.Add(ctx, mgr, controllers.Options{Image: "fileserver:test", Pods: around, SkipNameValidation: &yes})
-	})
+	operate(t, e, counted, 10*time.Hour)
 	for n := range count {
 		reasonOf(t, api, userOf(n), v1alpha1.ReasonLoaded)
 	}

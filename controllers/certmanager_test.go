@@ -27,7 +27,7 @@ import (
 // certManagerKinds are those of cert-manager's that the operator uses.
 func certManagerKinds() envtest.CRDInstallOptions {
 	anything := true
-	var o envtest.CRDInstallOptions
+	o := envtest.CRDInstallOptions{MaxTime: deadline}
 	for _, kind := range []schema.GroupVersionKind{resources.CertificateKind, resources.CertificateRequestKind, resources.OrderKind, resources.ChallengeKind} {
 		plural := strings.ToLower(kind.Kind) + "s"
 		o.CRDs = append(o.CRDs, &apiextensionsv1.CustomResourceDefinition{

@@ -17,19 +17,7 @@ type rawSFTP struct {
 
 func (i *instance) rawSFTP() *rawSFTP {
 	i.t.Helper()
-	c, err := i.dial("alice", ssh.Password("right"))
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	i.t.Cleanup(func() { c.Close() })
-	ch, requests, err := c.OpenChannel("session", nil)
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	go ssh.DiscardRequests(requests)
-	if ok, err := ch.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"})); err != nil || !ok {
-		i.t.Fatal("no SFTP", err)
-	}
+	ch := i.channel("subsystem", "sftp")
 	r := &rawSFTP{i: i, ch: ch}
 	r.write([]byte{1, 0, 0, 0, 3})
 	version := r.read()[5:]

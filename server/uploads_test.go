@@ -239,8 +239,8 @@ func TestNothingIsEmptiedBeforeThereIsADataConnection(t *testing.T) {
 	}
 }
 
-// exec starts a command of SSH, whose acknowledgements are read with ack.
-func (i *instance) exec(command string) (ch ssh.Channel, ack func()) {
+// channel opens a channel of SSH for a subsystem, or for a command to exec.
+func (i *instance) channel(request, name string) ssh.Channel {
 	i.t.Helper()
 	c, err := i.dial("alice", ssh.Password("right"))
 	if err != nil {
@@ -252,9 +252,16 @@ func (i *instance) exec(command string) (ch ssh.Channel, ack func()) {
 		i.t.Fatal(err)
 	}
 	go ssh.DiscardRequests(requests)
-	if ok, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{command})); err != nil || !ok {
-		i.t.Fatal("no exec", err)
+	if ok, err := ch.SendRequest(request, true, ssh.Marshal(struct{ Name string }{name})); err != nil || !ok {
+		i.t.Fatal("no", request, name, err)
 	}
+	return ch
+}
+
+// exec starts a command of SSH, whose acknowledgements are read with ack.
+func (i *instance) exec(command string) (ch ssh.Channel, ack func()) {
+	i.t.Helper()
+	ch = i.channel("exec", command)
 	return ch, func() {
 		i.t.Helper()
 		var b [1]byte

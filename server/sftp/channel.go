@@ -242,14 +242,13 @@ func (ch *channel) write(b []byte) error {
 	return nil
 }
 
-// stalled returns for how long the client has read nothing of what is sent to
-// it, or not sent what it is to send.
-func (ch *channel) stalled() time.Duration {
-	longest := ch.input.awaited()
-	if since := ch.sending.Load(); since > 0 {
-		longest = max(longest, time.Duration(sinceEpoch()-since))
+// unread returns for how long the client has read nothing of what is sent to it.
+func (ch *channel) unread() time.Duration {
+	since := ch.sending.Load()
+	if since == 0 {
+		return 0
 	}
-	return longest
+	return time.Duration(sinceEpoch() - since)
 }
 
 // sendChunk is how much is written at once, at most.

@@ -14,7 +14,9 @@ var (
 	endDrain   = &conns.Ending{Reason: "drain", Text: "The server is shutting down, connect again"}
 	endClosed  = &conns.Ending{Reason: "drain"}
 	endIdle    = &conns.Ending{Reason: "idle", Text: "Nothing was asked for too long"}
-	endStalled = &conns.Ending{Reason: "stalled", Text: "Replies were not read for too long"}
+	endUnread  = &conns.Ending{Reason: "stalled", Text: "Replies were not read for too long"}
+	endUnsent  = &conns.Ending{Reason: "stalled", Text: "Nothing more of what was begun to be sent has come for too long"}
+	endUntaken = &conns.Ending{Reason: "stalled", Text: "Nothing of what was sent could be dealt with for too long"}
 	endLogin   = &conns.Ending{Reason: "login timeout", Text: "Logging in took too long"}
 	endEvicted = &conns.Ending{Reason: "limit"}
 	endHandles = &conns.Ending{Reason: "limit", Text: "Too many open files"}

@@ -1,6 +1,10 @@
 package sftp
 
-import "time"
+import (
+	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/conns"
+)
 
 // watch ends the connection for the reasons that there are, on a goroutine of
 // its own. It never writes to the client, and waits for no lock that is held
@@ -48,11 +52,12 @@ func (c *Conn) watchPeriod() time.Duration {
 // look ends the connection if it is idle, stalled or drained.
 func (c *Conn) look(draining bool) {
 	c.wire.poke()
+	stalled, why := c.stalled()
 	switch l := c.limits(); {
 	case draining && c.activity.drained(c.server.hurry.Load()):
 		c.end(endDrain)
-	case l.StallTimeout > 0 && c.stalled() > l.StallTimeout:
-		c.end(endStalled)
+	case l.StallTimeout > 0 && stalled > l.StallTimeout:
+		c.end(why)
 		c.wire.Abort()
 	case l.IdleTimeout > 0 && c.idle(l.CountKeepAlives) > l.IdleTimeout:
 		c.end(endIdle)
@@ -72,22 +77,27 @@ func (c *Conn) idle(keepAlives bool) time.Duration {
 
 // stalled returns for how long the client has taken nothing of what is sent to
 // it, or sent nothing of what it has begun to send, or nothing was taken of as
-// much as may come from it.
-func (c *Conn) stalled() time.Duration {
+// much as may come from it; and which of these it is.
+func (c *Conn) stalled() (longest time.Duration, why *conns.Ending) {
 	// While the network is slow, channels wait for it, and that is no stall, nor
 	// is it when it has just taken what they waited for.
 	full := time.Duration(sinceEpoch() - c.wire.full.Load())
 	wire, writes := c.wire.stalled()
 	if writes {
-		return wire
+		return wire, endUnread
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	longest := c.wire.inflow.stalled()
+	longest, why = c.wire.inflow.stalled(), endUntaken
 	for ch := range c.channels {
-		longest = max(longest, min(ch.stalled(), full))
+		if unread := min(ch.unread(), full); unread > longest {
+			longest, why = unread, endUnread
+		}
+		if unsent := min(ch.input.awaited(), full); unsent > longest {
+			longest, why = unsent, endUnsent
+		}
 	}
-	return longest
+	return longest, why
 }
 
 // drain has the connection ended as soon as that cuts nothing.

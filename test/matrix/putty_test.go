@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -35,6 +36,15 @@ func pscpDo(flag string) func(context.Context, *session, []step) (string, error)
 
 func puttyArgs(s *session, program string) []string {
 	return []string{program, "-batch", "-hostkey", ssh.FingerprintSHA256(s.server.hostKey), "-P", strconv.Itoa(s.server.sftp), "-pw", password}
+}
+
+// puttySession makes settings for PuTTY's programs, which -load names.
+func puttySession(s *session, name, settings string) error {
+	dir := filepath.Join(s.local, ".putty", "sessions")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, name), []byte(settings+"\n"), 0o600)
 }
 
 // keyOnly is the host key as base64.

@@ -103,3 +103,49 @@ func checksum(name string) (string, error) {
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
+
+// oftenLimit is after how many bytes the clients of the next test change keys,
+// and oftenSize is what they move. The server answers sixteen changes of a
+// connection at once, and one a second after these.
+const (
+	oftenLimit = 2 << 20
+	oftenSize  = 12 * oftenLimit
+)
+
+// TestClientsThatChangeKeysOften has PuTTY's programs ask for new keys while data
+// and room to send are under way.
+func TestClientsThatChangeKeysOften(t *testing.T) {
+	for _, flag := range []string{"-scp", "-sftp"} {
+		t.Run("pscp "+flag, func(t *testing.T) {
+			s := newSession(t, rekeyUser, row{client: "pscp"})
+			source, back := s.scratch("often"), s.scratch("back")
+			if err := makeSparse(source, oftenSize, 1); err != nil {
+				t.Fatal(err)
+			}
+			want, err := checksum(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := puttySession(s, "often", fmt.Sprintf("RekeyBytes=%d", oftenLimit)); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), transferLimit(2*oftenSize))
+			defer cancel()
+			remote := s.user + "@" + host + ":often"
+			start := time.Now()
+			for _, files := range [][]string{{source, remote}, {remote, back}} {
+				argv := append(puttyArgs(s, "pscp"), "-load", "often", "-v", flag)
+				if s.output, err = s.exec(ctx, command{argv: append(argv, files...)}); err != nil {
+					t.Fatalf("%v\nthe client said: %s\nthe server said: %s", err, tail(s.output), s.server.logOf(s.user))
+				}
+				if got, least := strings.Count(s.output, "Initiating key re-exchange"), oftenSize/oftenLimit/2; got < least {
+					t.Errorf("there were %d rekeys, want %d or more: %s", got, least, tail(s.output))
+				}
+			}
+			if got, err := checksum(back); err != nil || got != want {
+				t.Errorf("the SHA-256 is %s (%v), want %s", got, err, want)
+			}
+			t.Logf("%d bytes each way in %s", int64(oftenSize), time.Since(start).Round(time.Millisecond))
+		})
+	}
+}

@@ -6,10 +6,13 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -169,9 +172,10 @@ func MakeKey(ctx context.Context, dir string) (file, public string, err error) {
 	return file, strings.TrimSpace(string(b)), err
 }
 
-// WaitAnswering waits until every port of the target takes connections. A
-// FileServer is Ready when its pods and its address are; the nodes and the
-// balancer learn of that within a second or so.
+// WaitAnswering waits until every port of the target takes connections, and one
+// of its passive ports too. A FileServer is Ready when its pods and its address are;
+// the nodes and the balancer learn of that within a second or so, of each Service
+// for itself.
 func WaitAnswering(ctx context.Context, c *cluster.Cluster, t clients.Target) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -190,7 +194,33 @@ func WaitAnswering(ctx context.Context, c *cluster.Cluster, t clients.Target) er
 			return err
 		}
 	}
-	return nil
+	return waitPassive(ctx, c, t)
+}
+
+// How curl ends when it cannot connect, and when that takes too long.
+const (
+	curlRefused  = 7
+	curlTimedOut = 28
+)
+
+// waitPassive waits until a listing comes, or anything but a data connection
+// that is not made is in its way.
+func waitPassive(ctx context.Context, c *cluster.Cluster, t clients.Target) error {
+	url := "ftps://" + net.JoinHostPort(t.Host, strconv.Itoa(t.FTPS))
+	switch {
+	case t.FTPS == 0 && t.FTP == 0 || t.Password == "":
+		return nil
+	case t.FTPS == 0:
+		url = "ftp://" + net.JoinHostPort(t.Host, strconv.Itoa(t.FTP))
+	}
+	return Until(ctx, func() error {
+		out, err := c.Client(ctx, "curl", "-sS", "--insecure", "--ssl", "--connect-timeout", "5", "--max-time", "10",
+			"--user", t.User+":"+t.Password, url+"/").CombinedOutput()
+		if exit := new(exec.ExitError); errors.As(err, &exit) && (exit.ExitCode() == curlRefused || exit.ExitCode() == curlTimedOut) {
+			return fmt.Errorf("listing: %w: %s", err, out)
+		}
+		return nil
+	})
 }
 
 // Until calls f until it finds nothing wrong, or ctx ends.

@@ -121,12 +121,12 @@ func (n *space) dump() {
 		{"get", "fileservers,fileserverusers,pods,services,pvc", "-o", "wide"},
 		{"get", "fileservers", "-o", "jsonpath={.items[*].status}"},
 		{"get", "events", "--sort-by=.lastTimestamp"},
-		{"logs", "-l", "app.kubernetes.io/managed-by=fileserver-operator", "--tail=300", "--prefix"},
+		{"logs", "-l", "app.kubernetes.io/managed-by=fileserver-operator", "--tail=25", "--prefix"},
 	} {
 		out, err := kube.Kubectl(ctx, append([]string{"-n", n.name}, args...)...)
 		n.t.Logf("kubectl %s\n%s %v", strings.Join(args, " "), out, err)
 	}
-	out, _ := kube.Kubectl(ctx, "-n", operator.Namespace, "logs", "deployment/"+operator.Release, "--tail=40")
+	out, _ := kube.Kubectl(ctx, "-n", operator.Namespace, "logs", "deployment/"+operator.Release, "--tail=15")
 	n.t.Logf("operator\n%s", out)
 	if kube.Local() {
 		for _, part := range []string{"router", "node0", "node1"} {

@@ -119,6 +119,7 @@ func New(opts Options) (*Server, error) {
 	clients := slog.New(&tame{to: s.log.Handler(), budget: before}) // what the protocols tell of them
 	registerRuntime(reg)
 	s.use(f)
+	s.registerState(reg)
 	if f.config.Protocols.FTP != nil || f.config.Protocols.FTPS != nil {
 		backend := &ftpBackend{users: s.users, trees: s.trees(), visits: &visits[*ftp.Conn]{users: s.users, begin: func(c *ftp.Conn) *audit.Session {
 			return s.trail.Session(c.Listener().Name, c.ID(), c.RemoteAddr())

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -18,7 +19,7 @@ var errVolumeSilent = errors.New("the volume does not answer")
 // server has gone may never return, so one goroutine asks, however often it is asked
 // for meanwhile, and whoever asks waits for it no longer than volumeWait.
 type volume struct {
-	ask  func() error
+	ask  func() (space, error)
 	wait time.Duration
 
 	mu    sync.Mutex
@@ -26,12 +27,31 @@ type volume struct {
 }
 
 type answer struct {
-	done chan struct{}
-	err  error
+	done  chan struct{}
+	space space
+	err   error
 }
 
+// space is how large a volume is, and how much of it the server may still use, in bytes.
+// Of a volume that does not tell, both are 0.
+type space struct{ size, free float64 }
+
 func newVolume(root func() string) *volume {
-	return &volume{wait: volumeWait, ask: func() error { return openFolder(root()) }}
+	return &volume{wait: volumeWait, ask: func() (space, error) {
+		if err := openFolder(root()); err != nil {
+			return space{}, err
+		}
+		return spaceOf(root()), nil
+	}}
+}
+
+func spaceOf(path string) space {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(path, &s); err != nil {
+		return space{}
+	}
+	block := float64(s.Bsize)
+	return space{size: float64(s.Blocks) * block, free: float64(s.Bavail) * block}
 }
 
 // openFolder opens a folder, for which a network file system asks its server again,
@@ -49,13 +69,18 @@ func openFolder(path string) error {
 
 // answers returns nil if the volume is there.
 func (v *volume) answers() error {
+	_, err := v.look()
+	return err
+}
+
+func (v *volume) look() (space, error) {
 	v.mu.Lock()
 	a := v.under
 	if a == nil {
 		a = &answer{done: make(chan struct{})}
 		v.under = a
 		go func() {
-			a.err = v.ask()
+			a.space, a.err = v.ask()
 			v.mu.Lock()
 			v.under = nil
 			v.mu.Unlock()
@@ -67,8 +92,8 @@ func (v *volume) answers() error {
 	defer timer.Stop()
 	select {
 	case <-a.done:
-		return a.err
+		return a.space, a.err
 	case <-timer.C:
-		return errVolumeSilent
+		return space{}, errVolumeSilent
 	}
 }

@@ -17,10 +17,10 @@ func TestAVolumeThatDoesNotReturnKeepsNoProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
 		release := make(chan struct{})
-		v := &volume{wait: volumeWait, ask: func() error {
+		v := &volume{wait: volumeWait, ask: func() (space, error) {
 			asked.Add(1)
 			<-release
-			return nil
+			return space{}, nil
 		}}
 		for range 3 {
 			start := time.Now()
@@ -43,7 +43,7 @@ func TestAVolumeThatDoesNotReturnKeepsNoProbe(t *testing.T) {
 }
 
 func TestAVolumeThatIsStaleIsNotThere(t *testing.T) {
-	v := &volume{wait: volumeWait, ask: func() error { return &os.PathError{Op: "open", Path: "/data", Err: syscall.ESTALE} }}
+	v := &volume{wait: volumeWait, ask: func() (space, error) { return space{}, &os.PathError{Op: "open", Path: "/data", Err: syscall.ESTALE} }}
 	if err := v.answers(); !errors.Is(err, syscall.ESTALE) {
 		t.Errorf("the probe says: %v", err)
 	}

@@ -15,6 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers"
@@ -111,6 +112,9 @@ func run() error {
 		WithoutNodes:      !f.watchNodes,
 	}); err != nil {
 		return err
+	}
+	if err := metrics.Registry.Register(controllers.StatusCollector{Cached: mgr.GetClient()}); err != nil {
+		return fmt.Errorf("registering the metrics of FileServers: %w", err)
 	}
 	ctrl.Log.WithName("setup").Info("Starting", "version", version, "serverImage", f.serverImage)
 	return mgr.Start(ctx)

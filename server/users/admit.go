@@ -66,11 +66,23 @@ func (d *Directory) Admit(addr netip.Addr, evict func()) (*Visit, error) {
 
 // full reports whether as many sessions are logged in as may be.
 func (d *Directory) full() bool {
-	limit := d.limits.Max
-	if limit == 0 && d.memory > 0 {
-		limit = int(max(d.memory/memoryOfSession, 16))
-	}
+	limit := d.most()
 	return limit > 0 && len(d.sessions) >= limit
+}
+
+// most is how many sessions may be logged in, or 0 without a limit. The caller has d.mu.
+func (d *Directory) most() int {
+	if d.limits.Max == 0 && d.memory > 0 {
+		return int(max(d.memory/memoryOfSession, 16))
+	}
+	return d.limits.Max
+}
+
+// Room returns how many sessions are logged in, and how many may be: 0 without a limit.
+func (d *Directory) Room() (sessions, limit int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.sessions), d.most()
 }
 
 // wait counts the visit as one before login, and returns one that has to make

@@ -7,9 +7,13 @@ FUZZTIME ?= 30s
 SERVERS ?= 100
 SOAKTIME ?= 30m
 PLUGIN_VERSION ?= v0.0.0-dev
-export MANAGER_IMAGE ?= $(REGISTRY)/manager:$(VERSION)
-export SERVER_IMAGE ?= $(REGISTRY)/fileserver:$(VERSION)
+ARCHITECTURES ?= amd64 arm64
+INSTALL_MANIFEST ?= dist/install.yaml
+export MANAGER_IMAGE ?= $(REGISTRY)/manager:$(VERSION)$(if $(FIPS),-fips)
+export SERVER_IMAGE ?= $(REGISTRY)/fileserver:$(VERSION)$(if $(FIPS),-fips)
 
+comma := ,
+space := $(subst ,, )
 TOOL = go run -C hack/tools .
 GO_BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION) -X main.serverImage=$(SERVER_IMAGE)"
 LABEL = --label org.opencontainers.image
@@ -17,7 +21,7 @@ IMAGE = bin/image --user 65532:65532 $(LABEL).version=$(VERSION) $(LABEL).licens
 	$(LABEL).source=https://github.com/fileserver-dev/fileserver-operator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test e2e many-users matrix soak verify bench bench-operator fuzz generate fmt lint build images plugin plugin-archives
+.PHONY: help demo demo-down test test-oldest e2e many-users matrix soak verify bench bench-operator fuzz generate fmt lint build images release-images chart-archive reproducible sbom plugin plugin-archives install-manifest
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -34,6 +38,10 @@ test: ## unit tests and envtest; needs no root
 		export HELM VERSITYGW KUBEBUILDER_ASSETS && go test -race -timeout 20m ./...
 	@go test -run TestTheMemoryOfOneUserIsBounded ./server/sftp # bytes are measured without -race
 	@go test -C hack -count=1 ./... # it looks at files outside of its module, which go test would not see change
+
+test-oldest: ## the API, the operator and the manifests against the API server of the oldest Kubernetes that is supported; builds that first
+	@HELM=$$($(TOOL) helm) && KUBEBUILDER_ASSETS=$$(KUBERNETES=1.33 go run -C hack ./cluster assets) && \
+		export HELM KUBEBUILDER_ASSETS && go test -count=1 -timeout 30m ./api/... ./controllers ./test/manifests
 
 e2e: images ## the whole product on a cluster of two nodes, and every client over every protocol and mode; needs root
 	@$(MAKE) --no-print-directory soak SOAKTIME=20s
@@ -63,6 +71,27 @@ bench-operator: ## the operator with SERVERS FileServers in a real API server: r
 	@KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$$(go run -C hack ./cluster assets)} && export KUBEBUILDER_ASSETS && \
 		go build -o bin/bench-operator ./test/scale/bench && bin/bench-operator -servers $(SERVERS)
 
+release-images: ## both images for each of ARCHITECTURES, as OCI archives with an index, into dist; FIPS=1 for those with Go's FIPS 140-3 module
+	@go build -C hack -o ../bin/image ./image && mkdir -p dist
+	@for arch in $(ARCHITECTURES); do echo "building for $$arch" && \
+		GOFIPS140=$(if $(FIPS),v1.0.0,off) GOOS=linux GOARCH=$$arch $(GO_BUILD) -o bin/linux_$$arch/ ./cmd/manager ./cmd/fileserver || exit; done
+	@for name in manager fileserver; do \
+		tag=$(MANAGER_IMAGE) title=fileserver-operator; [ $$name = manager ] || tag=$(SERVER_IMAGE) title=fileserver; \
+		$(IMAGE) $(LABEL).title=$$title --tag $$tag --arch $(subst $(space),$(comma),$(ARCHITECTURES)) --entrypoint /$$name \
+			--file bin/linux_{arch}/$$name=/$$name --out dist/$$name$(if $(FIPS),-fips)-multi.tar || exit; done
+
+chart-archive: ## the chart of VERSION, with its images, into dist
+	@mkdir -p dist && HELM=$$($(TOOL) helm) && rm -rf dist/chart && cp -r charts/fileserver-operator dist/chart && \
+		sed -i 's|repository: fileserver.dev/|repository: $(REGISTRY)/|' dist/chart/values.yaml && \
+		$$HELM package dist/chart --version $(VERSION:v%=%) --app-version $(VERSION) --destination dist && rm -r dist/chart
+
+reproducible: ## builds the images a second time, in another folder and without a cache, and compares their digests
+	@hack/reproducible.sh
+
+sbom: ## what is in both binaries, as CycloneDX in JSON, into dist
+	@mkdir -p dist && TOOLPATH=$$($(TOOL) cyclonedx-gomod) && for name in manager fileserver; do \
+		$$TOOLPATH app -licenses -json -main cmd/$$name -output dist/$$name.cdx.json . || exit; done
+
 fuzz: ## every fuzz target for FUZZTIME
 	@hack/fuzz.sh $(FUZZTIME)
 
@@ -85,6 +114,10 @@ plugin: ## `kubectl fileserver`, into bin
 
 plugin-archives: ## the plug-in for each platform and its manifest for krew, into dist; PLUGIN_VERSION is v1.2.3
 	@go build -C hack -o ../bin/plugin ./plugin && bin/plugin -out dist -version $(PLUGIN_VERSION)
+
+install-manifest: ## the operator of VERSION in one file, dist/install.yaml; part of a release, not of the repository
+	@mkdir -p $(dir $(INSTALL_MANIFEST)) && kubectl=$${KUBECTL:-$$(command -v kubectl || echo $$(go run -C hack ./cluster assets)/kubectl)} && \
+		$$kubectl kustomize config/default | sed 's|image: fileserver.dev/manager:latest|image: $(MANAGER_IMAGE)|' > $(INSTALL_MANIFEST)
 
 images: build ## both images as OCI archives, into dist
 	@go build -C hack -o ../bin/image ./image && mkdir -p dist

@@ -14,7 +14,7 @@ chart=charts/fileserver-operator
 rm -rf "$chart/files"
 mkdir -p "$chart/files/crds"
 cp config/crd/bases/*.yaml "$chart/files/crds/"
-cp config/rbac/role.yaml config/rbac/aggregate_roles.yaml "$chart/files/"
+cp config/rbac/role.yaml config/rbac/aggregate_roles.yaml config/prometheus/rules.yaml config/prometheus/dashboard.json "$chart/files/"
 "$helm_docs" --chart-search-root=charts --log-level=warning
 
 "$crd_ref_docs" --source-path=api/v1alpha1 --config=hack/reference.yaml --renderer=markdown \

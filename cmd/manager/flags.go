@@ -21,11 +21,14 @@ type flags struct {
 	metricsAddress string
 	metricsSecure  bool
 	metricsReaders string
+	metricsCertDir string
 	healthAddress  string
 	namespaces     string
 	watchNodes     bool
 	nodePorts      bool
 	leaderElection bool
+	leaseName      string
+	ask            string
 	version        bool
 	workers        int
 	rollingServers int
@@ -44,6 +47,8 @@ func (f *flags) register(set *flag.FlagSet) {
 		"`address` of the metrics, as host:port; 0 turns them off")
 	set.BoolVar(&f.metricsSecure, "metrics-secure", true,
 		"serve metrics over HTTPS, and only to accounts that may get /metrics; else over HTTP, to everybody")
+	set.StringVar(&f.metricsCertDir, "metrics-cert-dir", "",
+		"`folder` with tls.crt and tls.key for the metrics; default a certificate that is made at each start")
 	set.StringVar(&f.metricsReaders, "metrics-namespaces", "",
 		"`namespaces`, with commas between them, whose pods may read the metrics of file servers, besides the operator's own")
 	set.StringVar(&f.healthAddress, "health-probe-bind-address", ":8081",
@@ -56,6 +61,10 @@ func (f *flags) register(set *flag.FlagSet) {
 		"give the Services of balancers node ports, where a FileServer does not say otherwise and the class is not known to need none")
 	set.BoolVar(&f.leaderElection, "leader-elect", false,
 		"take turns with other replicas, so that one acts at a time")
+	set.StringVar(&f.leaseName, "leader-election-id", "fileserver-operator.fileserver.dev",
+		"`name` of the Lease by which they do so: operators of one namespace that care for different ones need different names")
+	set.StringVar(&f.ask, "ask", "",
+		"instead of being the operator, ask for a `URL` until something answers, for a minute, and exit: what `helm test` does")
 	set.IntVar(&f.workers, "workers", 4,
 		"`number` of FileServers that are reconciled at once")
 	set.IntVar(&f.rollingServers, "rolling-servers", controllers.DefaultRollingServers,
@@ -100,6 +109,7 @@ func (f *flags) metrics() metricsserver.Options {
 	o := metricsserver.Options{BindAddress: f.metricsAddress}
 	if f.metricsSecure {
 		o.SecureServing = true
+		o.CertDir = f.metricsCertDir
 		o.FilterProvider = newAccess
 	}
 	return o

@@ -53,6 +53,9 @@ func run() error {
 		fmt.Println(version)
 		return nil
 	}
+	if f.ask != "" {
+		return ask(f.ask, askTime)
+	}
 	if err := limitMemory(os.Getenv(memoryLimitEnv), os.Getenv("GOMEMLIMIT")); err != nil {
 		return err
 	}
@@ -82,7 +85,7 @@ func run() error {
 		Metrics:                       f.metrics(),
 		HealthProbeBindAddress:        f.healthAddress,
 		LeaderElection:                f.leaderElection,
-		LeaderElectionID:              "fileserver-operator.fileserver.dev",
+		LeaderElectionID:              f.leaseName,
 		LeaderElectionReleaseOnCancel: true, // the process ends right after
 	})
 	if err != nil {

@@ -72,6 +72,22 @@ func kustomize(t *testing.T, dir string) []*unstructured.Unstructured {
 	return objects(t, command(t, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), "kustomize", filepath.Join(root, dir)))
 }
 
+// manifest is the one file of a release.
+func manifest(t *testing.T) []*unstructured.Unstructured {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "install.yaml")
+	command(t, "make", "--no-print-directory", "--directory", root, "install-manifest", "INSTALL_MANIFEST="+path, "VERSION=v1.2.3",
+		"KUBECTL="+filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "image: fileserver.dev/manager:v1.2.3\n") {
+		t.Errorf("the manifest of v1.2.3 has another image")
+	}
+	return objects(t, string(text))
+}
+
 func command(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	var stderr bytes.Buffer

@@ -40,6 +40,9 @@ func TestTheOperatorCanBeInstalled(t *testing.T) {
 		"by the chart for some namespaces":      helm(t, "--values", "testdata/namespaces.yaml"),
 		"by the chart with Roles alone":         helm(t, rolesAlone...),
 		"by the kustomization":                  kustomize(t, "config/default"),
+		"by kustomize with Prometheus":          kustomize(t, "config/with-prometheus"),
+		"by kustomize with Roles alone":         kustomize(t, "config/namespaced"),
+		"by the manifest of a release":          manifest(t),
 		"by the chart, definitions from others": helm(t, "--set", "crds.enabled=false"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -48,8 +51,12 @@ func TestTheOperatorCanBeInstalled(t *testing.T) {
 			}
 			for _, u := range rendered {
 				apply(t, u, "")
-				if u.GetKind() == "Deployment" {
+				switch u.GetKind() {
+				case "Deployment":
 					startPod(t, u)
+				case "Pod":
+					u.SetNamespace(restricted)
+					apply(t, u, "")
 				}
 			}
 		})
@@ -105,7 +112,7 @@ func TestImportedAccountsCanBeApplied(t *testing.T) {
 
 func TestDocumentsLinkToWhatIsThere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^):#]+)(#[^)]*)?\)`)
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md", "hack/cluster/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md", "hack/cluster/*.md", ".github/*.md"} {
 		documents, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)

@@ -44,7 +44,7 @@ formatted() {
   [ -z "$files" ] || { echo "$files"; return 1; }
 }
 
-tidy() { go mod tidy -diff && go -C hack mod tidy -diff && go -C hack/tools mod tidy -diff && go -C hack/lint mod tidy -diff && go -C hack/unittest mod tidy -diff && go -C hack/krew mod tidy -diff; }
+tidy() { go mod tidy -diff && go -C hack mod tidy -diff && go -C hack/tools mod tidy -diff && go -C hack/lint mod tidy -diff && go -C hack/unittest mod tidy -diff && go -C hack/krew mod tidy -diff && go -C hack/sbom mod tidy -diff; }
 
 vetted() { go vet ./... && go vet -tags e2e ./test/... && go -C hack vet ./...; }
 

@@ -26,6 +26,7 @@ func command() *cobra.Command {
 	var (
 		image             archive.Image
 		out               string
+		architectures     []string
 		files, dirs, tags []string
 	)
 	cmd := &cobra.Command{
@@ -60,7 +61,7 @@ func command() *cobra.Command {
 				}
 				image.Dirs = append(image.Dirs, dir)
 			}
-			digest, err := write(image, out)
+			digest, err := write(forEach(architectures, image), out)
 			if err != nil {
 				return err
 			}
@@ -71,13 +72,13 @@ func command() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&out, "out", "", "archive to write")
 	flags.StringVar(&image.Tag, "tag", "", "the image's name and tag, with a registry's name")
-	flags.StringVar(&image.Architecture, "arch", runtime.GOARCH, "processor architecture")
+	flags.StringSliceVar(&architectures, "arch", []string{runtime.GOARCH}, "processor architectures, with commas between them; of several an index is made")
 	flags.StringVar(&image.User, "user", "65532:65532", "UID:GID that it runs as")
 	flags.StringArrayVar(&image.Entrypoint, "entrypoint", nil, "the program to run; repeat it for arguments")
 	flags.StringVar(&image.WorkingDir, "workdir", "/", "working directory")
 	flags.StringArrayVar(&image.Env, "env", nil, "KEY=VALUE (repeatable)")
 	flags.StringArrayVar(&tags, "label", nil, "KEY=VALUE (repeatable)")
-	flags.StringArrayVar(&files, "file", nil, "SOURCE=DEST, a file or a folder (repeatable)")
+	flags.StringArrayVar(&files, "file", nil, "SOURCE=DEST, a file or a folder (repeatable); {arch} in SOURCE stands for the architecture")
 	flags.StringArrayVar(&dirs, "dir", nil, "an empty folder, PATH or PATH:MODE, such as /tmp:1777 (repeatable)")
 	for _, required := range []string{"out", "tag", "entrypoint"} {
 		if err := cmd.MarkFlagRequired(required); err != nil {
@@ -85,6 +86,19 @@ func command() *cobra.Command {
 		}
 	}
 	return cmd
+}
+
+// forEach is the image for each of the architectures.
+func forEach(architectures []string, image archive.Image) (images []archive.Image) {
+	for _, arch := range architectures {
+		i := image
+		i.Architecture, i.Files = arch, nil
+		for _, f := range image.Files {
+			i.Files = append(i.Files, archive.File{Source: strings.ReplaceAll(f.Source, "{arch}", arch), Dest: f.Dest})
+		}
+		images = append(images, i)
+	}
+	return images
 }
 
 func parseDir(s string) (archive.Dir, error) {
@@ -104,13 +118,13 @@ func parseDir(s string) (archive.Dir, error) {
 }
 
 // write puts the archive in place by a rename, so that nobody loads half of it.
-func write(image archive.Image, out string) (string, error) {
+func write(images []archive.Image, out string) (string, error) {
 	file, err := os.CreateTemp(filepath.Dir(out), filepath.Base(out)+".*")
 	if err != nil {
 		return "", err
 	}
 	defer os.Remove(file.Name())
-	digest, err := image.Write(file)
+	digest, err := archive.Write(file, images...)
 	if err := errors.Join(err, file.Chmod(0o644), file.Close()); err != nil {
 		return "", err
 	}

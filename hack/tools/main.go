@@ -35,6 +35,7 @@ var tools = map[string]tool{
 	"gotestsum":              {".", "gotest.tools/gotestsum"},
 	"versitygw":              {"../objects", "github.com/versity/versitygw/cmd/versitygw"},
 	"validate-krew-manifest": {"../krew", "sigs.k8s.io/krew/cmd/validate-krew-manifest"},
+	"cyclonedx-gomod":        {"../sbom", "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod"},
 	"golangci-lint":          {"../lint", "github.com/fileserver-dev/fileserver-operator/hack/lint"},
 }
 

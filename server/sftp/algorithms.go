@@ -52,7 +52,24 @@ func DefaultAlgorithms() Algorithms {
 			ssh.KeyAlgoRSASHA512,
 			ssh.KeyAlgoRSASHA256,
 		},
+	}.known()
+}
+
+// known leaves out what the library does not have: in FIPS mode, what is not approved.
+func (a Algorithms) known() Algorithms {
+	for _, list := range []struct {
+		kind  check.AlgorithmKind
+		names *[]string
+	}{
+		{check.KeyExchange, &a.KeyExchanges},
+		{check.Cipher, &a.Ciphers},
+		{check.MAC, &a.MACs},
+		{check.HostKeyAlgorithm, &a.HostKeys},
+		{check.PublicKeyAlgorithm, &a.PublicKeys},
+	} {
+		*list.names = slices.DeleteFunc(*list.names, func(name string) bool { return check.Algorithm(list.kind, name) != nil })
 	}
+	return a
 }
 
 // CompatibleAlgorithms returns what is offered besides the default ones to
@@ -64,7 +81,7 @@ func CompatibleAlgorithms() Algorithms {
 		KeyExchanges: []string{ssh.KeyExchangeECDHP256, ssh.KeyExchangeECDHP384, ssh.KeyExchangeECDHP521},
 		MACs:         []string{ssh.HMACSHA256, ssh.HMACSHA512},
 		HostKeys:     []string{ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521},
-	}
+	}.known()
 }
 
 // forClient fills in the lists that are empty, for a client with these offers

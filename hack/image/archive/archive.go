@@ -55,19 +55,59 @@ const (
 )
 
 // Write writes the archive and returns the digest of the image's manifest.
-func (i Image) Write(w io.Writer) (digest string, err error) {
-	if err := checkTag(i.Tag); err != nil {
-		return "", err
+func (i Image) Write(w io.Writer) (digest string, err error) { return Write(w, i) }
+
+// Write writes an archive of one image, or of one for several architectures: then of an
+// index, from which everybody takes what fits the machine. They have the same tag. It
+// returns the digest by which that is pulled.
+func Write(w io.Writer, images ...Image) (digest string, err error) {
+	var top v1.Descriptor
+	var index v1.IndexManifest
+	var blobs [][]byte
+	for _, i := range images {
+		if err := checkTag(i.Tag); err != nil {
+			return "", err
+		}
+		layer, err := i.layer()
+		if err != nil {
+			return "", err
+		}
+		img, err := i.assemble(layer)
+		if err != nil {
+			return "", err
+		}
+		manifest, manifestErr := img.RawManifest()
+		config, configErr := img.RawConfigFile()
+		if err := errors.Join(manifestErr, configErr); err != nil {
+			return "", err
+		}
+		blobs = append(blobs, manifest, config, layer)
+		if top, err = describe(types.OCIManifestSchema1, manifest); err != nil {
+			return "", err
+		}
+		platform := top
+		platform.Platform = &v1.Platform{OS: "linux", Architecture: i.Architecture}
+		index.Manifests = append(index.Manifests, platform)
 	}
-	layer, err := i.layer()
-	if err != nil {
-		return "", err
+	if len(images) > 1 {
+		index.SchemaVersion, index.MediaType = 2, types.OCIImageIndex
+		list, err := json.Marshal(index)
+		if err != nil {
+			return "", err
+		}
+		blobs = append(blobs, list)
+		if top, err = describe(types.OCIImageIndex, list); err != nil {
+			return "", err
+		}
 	}
-	img, err := i.assemble(layer)
-	if err != nil {
-		return "", err
-	}
-	return writeOCI(w, img, i.Tag, layer)
+	tag := images[0].Tag
+	top.Annotations = map[string]string{containerdName: tag, ociRefName: tag}
+	return top.Digest.String(), writeOCI(w, top, blobs)
+}
+
+func describe(media types.MediaType, blob []byte) (v1.Descriptor, error) {
+	digest, size, err := v1.SHA256(bytes.NewReader(blob))
+	return v1.Descriptor{MediaType: media, Size: size, Digest: digest}, err
 }
 
 // checkTag wants the reference that a pod would name, in full: a short one means another registry to
@@ -110,31 +150,11 @@ func (i Image) assemble(layer []byte) (v1.Image, error) {
 	return mutate.ConfigFile(img, config)
 }
 
-func writeOCI(w io.Writer, img v1.Image, tag string, layer []byte) (string, error) {
-	manifest, err := img.RawManifest()
+// writeOCI writes an OCI layout with all blobs, and top as what it is about.
+func writeOCI(w io.Writer, top v1.Descriptor, blobs [][]byte) error {
+	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{top}})
 	if err != nil {
-		return "", err
-	}
-	config, err := img.RawConfigFile()
-	if err != nil {
-		return "", err
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		return "", err
-	}
-	index, err := json.Marshal(v1.IndexManifest{
-		SchemaVersion: 2,
-		MediaType:     types.OCIImageIndex,
-		Manifests: []v1.Descriptor{{
-			MediaType:   types.OCIManifestSchema1,
-			Size:        int64(len(manifest)),
-			Digest:      digest,
-			Annotations: map[string]string{containerdName: tag, ociRefName: tag},
-		}},
-	})
-	if err != nil {
-		return "", err
+		return err
 	}
 	t := tar.NewWriter(w)
 	put := func(name string, data []byte) {
@@ -144,12 +164,12 @@ func writeOCI(w io.Writer, img v1.Image, tag string, layer []byte) (string, erro
 	}
 	put("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`))
 	put("index.json", index)
-	for _, blob := range [][]byte{manifest, config, layer} {
+	for _, blob := range blobs {
 		hash, _, hashErr := v1.SHA256(bytes.NewReader(blob))
 		err = errors.Join(err, hashErr)
 		put("blobs/sha256/"+hash.Hex, blob)
 	}
-	return digest.String(), errors.Join(err, t.Close())
+	return errors.Join(err, t.Close())
 }
 
 // layer is the image's one layer as a tar file.

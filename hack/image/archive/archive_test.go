@@ -120,6 +120,53 @@ func TestTheArchiveIsAnOCILayout(t *testing.T) {
 	}
 }
 
+func TestAnImageForSeveralArchitectures(t *testing.T) {
+	amd64, arm64 := example(t), example(t)
+	arm64.Architecture = "arm64"
+	if err := os.WriteFile(arm64.Files[0].Source, []byte("another program"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var first, second bytes.Buffer
+	digest, err := Write(&first, amd64, arm64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Write(&second, amd64, arm64); err != nil || again != digest || !bytes.Equal(first.Bytes(), second.Bytes()) {
+		t.Errorf("%s and %s differ: %v", digest, again, err)
+	}
+	files := untar(t, first.Bytes())
+	var top, list v1.IndexManifest
+	if err := json.Unmarshal(files["index.json"].Bytes(), &top); err != nil {
+		t.Fatal(err)
+	}
+	if len(top.Manifests) != 1 || top.Manifests[0].Digest.String() != digest || top.Manifests[0].Annotations[containerdName] != amd64.Tag {
+		t.Fatalf("index: %+v", top)
+	}
+	if err := json.Unmarshal(files["blobs/sha256/"+top.Manifests[0].Digest.Hex].Bytes(), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Manifests) != 2 {
+		t.Fatalf("the list is %+v", list)
+	}
+	for i, arch := range []string{"amd64", "arm64"} {
+		m := list.Manifests[i]
+		manifest, err := v1.ParseManifest(files["blobs/sha256/"+m.Digest.Hex])
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := v1.ParseConfigFile(files["blobs/sha256/"+manifest.Config.Digest.Hex])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Platform.Architecture != arch || m.Platform.OS != "linux" || config.Architecture != arch {
+			t.Errorf("image %d is for %+v, and says %s", i, m.Platform, config.Architecture)
+		}
+		if layer := files["blobs/sha256/"+manifest.Layers[0].Digest.Hex]; layer == nil {
+			t.Errorf("the layer of %s is not there", arch)
+		}
+	}
+}
+
 func TestTheLayerHoldsFilesAndTheirFolders(t *testing.T) {
 	layer, err := example(t).layer()
 	if err != nil {

@@ -128,7 +128,7 @@ func (b *Builder) build(ctx context.Context, j job, label string) error {
 	args := append([]string{"build"}, buildFlags...)
 	args = append(args, "-ldflags", j.ldflags, "-o", temporary, j.program.Package)
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = filepath.Join(b.Source, j.component.Name)
+	cmd.Dir = filepath.Join(b.Source, j.component.folder())
 	// A workspace file or flags from the caller's environment would change what is built.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
 	var output bytes.Buffer

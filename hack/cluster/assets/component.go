@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -14,8 +15,10 @@ import (
 
 // A Component is a set of programs that are built from one Go module.
 type Component struct {
-	// Name is the component's folder below hack/cluster.
+	// Name is what others know the component by.
 	Name string
+	// Folder is the component's folder below hack/cluster; by default of the same name.
+	Folder string
 	// Module is the module in its go.mod whose version is the component's version; empty where the
 	// component is source of our own.
 	Module string
@@ -105,16 +108,29 @@ var acme = Component{
 	},
 }
 
+// EnvKubernetes is the variable that chooses another version of Kubernetes than the newest: 1.33.
+const EnvKubernetes = "KUBERNETES"
+
+func chosenKubernetes() Component {
+	c := kubernetes
+	if version := os.Getenv(EnvKubernetes); version != "" {
+		c.Folder = kubernetes.Name + "-" + version
+	}
+	return c
+}
+
+func (c Component) folder() string { return cmp.Or(c.Folder, c.Name) }
+
 // EnvtestComponents is what a test against an API server and etcd needs.
 func EnvtestComponents() []Component {
-	c := kubernetes
+	c := chosenKubernetes()
 	c.Programs = c.Programs[:3]
 	return []Component{c}
 }
 
 // ClusterComponents is all that a cluster with nodes needs.
 func ClusterComponents() []Component {
-	return []Component{kubernetes, containerd, coredns, pause}
+	return []Component{chosenKubernetes(), containerd, coredns, pause}
 }
 
 // CertificateComponents issue certificates in a cluster.
@@ -125,7 +141,7 @@ func (c Component) version(source string) (string, error) {
 	if c.Module == "" {
 		return "", nil
 	}
-	name := filepath.Join(source, c.Name, "go.mod")
+	name := filepath.Join(source, c.folder(), "go.mod")
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return "", err
@@ -151,7 +167,7 @@ func (c Component) key(source string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, runtime.GOOS, runtime.GOARCH, c.ldflags(version), buildFlags)
 	for _, input := range c.Inputs {
-		data, err := os.ReadFile(filepath.Join(source, c.Name, input))
+		data, err := os.ReadFile(filepath.Join(source, c.folder(), input))
 		if err != nil {
 			return "", err
 		}

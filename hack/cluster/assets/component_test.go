@@ -63,6 +63,19 @@ func TestEnvtestAndClusterShareTheirPrograms(t *testing.T) {
 	}
 }
 
+func TestAnOlderKubernetesIsBuiltFromAModuleOfItsOwn(t *testing.T) {
+	t.Setenv(EnvKubernetes, "1.33")
+	source, err := FindSource()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Component{EnvtestComponents()[0], ClusterComponents()[0]} {
+		if key, err := c.key(source); err != nil || !strings.HasPrefix(key, "kubernetes-1.33.") || c.Name != kubernetes.Name {
+			t.Errorf("the folder of %s is %s (%v)", c.Name, key, err)
+		}
+	}
+}
+
 func TestWhatIssuesCertificatesIsNamedForItsVersion(t *testing.T) {
 	source, err := FindSource()
 	if err != nil {

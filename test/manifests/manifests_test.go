@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -107,27 +106,6 @@ func TestImportedAccountsCanBeApplied(t *testing.T) {
 				apply(t, u, users)
 			}
 		})
-	}
-}
-
-func TestDocumentsLinkToWhatIsThere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^):#]+)(#[^)]*)?\)`)
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md", "hack/cluster/*.md", ".github/*.md"} {
-		documents, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range documents {
-			b, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range link.FindAllStringSubmatch(string(b), -1) {
-				if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
-					t.Errorf("%s: %v", path, err)
-				}
-			}
-		}
 	}
 }
 

@@ -6,6 +6,8 @@
 
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 ARG TARGETOS TARGETARCH VERSION=dev SERVER_IMAGE=fileserver.dev/fileserver:dev
+# v1.0.0 is Go's cryptographic module for FIPS 140-3: docker build --build-arg GOFIPS140=v1.0.0
+ARG GOFIPS140=off
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
@@ -14,7 +16,7 @@ COPY cmd cmd
 COPY controllers controllers
 COPY server server
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
+    CGO_ENABLED=0 GOFIPS140=$GOFIPS140 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
     -ldflags "-s -w -X main.version=$VERSION -X main.serverImage=$SERVER_IMAGE" \
     -o /out/ ./cmd/manager ./cmd/fileserver
 

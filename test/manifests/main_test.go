@@ -76,7 +76,7 @@ func kustomize(t *testing.T, dir string) []*unstructured.Unstructured {
 func manifest(t *testing.T) []*unstructured.Unstructured {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "install.yaml")
-	command(t, "make", "--no-print-directory", "--directory", root, "install-manifest", "INSTALL_MANIFEST="+path, "VERSION=v1.2.3",
+	command(t, "env", "-u", "MANAGER_IMAGE", "-u", "SERVER_IMAGE", "make", "--no-print-directory", "--directory", root, "install-manifest", "INSTALL_MANIFEST="+path, "VERSION=v1.2.3",
 		"KUBECTL="+filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"))
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -20,6 +20,26 @@ type Uploads struct {
 	Hidden func() bool
 	// Keep tells how long an upload that was cut is kept; nil or zero: for ever.
 	Keep func() time.Duration
+	// Publish, if not nil, is told of each upload that is complete, before anybody finds it
+	// under its name. It calls give, which gives it its name, and returns what give does.
+	// With another error, the upload ends as if it could not have the name.
+	Publish func(c Completion, give func() error) error
+}
+
+// A Completion is an upload that is complete, and about to get its name.
+type Completion struct {
+	Name   string // real name that the file will have
+	Hidden string // real name that it has until then; "" if it has none
+	Size   int64
+	ID     ID // that the file has, and keeps
+}
+
+// Give gives an upload its name, by way of Publish.
+func (u *Uploads) Give(c Completion, give func() error) error {
+	if u.Publish == nil {
+		return give()
+	}
+	return u.Publish(c, give)
 }
 
 // Atomic returns tree with uploads that are complete or not there at all: a

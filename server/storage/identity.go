@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -25,6 +26,15 @@ type ID struct {
 // number. Where it does not, only a file that is kept open is known to be the
 // same still.
 func (id ID) Lasting() bool { return id.born != 0 }
+
+// Token is the identity as a text that is the same in all pods: the number of a volume is
+// not in it, which differs from node to node.
+func (id ID) Token() string {
+	if id.born == -1 { // of NewID
+		return fmt.Sprintf("%x-%x", id.device, id.number)
+	}
+	return fmt.Sprintf("%x-%x", id.number, id.born)
+}
 
 // NewID returns an identity for what has none from the system: it is that of whatever
 // is told by the same words, and it is lasting. A [fs.FileInfo] whose Sys returns it

@@ -149,6 +149,23 @@ func (u *upload) publish() error {
 	if own, err := isAt(u.real, u.File, partial); err != nil || !own {
 		return errors.Join(err, fs.ErrNotExist)
 	}
+	c := Completion{Name: name, Hidden: partial}
+	info, err := u.File.Stat()
+	if err == nil {
+		c.Size = info.Size()
+		err = descriptor(u.File, func(fd int) (err error) {
+			c.ID, _, err = identify(fd)
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return u.uploads.Give(c, func() error { return u.give(name, partial, instead) })
+}
+
+// give renames the hidden file.
+func (u *upload) give(name, partial string, instead *former) error {
 	rename := u.real.Rename
 	if u.how != replacing || !u.mayReplace(name) {
 		rename = u.real.RenameNew

@@ -112,7 +112,7 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 }
 
 // Tree returns the files below home, a clean path such as "alice", or "." for all, for
-// one session of a user. Of uploads, User and Keep are used.
+// one session of a user. Of uploads, all but Hidden is used.
 func (b *Bucket) Tree(home string, uploads storage.Uploads) storage.FS {
 	t := &tree{bucket: b, top: b.prefix, uploads: uploads, open: map[string]*upload{}}
 	if home != "." {

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"syscall"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/storage"
 )
 
 // appendTries is how often an append begins anew when somebody else has appended
@@ -34,7 +36,7 @@ func (u *upload) Close() error {
 		u.cut()
 		return u.failed
 	}
-	err := u.publish()
+	err := u.give()
 	if err != nil {
 		u.cut()
 		return named("close", u.place.name, err)
@@ -79,6 +81,15 @@ func (u *upload) abandon() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.gone = true
+}
+
+// give publishes the upload, and tells of it before, unless the file stays as it was.
+func (u *upload) give() error {
+	if u.parts == nil && len(u.added) == 0 && u.resumed == nil && u.base != nil && u.rest >= u.base.size {
+		return u.publish()
+	}
+	c := storage.Completion{Name: u.place.name, Size: u.size(), ID: u.ID()}
+	return u.tree.uploads.Give(c, u.publish)
 }
 
 // publish makes the object.

@@ -87,6 +87,10 @@ var rules = []rule{
 		why: "the trail is the same for all protocols, and tells of users and rules no more than it is told",
 	},
 	{
+		of: "server/events", allow: []string{"server/config", "server/storage"},
+		why: "what is told of files is the same for all protocols, and depends on no way to keep them",
+	},
+	{
 		of: "server/storage", allow: nil,
 		why: "where files live is the same for all users and protocols",
 	},

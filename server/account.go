@@ -10,6 +10,7 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/server/events"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/storage"
@@ -21,6 +22,7 @@ import (
 type trees struct {
 	storage func() config.Storage // that is in force
 	bucket  *bucket.Bucket        // that has the files; nil: a volume has them
+	outbox  *events.Outbox        // of what is told of the files; nil: nothing is
 	log     *slog.Logger
 }
 
@@ -60,19 +62,26 @@ type noRoom struct{ error }
 
 // open returns what a user who has logged in may do with the files. The trail
 // tells of it; permissions are asked next, under the names that the user knows;
-// below them, uploads are hidden until they are complete; the volume, or the bucket, is
+// below them, events are recorded; uploads are hidden until they are complete; the volume, or the bucket, is
 // at the bottom.
 func (t trees) open(user *users.User, trail *audit.Session) (*audit.Tree, error) {
-	tree, err := t.files(user)
+	source := t.source(user, trail)
+	tree, err := t.files(user, source)
 	if err != nil {
 		return nil, fmt.Errorf("opening the home of user %q: %w", user.Name(), err)
+	}
+	if source != nil {
+		tree = source.Tree(tree)
 	}
 	return trail.Tree(user.Restrict(tree), user.Name()), nil
 }
 
 // files returns the home of a user, in which uploads are hidden until they are complete.
-func (t trees) files(user *users.User) (storage.FS, error) {
+func (t trees) files(user *users.User, source *events.Source) (storage.FS, error) {
 	uploads := storage.Uploads{User: user.Name(), Hidden: t.hidden, Keep: t.keep}
+	if source != nil {
+		uploads.Publish = source.Publish
+	}
 	if t.bucket != nil {
 		return t.bucket.Tree(user.Home(), uploads), nil
 	}

@@ -11,7 +11,7 @@ import (
 // listeners that it is for.
 func hotTests() map[string]func(t *testing.T) {
 	all := map[string]func(t *testing.T){}
-	for _, some := range []map[string]func(t *testing.T){hotFTP, hotTLS, hotSSH, hotStorage, hotSessions, hotAudit} {
+	for _, some := range []map[string]func(t *testing.T){hotFTP, hotTLS, hotSSH, hotStorage, hotSessions, hotAudit, hotEvents} {
 		maps.Copy(all, some)
 	}
 	return all

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// endTime is how long what serves may take to end, after the drain: the outbox hands over what it has.
+const endTime = 5 * time.Second
+
 // Run serves until ctx ends, and then drains: new sessions are taken for a few
 // seconds more, running transfers finish, idle sessions are ended. It returns
 // nil after a drain, even one that had to cut what took too long.
@@ -56,6 +59,14 @@ func (s *Server) Run(ctx context.Context) error {
 			return nil
 		})
 	})
+	if s.outbox != nil {
+		serving.Go(func() {
+			_ = s.contain("delivering events", func() error {
+				s.outbox.Run(watching)
+				return nil
+			})
+		})
+	}
 	if s.bucket != nil {
 		serving.Go(func() {
 			_ = s.contain("checking the bucket", func() error {
@@ -75,7 +86,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.drain(ctx.Err() != nil)
 	stopWatching()
 	closeAll(listeners)
-	within(time.Second, serving.Wait)
+	within(endTime, serving.Wait)
 	s.trail.Close()
 	if ctx.Err() == nil {
 		return context.Cause(running)

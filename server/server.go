@@ -15,6 +15,7 @@ import (
 
 	"github.com/fileserver-dev/fileserver-operator/server/audit"
 	"github.com/fileserver-dev/fileserver-operator/server/config"
+	"github.com/fileserver-dev/fileserver-operator/server/events"
 	"github.com/fileserver-dev/fileserver-operator/server/ftp"
 	"github.com/fileserver-dev/fileserver-operator/server/sftp"
 	"github.com/fileserver-dev/fileserver-operator/server/users"
@@ -52,6 +53,7 @@ type Options struct {
 	Listen func(network, address string) (net.Listener, error)
 
 	anyPassivePort bool          // for tests: the system chooses passive ports
+	maxEvents      int           // for tests: how many may be undelivered
 	headerWait     time.Duration // headerWait, unless a test has changed it
 }
 
@@ -71,7 +73,8 @@ type Server struct {
 	refused  atomic.Pointer[string] // why the newest files are not in force
 	volume   *volume
 	homes    *homes
-	bucket   *bucketState // nil if the files are on a volume
+	bucket   *bucketState   // nil if the files are on a volume
+	outbox   *events.Outbox // nil if no events are told
 	draining atomic.Bool
 	ready    atomic.Bool
 }
@@ -113,6 +116,9 @@ func New(opts Options) (*Server, error) {
 			return nil, err
 		}
 	}
+	if c := f.config.Events; c != nil {
+		s.outbox = openOutbox(c, opts, f.config.Storage.Root, s.bucket, reg)
+	}
 	s.homes = &homes{log: s.log}
 	before := newBudget(s.log)
 	s.trail = s.newTrail(before)
@@ -139,7 +145,7 @@ func New(opts Options) (*Server, error) {
 func (s *Server) storage() config.Storage { return s.files.Load().config.Storage }
 
 func (s *Server) trees() trees {
-	t := trees{storage: s.storage, log: s.log}
+	t := trees{storage: s.storage, log: s.log, outbox: s.outbox}
 	if s.bucket != nil {
 		t.bucket = s.bucket.Bucket
 	}
@@ -167,6 +173,9 @@ func (s *Server) use(f *files) {
 		s.sftp.reload(f.config)
 	}
 	s.trail.Use(f.config.Audit)
+	if s.outbox != nil {
+		s.outbox.Use(*f.config.Events)
+	}
 	if s.bucket == nil {
 		s.homes.look(f.config.Storage.Root, f.shards())
 	}
@@ -216,6 +225,10 @@ func (s *Server) loaded() config.Loaded {
 		l.Bucket, l.Looking = s.bucket.told()
 	} else {
 		l.Denied, l.Looking = s.homes.told()
+	}
+	if s.outbox != nil {
+		state := s.outbox.State()
+		l.Events = &state
 	}
 	for _, count := range s.counters() {
 		sessions, transfers := count()

@@ -30,18 +30,19 @@ const deadline = 60 * time.Second
 
 // instance is a server that runs, with its files.
 type instance struct {
-	t        *testing.T
-	dir      string
-	config   *config.Config
-	users    *config.Users
-	addrs    map[string]string // by the port in the configuration
-	logs     *syncBuffer
-	trail    *syncBuffer
-	wait     time.Duration // for headers of the PROXY protocol
-	ownPorts bool          // passive ports are those of the configuration
-	server   *Server
-	stop     context.CancelFunc
-	done     chan error
+	t         *testing.T
+	dir       string
+	config    *config.Config
+	users     *config.Users
+	addrs     map[string]string // by the port in the configuration
+	logs      *syncBuffer
+	trail     *syncBuffer
+	wait      time.Duration // for headers of the PROXY protocol
+	maxEvents int           // that may be undelivered
+	ownPorts  bool          // passive ports are those of the configuration
+	server    *Server
+	stop      context.CancelFunc
+	done      chan error
 }
 
 // start runs a server with user alice, password "right", after change.
@@ -101,6 +102,7 @@ func (i *instance) run() {
 		Stdout:         i.trail,
 		anyPassivePort: !i.ownPorts,
 		headerWait:     i.wait,
+		maxEvents:      i.maxEvents,
 		Listen: func(network, address string) (net.Listener, error) {
 			l, err := net.Listen(network, "127.0.0.1:0")
 			if err == nil {

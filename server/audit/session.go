@@ -32,6 +32,12 @@ func (l *Log) Session(protocol string, id uint64, remote netip.AddrPort) *Sessio
 	}
 }
 
+// Identify returns what else tells of the session: its protocol, what no other session of the
+// server has, and the address of the client.
+func (s *Session) Identify() (protocol, id, address string) {
+	return s.protocol, s.id, s.remote.Addr().Unmap().String()
+}
+
 // record is what all lines of the session have in common.
 func (s *Session) record(e Event, user string) Record {
 	return Record{

@@ -94,6 +94,9 @@ type Config struct {
 	// Audit says where the audit trail is written.
 	Audit Audit `json:"audit,omitzero" change:"hot"`
 
+	// Events says where the server tells what clients have done to files; default nowhere.
+	Events *Events `json:"events,omitempty" change:"hot"`
+
 	// ProxyProtocolFrom lists the balancers whose PROXY protocol header
 	// (versions 1 and 2) is believed. Empty: none is expected.
 	ProxyProtocolFrom []netip.Prefix `json:"proxyProtocolFrom,omitempty" change:"hot"`

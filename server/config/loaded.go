@@ -32,6 +32,8 @@ type Loaded struct {
 	// Bucket says what the bucket cannot be used for; nil if there is nothing, and
 	// while nobody knows.
 	Bucket *BucketFault `json:"bucket,omitempty"`
+	// Events says how events are delivered; nil if none are told.
+	Events *EventsState `json:"events,omitempty"`
 	// Draining is true after SIGTERM.
 	Draining bool `json:"draining"`
 	// Sessions and Transfers are what runs now.

@@ -66,6 +66,9 @@ const (
 	// BucketDir holds the credentials for the bucket.
 	BucketDir = "/etc/fileserver/bucket"
 
+	// EventsDir holds the credentials for the receiver of events.
+	EventsDir = "/etc/fileserver/events"
+
 	// DataDir is the root of the storage. Homes are below it.
 	DataDir = "/data"
 
@@ -106,6 +109,7 @@ const (
 	VolumeBucket = "bucket-credentials"
 	VolumeData   = "data"
 	VolumeAudit  = "audit"
+	VolumeEvents = "events-credentials"
 )
 
 // Flags of the server's command line, without dashes.

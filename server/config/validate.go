@@ -22,6 +22,9 @@ func (c *Config) Validate() error {
 	c.validateFiles(&p)
 	c.Sessions.validate(&p)
 	c.Audit.validate(&p)
+	if c.Events != nil {
+		c.Events.validate(&p)
+	}
 	c.validateChoices(&p)
 	if c.Drain.AcceptFor < 0 || c.Drain.Timeout < 0 {
 		p.add("drain", "has a negative duration")

@@ -18,6 +18,7 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
 	"github.com/fileserver-dev/fileserver-operator/controllers/conditions"
 	"github.com/fileserver-dev/fileserver-operator/controllers/resources"
+	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
 // Before that much time has passed, it is normal that a volume or a pod is not
@@ -72,6 +73,21 @@ func (p *pass) inspectBucket() error {
 		}
 	}
 	return nil
+}
+
+// delivery is how the pods deliver events; nil if none are told, or no pod has told.
+func (p *pass) delivery() *conditions.Delivery {
+	var told []config.Loaded
+	for i := range p.pods {
+		if pod := &p.pods[i]; !terminating(pod) {
+			told = append(told, p.mem().pods[pod.UID].loaded)
+		}
+	}
+	d := p.server.Delivery(told)
+	if d == nil {
+		return nil
+	}
+	return &conditions.Delivery{Undelivered: d.Undelivered, Dead: d.Dead, Failing: d.Failing, Full: d.Full}
 }
 
 // inspectClaim finds out why a claim has no volume. A class that waits for the

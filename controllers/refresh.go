@@ -32,8 +32,8 @@ const (
 	// How long after it was told of something else a pod may still load what it was
 	// told of before.
 	strays = 2 * time.Second
-	// A pod that may not use a folder is asked again: what somebody changes on
-	// the volume tells nobody.
+	// A pod that may not use a folder, or delivers events, is asked again: what somebody
+	// changes on the volume, or at the receiver, tells nobody.
 	askDenied = time.Minute
 	// Attempts after which a pod is asked less often.
 	patience = 25
@@ -105,7 +105,7 @@ func (p *pass) refreshPods(ctx context.Context) error {
 		}
 	}
 	for _, m := range next {
-		if len(m.loaded.Denied) > 0 || m.loaded.Bucket != nil {
+		if mayChangeByItself(m.loaded) {
 			p.again(askDenied)
 		}
 		switch {
@@ -200,7 +200,13 @@ func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (po
 // denialIsOld says whether a pod could not use a folder so long ago that it may
 // be another answer now.
 func (p *pass) denialIsOld(m podMemory) bool {
-	return (len(m.loaded.Denied) > 0 || m.loaded.Bucket != nil) && p.Clock.Since(m.at) >= askDenied
+	return mayChangeByItself(m.loaded) && p.Clock.Since(m.at) >= askDenied
+}
+
+// mayChangeByItself says whether a pod may tell something else after a while, though nothing was
+// changed that the operator sees.
+func mayChangeByItself(l config.Loaded) bool {
+	return len(l.Denied) > 0 || l.Bucket != nil || l.Events != nil
 }
 
 // hasAll says whether a pod has loaded what it should. A pod that has not

@@ -100,6 +100,7 @@ func (p *pass) describe(status *v1alpha1.FileServerStatus) {
 		status.Address, status.Ports = s.ShownAddress(), s.PortsText()
 		status.Endpoints, found.Cut = bounded(s.Endpoints(), maxEndpoints, "status.endpoints", found.Cut)
 	}
+	found.Events = p.delivery()
 	status.PassivePorts = ""
 	if s.Spec.ServedProtocols().HasPassive() {
 		status.PassivePorts = s.Spec.PassivePorts().String()

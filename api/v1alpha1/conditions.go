@@ -19,6 +19,21 @@ const (
 	// ConditionWideRange is True, and there only then, when the Service has so
 	// many ports that other pods of the namespace may suffer from it.
 	ConditionWideRange = "WideRange"
+	// ConditionEventsDelivered is there where the spec has events. It is True while
+	// the sink takes them.
+	ConditionEventsDelivered = "EventsDelivered"
+)
+
+// Reasons of the condition EventsDelivered.
+const (
+	// ReasonDelivered: the sink takes all events.
+	ReasonDelivered = "Delivered"
+	// ReasonSinkFailing: the sink takes no events; they are kept, and tried again.
+	ReasonSinkFailing = "SinkFailing"
+	// ReasonOutboxFull: so many events are kept that uploads are refused.
+	ReasonOutboxFull = "OutboxFull"
+	// ReasonDeadLetters: the sink has refused events for good.
+	ReasonDeadLetters = "DeadLetters"
 )
 
 // Reasons of the conditions ActiveMode and WideRange.

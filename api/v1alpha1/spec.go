@@ -119,6 +119,10 @@ type FileServerSpec struct {
 	// +kubebuilder:default={}
 	Audit Audit `json:"audit,omitzero"`
 
+	// events says who is told of what clients have done to files. Left out, nobody is.
+	// +optional
+	Events *Events `json:"events,omitempty"`
+
 	// metrics says where the pods tell of themselves.
 	// +optional
 	// +kubebuilder:default={}

@@ -30,6 +30,7 @@ type Server struct {
 	Before *metav1.Condition
 
 	Active *ActiveMode // nil: not known
+	Events *Delivery   // nil: none are told, or nothing is known
 	Wide   int         // how many ports the Service has for passive connections
 }
 
@@ -40,6 +41,7 @@ func (s Server) Write(conditions *[]metav1.Condition) {
 	if s.Active != nil {
 		set(conditions, s.Generation, v1alpha1.ConditionActiveMode, activeMode.decide(*s.Active))
 	}
+	set(conditions, s.Generation, v1alpha1.ConditionEventsDelivered, s.delivery())
 	set(conditions, s.Generation, v1alpha1.ConditionWideRange, wideRange.decide(s.Wide))
 }
 

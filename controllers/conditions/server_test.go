@@ -151,6 +151,35 @@ func TestWhatIsSaidOfAServer(t *testing.T) {
 			map[string]string{v1alpha1.ConditionWideRange: "True ServiceLinks"},
 			v1alpha1.ConditionWideRange, []string{"each of the 1001 passive ports"},
 		},
+		"no events": {
+			func(s *conditions.Server) { s.Events = nil },
+			map[string]string{v1alpha1.ConditionEventsDelivered: ""},
+			isReady, nil,
+		},
+		"a sink that takes events": {
+			func(s *conditions.Server) { s.Events = &conditions.Delivery{Undelivered: 3} },
+			map[string]string{v1alpha1.ConditionEventsDelivered: "True Delivered"},
+			v1alpha1.ConditionEventsDelivered, []string{"The sink takes the events."},
+		},
+		"a sink that takes none": {
+			func(s *conditions.Server) {
+				s.Events = &conditions.Delivery{Undelivered: 3, Dead: 1, Failing: "it answers 503"}
+			},
+			map[string]string{v1alpha1.ConditionEventsDelivered: "False SinkFailing"},
+			v1alpha1.ConditionEventsDelivered, []string{"it answers 503. 3 are kept"},
+		},
+		"a sink that has taken none for long": {
+			func(s *conditions.Server) {
+				s.Events = &conditions.Delivery{Undelivered: 100000, Failing: "it answers 503", Full: true}
+			},
+			map[string]string{v1alpha1.ConditionEventsDelivered: "False OutboxFull"},
+			v1alpha1.ConditionEventsDelivered, []string{"Uploads are refused", "it answers 503"},
+		},
+		"dead letters": {
+			func(s *conditions.Server) { s.Events = &conditions.Delivery{Dead: 2} },
+			map[string]string{v1alpha1.ConditionEventsDelivered: "False DeadLetters"},
+			v1alpha1.ConditionEventsDelivered, []string{"refused 2 events for good"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

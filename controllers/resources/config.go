@@ -35,6 +35,7 @@ func (s Server) Config() *config.Config {
 		Sessions:          s.sessions(),
 		ProxyProtocolFrom: prefixes(s.Spec.Expose.ProxyProtocolFrom),
 		Audit:             s.audit(),
+		Events:            s.events(),
 		Drain: config.Drain{
 			AcceptFor: config.Duration(s.Spec.Drain.AcceptFor.Or(defaultAcceptFor)),
 			Timeout:   config.Duration(s.Spec.Drain.Timeout.Or(defaultDrain)),

@@ -75,6 +75,7 @@ func TestDeployment(t *testing.T) {
 		"high ports of the host":        `{expose: {type: HostNetwork}, protocols: {ftp: {port: 2121, dataPort: 2120}}}`,
 		"metrics on another port":       `{metrics: {port: 9100}, protocols: {ftp: {tls: Disabled}}}`,
 		"an audit trail in files":       `{audit: {output: File}, protocols: {ftp: {tls: Disabled}}}`,
+		"events with credentials":       `{events: {sink: {uri: "https://intake.example.com/", credentialsSecretRef: {name: intake}}}, protocols: {ftp: {tls: Disabled}}}`,
 		"an audit trail on a claim":     `{audit: {output: File, file: {claimName: trail, maxSize: 1Mi, keep: 2}}, protocols: {ftp: {tls: Disabled}}}`,
 		"own times for lost nodes":      `{podTemplate: {tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 600}]}}`,
 		"a pod template": `
@@ -149,6 +150,7 @@ func TestConfigMap(t *testing.T) {
 		"hidden client addresses":                  `{expose: {loadBalancer: {externalTrafficPolicy: Cluster}}}`,
 		"PROXY protocol":                           `{expose: {loadBalancer: {externalTrafficPolicy: Cluster}, proxyProtocolFrom: [10.0.0.0/8]}}`,
 		"an audit trail in files":                  `{audit: {output: File, file: {claimName: trail, maxSize: 1Mi, keep: 2}}, protocols: {ftp: {tls: Disabled}}}`,
+		"events":                                   `{events: {sink: {ref: {name: intake}, uri: /files, credentialsSecretRef: {name: intake}}, types: [UploadCompleted], paths: ["/inbox/**"]}, protocols: {ftp: {tls: Disabled}}}`,
 		"no audit trail":                           `{audit: {output: None}, protocols: {ftp: {tls: Disabled}}}`,
 		"every limit":                              `{sessions: {max: 9, maxPerUser: 2, maxPerAddress: 3, idleTimeout: 1h, loginGrace: 5s, bandwidth: {upload: 1M, download: 2Mi}, ban: {failures: 3, window: 1m, duration: 2m}}, drain: {timeout: 1h, acceptFor: 1s}, storage: {uploads: Atomic}}`,
 		"bans turned off":                          `{sessions: {ban: {duration: Never, exempt: [10.0.0.0/8]}}}`,

@@ -23,6 +23,9 @@ func (s Server) volumes() []*corev1ac.VolumeApplyConfiguration {
 	if s.auditsToFile() {
 		volumes = append(volumes, s.auditVolume())
 	}
+	if name := s.eventsSecret(); name != "" {
+		volumes = append(volumes, s.secretVolume(config.VolumeEvents, name))
+	}
 	switch b := s.Spec.Storage.Bucket; {
 	case b == nil:
 		volumes = append(volumes, s.dataVolume())
@@ -70,6 +73,9 @@ func (s Server) mounts() []*corev1ac.VolumeMountApplyConfiguration {
 	}
 	if s.auditsToFile() {
 		mounts = append(mounts, mount(config.VolumeAudit, config.AuditDir))
+	}
+	if s.eventsSecret() != "" {
+		mounts = append(mounts, mount(config.VolumeEvents, config.EventsDir).WithReadOnly(true))
 	}
 	switch b := s.Spec.Storage.Bucket; {
 	case b == nil:

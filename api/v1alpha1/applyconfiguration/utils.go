@@ -48,6 +48,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EndpointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Ephemeral"):
 		return &apiv1alpha1.EphemeralApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Events"):
+		return &apiv1alpha1.EventsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EventSink"):
+		return &apiv1alpha1.EventSinkApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Expose"):
 		return &apiv1alpha1.ExposeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FileServer"):
@@ -96,6 +100,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SecurityContextApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServerReference"):
 		return &apiv1alpha1.ServerReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServiceReference"):
+		return &apiv1alpha1.ServiceReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Sessions"):
 		return &apiv1alpha1.SessionsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SFTP"):

@@ -274,6 +274,41 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sizeLimit
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.EventSink
+  map:
+    fields:
+    - name: caBundle
+      type:
+        scalar: string
+    - name: credentialsSecretRef
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.SecretReference
+    - name: ref
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ServiceReference
+    - name: uri
+      type:
+        scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.EventType
+  scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Events
+  map:
+    fields:
+    - name: paths
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: sink
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.EventSink
+    - name: types
+      type:
+        list:
+          elementType:
+            namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.EventType
+          elementRelationship: associative
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Expose
   map:
     fields:
@@ -395,6 +430,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Drain
       default: {}
+    - name: events
+      type:
+        namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Events
     - name: expose
       type:
         namedType: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.Expose
@@ -952,6 +990,20 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ServerReference
   map:
     fields:
+    - name: name
+      type:
+        scalar: string
+- name: com.github.fileserver-dev.fileserver-operator.api.v1alpha1.ServiceReference
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+      default: v1
+    - name: kind
+      type:
+        scalar: string
+      default: Service
     - name: name
       type:
         scalar: string

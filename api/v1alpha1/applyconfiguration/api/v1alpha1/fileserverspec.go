@@ -71,6 +71,8 @@ type FileServerSpecApplyConfiguration struct {
 	Drain *DrainApplyConfiguration `json:"drain,omitempty"`
 	// audit says where the pods tell what clients do.
 	Audit *AuditApplyConfiguration `json:"audit,omitempty"`
+	// events says who is told of what clients have done to files. Left out, nobody is.
+	Events *EventsApplyConfiguration `json:"events,omitempty"`
 	// metrics says where the pods tell of themselves.
 	Metrics *MetricsApplyConfiguration `json:"metrics,omitempty"`
 	// networkPolicy says whether a NetworkPolicy admits exactly the ports
@@ -201,6 +203,14 @@ func (b *FileServerSpecApplyConfiguration) WithDrain(value *DrainApplyConfigurat
 // If called multiple times, the Audit field is set to the value of the last call.
 func (b *FileServerSpecApplyConfiguration) WithAudit(value *AuditApplyConfiguration) *FileServerSpecApplyConfiguration {
 	b.Audit = value
+	return b
+}
+
+// WithEvents sets the Events field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Events field is set to the value of the last call.
+func (b *FileServerSpecApplyConfiguration) WithEvents(value *EventsApplyConfiguration) *FileServerSpecApplyConfiguration {
+	b.Events = value
 	return b
 }
 

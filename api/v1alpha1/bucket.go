@@ -72,9 +72,9 @@ type Bucket struct {
 	StorageClass string `json:"storageClass,omitempty"`
 
 	// partSize is how much of an upload is sent at once, between 5Mi and
-	// 512Mi; default 8Mi. A file has at most 10,000 parts, which is 78 GiB by
-	// default, and a pod has as many of them in memory as fit in a quarter of
-	// its memory limit.
+	// 512Mi; default 8Mi. A file has 5 TiB at most. In a store that wants parts
+	// of one size (R2), it has 8,000 of them: 62 GiB by default. A pod has as many
+	// parts in memory as fit in a quarter of its memory limit.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('5Mi')) >= 0 && quantity(string(self)).compareTo(quantity('512Mi')) <= 0",message="partSize is not between 5Mi and 512Mi"
 	PartSize *resource.Quantity `json:"partSize,omitempty"`

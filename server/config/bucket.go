@@ -35,8 +35,8 @@ type Bucket struct {
 	KMSKeyID string `json:"kmsKeyID,omitempty"`
 	// StorageClass of new objects; default what the bucket says.
 	StorageClass string `json:"storageClass,omitempty"`
-	// PartSize is how many bytes a part of an upload has. A file has up to
-	// 10,000 of them; default 8 MiB.
+	// PartSize is how many bytes of an upload are sent at once. A file has up to
+	// 8,000 such parts, and then larger ones; default 8 MiB.
 	PartSize int64 `json:"partSize,omitempty"`
 }
 

@@ -32,7 +32,7 @@ func (u *upload) ReadAt(p []byte, at int64) (int, error) {
 	case u.base == nil || at >= u.rest:
 		return 0, io.EOF
 	}
-	d := &download{bucket: u.tree.bucket, object: &object{key: u.base.key, etag: u.base.etag, size: u.rest}, info: u.base.fileInfo(u.place.name)}
+	d := u.tree.bucket.download(&object{key: u.base.key, etag: u.base.etag, size: u.rest}, u.base.fileInfo(u.place.name))
 	defer d.Close()
 	return d.ReadAt(p, at)
 }

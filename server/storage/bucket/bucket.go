@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -19,7 +20,7 @@ const (
 	MinPartSize = 5 << 20
 	// MaxPartSize is the largest.
 	MaxPartSize = 512 << 20
-	// DefaultPartSize lets a file have 78 GiB.
+	// DefaultPartSize is that of the first 8,000 parts; see [layout].
 	DefaultPartSize = 8 << 20
 	// maxParts is how many parts S3 lets an upload have.
 	maxParts = 10_000
@@ -57,7 +58,8 @@ type Options struct {
 	KMSKeyID   string
 	// StorageClass is that of new objects; "": the bucket's default.
 	StorageClass string
-	// PartSize is how many bytes a part of an upload has; 0 is DefaultPartSize.
+	// PartSize is how many bytes the first parts of an upload have, and how many of each
+	// are held in memory; 0 is DefaultPartSize.
 	PartSize int64
 	// Memory is how many bytes the process may use, of which uploads take a
 	// quarter at most; 0: not known.
@@ -68,14 +70,17 @@ type Options struct {
 	// result, which is "ok" or S3's code of an error, and how long it took.
 	Observe func(call, result string, seconds float64)
 
-	silence time.Duration // defaultSilence, unless a test has changed it
-	pause   time.Duration // maxPause, alike
+	silence time.Duration           // defaultSilence, unless a test has changed it
+	pause   time.Duration           // maxPause, alike
+	layout  func(part int64) layout // newLayout, alike
 }
 
 // A Bucket is used by all sessions of a process.
 type Bucket struct {
 	opts   Options
 	api    *s3.Client
+	copies *s3.Client // for copies that may take long, of which the store says nothing meanwhile
+	layout func(part int64) layout
 	prefix string // empty, or with a slash at the end
 	budget *budget
 	part   int64
@@ -96,7 +101,16 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bucket{opts: o, api: api, part: o.PartSize}
+	patient := o
+	patient.silence = 10 * cmp.Or(o.silence, defaultSilence)
+	copies, err := newClient(ctx, patient)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bucket{opts: o, api: api, copies: copies, part: o.PartSize, layout: newLayout}
+	if o.layout != nil {
+		b.layout = o.layout
+	}
 	if p := strings.Trim(o.Prefix, "/"); p != "" {
 		b.prefix = p + "/"
 	}

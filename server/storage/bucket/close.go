@@ -122,7 +122,7 @@ func (u *upload) publish() error {
 		}
 	}
 	if !u.cuts && u.base != nil && u.parts.next < u.rest {
-		if err := u.copyIn(u.parts.next, u.rest, true); err != nil {
+		if err := u.parts.take(u.base, u.parts.next, u.rest, true); err != nil {
 			return err
 		}
 	}
@@ -154,9 +154,9 @@ func (u *upload) afterwards(ctx context.Context, began bool) error {
 
 // copyAll takes what is wanted of the base.
 func (u *upload) copyAll() error {
-	u.parts = newParts(u.tree.bucket, u.place.key, u.tree.bucket.part)
+	u.parts = newParts(u.tree.bucket, u.place.key, u.tree.bucket.layout(u.tree.bucket.part))
 	u.parts.meta = u.metadata
-	return u.copyIn(0, u.rest, true)
+	return u.parts.take(u.base, 0, u.rest, true)
 }
 
 // condition is what must be under the name for the upload to get it.
@@ -219,7 +219,7 @@ func (u *upload) cut() {
 		return
 	}
 	_ = w.wait() // a part that failed is missing, and the upload goes on there
-	r := &record{key: key, target: u.place.key, id: w.id, part: w.size, at: w.next - int64(len(w.buf)), mark: u.mark}
+	r := &record{key: key, target: u.place.key, id: w.id, part: w.layout[0].size, at: w.kept(), mark: u.mark}
 	_ = r.save(u.tree.bucket, w.buf) // else it goes on where the last part ended
 	w.drop()
 }

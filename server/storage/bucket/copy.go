@@ -80,7 +80,11 @@ func (b *Bucket) copyParts(ctx context.Context, o *object, key string, meta map[
 // copyRange makes the bytes of an object from one place up to another a part of an upload.
 func (b *Bucket) copyRange(ctx context.Context, o *object, key, id string, number int, from, to int64) (types.CompletedPart, error) {
 	n := aws.Int32(int32(number))
-	out, err := b.api.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
+	api := b.api
+	if to-from > copyPart {
+		api = b.copies
+	}
+	out, err := api.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 		Bucket: b.name(), Key: &key, UploadId: &id, PartNumber: n,
 		CopySource: b.copySource(o.key), CopySourceIfMatch: optional(o.etag),
 		CopySourceRange: aws.String(fmt.Sprintf("bytes=%d-%d", from, to-1)),

@@ -37,10 +37,19 @@ type download struct {
 	at     int64  // where body goes on
 	recent []byte // the bytes before at, for ReadAt
 	closed bool
-	cancel context.CancelFunc // ends body
+	ending context.CancelFunc // ends body
+
+	ctx   context.Context    // until it is closed
+	leave context.CancelFunc // ends it
 }
 
 var _ storage.File = (*download)(nil)
+
+// download opens an object for reading. No request is made before the first read.
+func (b *Bucket) download(o *object, i *info) *download {
+	ctx, leave := context.WithCancel(context.Background())
+	return &download{bucket: b, object: o, info: i, ctx: ctx, leave: leave}
+}
 
 func (d *download) Stat() (fs.FileInfo, error) { return d.info, nil }
 
@@ -178,7 +187,11 @@ func (d *download) next(p []byte) (int, error) {
 		}
 		if err != nil {
 			failed = wrap("GetObject", err)
-			time.Sleep(time.Duration(try) * 100 * time.Millisecond)
+			select {
+			case <-time.After(time.Duration(try) * 100 * time.Millisecond):
+			case <-d.ctx.Done(): // it was closed meanwhile
+				return 0, named("read", d.info.name, fs.ErrClosed)
+			}
 		}
 	}
 	if errors.Is(failed, io.EOF) { // before the size that was told
@@ -189,7 +202,7 @@ func (d *download) next(p []byte) (int, error) {
 
 // open asks for all from where the body is to be.
 func (d *download) open() error {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(d.ctx)
 	out, err := d.bucket.api.GetObject(ctx, &s3.GetObjectInput{
 		Bucket: d.bucket.name(), Key: &d.object.key, IfMatch: optional(d.object.etag),
 		Range: aws.String(fmt.Sprintf("bytes=%d-", d.at)),
@@ -198,20 +211,22 @@ func (d *download) open() error {
 		cancel()
 		return named("read", d.info.name, wrap("GetObject", err))
 	}
-	d.body, d.cancel = out.Body, cancel
+	d.body, d.ending = out.Body, cancel
 	return nil
 }
 
 // end closes the body.
 func (d *download) end() {
 	if d.body != nil {
-		d.cancel()
+		d.ending()
 		d.body.Close()
 		d.body = nil
 	}
 }
 
+// Close ends a read that waits for the store, too.
 func (d *download) Close() error {
+	d.leave()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {

@@ -49,7 +49,7 @@ func (t *tree) openFile(name string, flag int) (storage.File, error) {
 	case o == nil:
 		return nil, fs.ErrNotExist
 	}
-	return &download{bucket: t.bucket, object: o, info: o.fileInfo(p.name)}, nil
+	return t.bucket.download(o, o.fileInfo(p.name)), nil
 }
 
 // openUpload opens a file for writing, given the object that is there, or nil.

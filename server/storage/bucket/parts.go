@@ -37,7 +37,7 @@ func (c condition) ifMatch() *string { return optional(c.etag) }
 type parts struct {
 	bucket *Bucket
 	key    string
-	size   int64                    // of each part but the last
+	layout layout
 	begin  func(id string) error    // is told of a multipart upload before its first part is sent
 	meta   func() map[string]string // of the object; asked once, when the object or the upload begins
 
@@ -46,6 +46,8 @@ type parts struct {
 	buf  []byte // the bytes before next that are in no part yet
 	held bool   // buf is of the budget
 
+	assembly *assembly // takes the bytes in the place of buf; nil while there is none
+
 	group  sync.WaitGroup
 	slots  chan struct{}
 	mu     sync.Mutex
@@ -53,8 +55,8 @@ type parts struct {
 	failed error // of a part
 }
 
-func newParts(b *Bucket, key string, size int64) *parts {
-	return &parts{bucket: b, key: key, size: size, slots: make(chan struct{}, partsAtOnce), done: map[int]types.CompletedPart{}}
+func newParts(b *Bucket, key string, l layout) *parts {
+	return &parts{bucket: b, key: key, layout: l, slots: make(chan struct{}, partsAtOnce), done: map[int]types.CompletedPart{}}
 }
 
 // write takes the next bytes. It waits while there is no room for them.
@@ -63,22 +65,37 @@ func (w *parts) write(p []byte) (n int, err error) {
 		if err := w.failure(); err != nil {
 			return n, err
 		}
-		if w.next >= w.size*maxParts {
+		if w.next >= w.layout.end() {
 			return n, syscall.EFBIG
 		}
-		if err := w.grow(len(p)); err != nil {
+		more, err := w.writeSome(p)
+		n, p = n+more, p[more:]
+		if err != nil {
 			return n, err
-		}
-		room := min(len(p), cap(w.buf)-len(w.buf), int(w.size)-len(w.buf))
-		w.buf = append(w.buf, p[:room]...)
-		w.next, n, p = w.next+int64(room), n+room, p[room:]
-		if len(w.buf) == int(w.size) {
-			if err := w.send(); err != nil {
-				return n, err
-			}
 		}
 	}
 	return n, nil
+}
+
+// writeSome takes bytes up to the end of a part at most.
+func (w *parts) writeSome(p []byte) (n int, err error) {
+	if a := w.current(); a != nil {
+		if n, err = a.write(p[:min(int64(len(p)), a.end-w.next)]); err != nil {
+			return n, err
+		}
+		return n, w.assembledTo(int64(n))
+	}
+	size := int(w.layout[0].size)
+	if err := w.grow(len(p)); err != nil {
+		return 0, err
+	}
+	n = min(len(p), cap(w.buf)-len(w.buf), size-len(w.buf))
+	w.buf = append(w.buf, p[:n]...)
+	w.next += int64(n)
+	if len(w.buf) == size {
+		err = w.send()
+	}
+	return n, err
 }
 
 // grow makes room for some of the bytes that come.
@@ -92,8 +109,8 @@ func (w *parts) grow(more int) error {
 		if err != nil {
 			return err
 		}
-		if int64(cap(buf)) < w.size { // of an upload that began with other parts
-			buf = make([]byte, 0, w.size)
+		if size := w.layout[0].size; int64(cap(buf)) < size { // of an upload that began with other parts
+			buf = make([]byte, 0, size)
 		}
 		w.buf, w.held = append(buf, w.buf...), true
 	}
@@ -106,6 +123,19 @@ func (w *parts) drop() {
 		w.bucket.budget.give(w.buf)
 	}
 	w.buf, w.held = nil, false
+	if w.assembly != nil {
+		w.assembly.giveUp()
+		w.assembly = nil
+	}
+}
+
+// kept is where the bytes end that are in parts: what follows is in the buffer, or in a part that
+// is being assembled.
+func (w *parts) kept() int64 {
+	if w.assembly != nil {
+		return w.layout.start(w.assembly.number)
+	}
+	return w.next - int64(len(w.buf))
 }
 
 // start begins the multipart upload, if it has not begun.
@@ -132,13 +162,13 @@ func (w *parts) send() error {
 		return err
 	}
 	buf, held := w.buf, w.held
-	number := int((w.next - int64(len(buf))) / w.size)
+	number, _, _ := w.layout.at(w.next - int64(len(buf)))
 	w.buf, w.held = nil, false
-	w.run(number+1, func(ctx context.Context) (types.CompletedPart, error) {
+	w.run(number, func(ctx context.Context) (types.CompletedPart, error) {
 		if held {
 			defer w.bucket.budget.give(buf)
 		}
-		n := aws.Int32(int32(number + 1))
+		n := aws.Int32(int32(number))
 		out, err := w.bucket.api.UploadPart(ctx, &s3.UploadPartInput{
 			Bucket: w.bucket.name(), Key: &w.key, UploadId: &w.id, PartNumber: n, Body: bytes.NewReader(buf),
 		})
@@ -148,19 +178,6 @@ func (w *parts) send() error {
 		return types.CompletedPart{PartNumber: n, ETag: out.ETag}, nil
 	})
 	return nil
-}
-
-// copy makes bytes of an object the next part. The buffer is empty.
-func (w *parts) copy(o *object, from, to int64) error {
-	if err := w.start(); err != nil {
-		return err
-	}
-	number := int(w.next/w.size) + 1
-	w.next += to - from
-	w.run(number, func(ctx context.Context) (types.CompletedPart, error) {
-		return w.bucket.copyRange(ctx, o, w.key, w.id, number, from, to)
-	})
-	return w.failure()
 }
 
 // run has a part made on a goroutine of its own, when there are not too many.
@@ -195,6 +212,11 @@ func (w *parts) wait() error {
 func (w *parts) publish(c condition) error {
 	if w.id == "" {
 		return w.put(c)
+	}
+	if w.assembly != nil {
+		if err := w.close(); err != nil {
+			return err
+		}
 	}
 	if len(w.buf) > 0 {
 		if err := w.send(); err != nil {

@@ -114,14 +114,15 @@ func (r *record) readParts(ctx context.Context, b *Bucket) error {
 	if r.id == "" {
 		return nil
 	}
-	in := &s3.ListPartsInput{Bucket: b.name(), Key: &r.target, UploadId: &r.id}
+	in, l := &s3.ListPartsInput{Bucket: b.name(), Key: &r.target, UploadId: &r.id}, b.layout(r.part)
 	for gap := false; ; {
 		out, err := b.api.ListParts(ctx, in)
 		if err != nil {
 			return wrap("ListParts", err)
 		}
 		for _, p := range out.Parts {
-			gap = gap || int(aws.ToInt32(p.PartNumber)) != len(r.parts)+1 || aws.ToInt64(p.Size) != r.part
+			next := len(r.parts) + 1
+			gap = gap || int(aws.ToInt32(p.PartNumber)) != next || aws.ToInt64(p.Size) != l.start(next+1)-l.start(next)
 			if gap {
 				break
 			}
@@ -133,12 +134,15 @@ func (r *record) readParts(ctx context.Context, b *Bucket) error {
 		}
 		in.PartNumberMarker = out.NextPartNumberMarker
 	}
-	r.size = int64(len(r.parts)) * r.part
+	r.size = r.kept(b)
 	if r.size == r.at {
 		r.size += r.tail
 	}
 	return nil
 }
+
+// kept is how much of the file is in parts.
+func (r *record) kept(b *Bucket) int64 { return b.layout(r.part).start(len(r.parts) + 1) }
 
 func latest(a, b time.Time) time.Time {
 	if b.After(a) {
@@ -172,7 +176,7 @@ func (r *record) save(b *Bucket, tail []byte) error {
 
 // readTail returns the content of the record, if it goes on where the parts end.
 func (r *record) readTail(ctx context.Context, b *Bucket) ([]byte, error) {
-	if r.tail == 0 || int64(len(r.parts))*r.part != r.at {
+	if r.tail == 0 || r.kept(b) != r.at {
 		return nil, nil
 	}
 	return b.read(ctx, &object{key: r.key}, 0, r.tail)
@@ -191,7 +195,8 @@ func (b *Bucket) read(ctx context.Context, o *object, from, to int64) ([]byte, e
 	if from >= to {
 		return nil, nil
 	}
-	d := &download{bucket: b, object: &object{key: o.key, etag: o.etag, size: to}, info: &info{}, at: from, pos: from}
+	d := b.download(&object{key: o.key, etag: o.etag, size: to}, &info{})
+	d.at, d.pos = from, from
 	defer d.Close()
 	p := make([]byte, to-from)
 	_, err := io.ReadFull(d, p)

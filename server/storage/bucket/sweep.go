@@ -21,7 +21,11 @@ func (b *Bucket) Sweep(ctx context.Context, keep time.Duration) error {
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
-		if time.Since(e.modified) < keep || !isRecord(strings.TrimPrefix(e.key, b.prefix)) {
+		key := strings.TrimPrefix(e.key, b.prefix)
+		if time.Since(e.modified) >= keep && strings.HasPrefix(key, assembled) {
+			_ = b.remove(ctx, e.key) // the next sweep tries again
+		}
+		if time.Since(e.modified) < keep || !isRecord(key) {
 			continue
 		}
 		o, err := b.head(ctx, e.key)

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -47,6 +48,17 @@ func (f *openFile) Truncate(size int64) error {
 
 // OSFile returns the file of the system, or nil.
 func (f *openFile) OSFile() *os.File { return storage.OSFile(f.File) }
+
+// opened is the file that is told of.
+func (f *openFile) opened() storage.File { return f.File }
+
+// CopyFrom has the store copy bytes of another file of the tree; see [storage.CopyWithin].
+func (f *openFile) CopyFrom(from io.ReaderAt, at, n, place int64) (bool, error) {
+	if other, ok := from.(interface{ opened() storage.File }); ok {
+		from = other.opened()
+	}
+	return storage.CopyWithin(f.File, from, at, n, place)
+}
 
 // CloseWithError ends an upload that is not complete.
 func (f *openFile) CloseWithError(cause error) error {

@@ -118,6 +118,7 @@ type Session interface {
 //
 //	CloseWithError(err error) error  // called in place of Close when an upload is not complete
 //	OSFile() *os.File                // the file to transfer from or to
+//	Checksum(algorithm string) []byte // of the whole file, by its name in HASH, if it is stored; else nil
 //	Allowed() error                  // asked while bytes of OSFile are moved
 type File interface {
 	io.Reader

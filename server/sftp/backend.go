@@ -130,6 +130,10 @@ type Session interface {
 //	CloseWithError(err error) error  // called in place of Close when an upload is not complete
 //	Chmod(mode fs.FileMode) error    // both of these: of the open file,
 //	Chtimes(accessed, modified time.Time) error // whatever its name is by now
+//
+//	// Have the store copy n bytes of another open file, from at on, to a place in this one.
+//	// It returns false, and has done nothing, if that cannot be.
+//	CopyFrom(from io.ReaderAt, at, n, place int64) (bool, error)
 type File interface {
 	io.ReaderAt
 	io.WriterAt

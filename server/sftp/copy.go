@@ -74,9 +74,46 @@ func (c *copying) bound() error {
 
 func overlap(a, b, length int64) bool { return max(a, b)-min(a, b) < length }
 
+// atOnce is how much a store is asked to copy between two looks at whether the client is there.
+const atOnce = 1 << 30
+
+// within has the store copy, as far as it can.
+func (c *copying) within(s *subsystem) error {
+	to, ok := c.to.file.(interface {
+		CopyFrom(from io.ReaderAt, at, n, place int64) (bool, error)
+	})
+	for ok && c.length > 0 {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		n := min(c.length, atOnce)
+		copied, err := to.CopyFrom(c.from.file, c.fromOffset, n, c.toOffset)
+		if !copied && err == nil {
+			return nil
+		}
+		if err != nil {
+			c.to.transfer.add(0, err)
+			return err
+		}
+		c.to.transfer.add(int(n), nil)
+		if err := s.conn.moved(s.ctx, Upload, int(n)); err != nil {
+			return err
+		}
+		c.advance(n)
+	}
+	return nil
+}
+
+func (c *copying) advance(n int64) {
+	c.fromOffset, c.toOffset, c.length = c.fromOffset+n, c.toOffset+n, c.length-n
+}
+
 // run copies. What is written counts as uploaded, also for the limit of rates.
 // A client that leaves ends it.
 func (c *copying) run(s *subsystem) error {
+	if err := c.within(s); err != nil || c.length == 0 {
+		return err
+	}
 	buf, err := s.conn.getBuffer(s.ctx, maxData)
 	if err != nil {
 		return err
@@ -97,7 +134,7 @@ func (c *copying) run(s *subsystem) error {
 				return err
 			}
 		}
-		c.fromOffset, c.toOffset, c.length = c.fromOffset+int64(n), c.toOffset+int64(n), c.length-int64(n)
+		c.advance(int64(n))
 		switch {
 		case errors.Is(readErr, io.EOF):
 			return nil

@@ -103,6 +103,7 @@ type FS interface {
 //	Chtimes(accessed, modified time.Time) error // alike; a zero time is left as it is
 //	CloseWithError(cause error) error          // in place of Close when an upload was cut
 //	ID() ID                                    // its identity, if it is no file of the system
+//	CopyFrom, Checksum                         // see [CopyWithin] and [Checksum]
 type File interface {
 	io.Reader
 	io.Writer

@@ -2,6 +2,7 @@ package users
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -238,6 +239,28 @@ func (f *file) Close() error {
 		return errors.Join(err, f.CloseWithError(err))
 	}
 	return f.File.Close()
+}
+
+// CopyFrom has the store copy bytes of another file of the tree; see [storage.CopyWithin].
+func (f *file) CopyFrom(from io.ReaderAt, at, n, place int64) (bool, error) {
+	if err := f.toWrite(); err != nil {
+		return false, err
+	}
+	if other, ok := from.(*file); ok {
+		if err := other.toRead(); err != nil {
+			return false, err
+		}
+		from = other.File
+	}
+	return storage.CopyWithin(f.File, from, at, n, place)
+}
+
+// Checksum is that of the whole file, if it is stored; see [storage.Checksum].
+func (f *file) Checksum(algorithm string) []byte {
+	if f.toRead() != nil {
+		return nil
+	}
+	return storage.Checksum(f.File, algorithm)
 }
 
 // CloseWithError ends the file in place of Close when its upload was cut.

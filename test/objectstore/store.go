@@ -108,6 +108,13 @@ func (s *Store) Put(key string, data []byte) {
 	s.objects[key] = newObject(data, http.Header{})
 }
 
+// PutWith is Put with headers that the object is described by.
+func (s *Store) PutWith(key string, data []byte, meta http.Header) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.objects[key] = newObject(data, meta)
+}
+
 // Get returns the content of an object.
 func (s *Store) Get(key string) ([]byte, bool) {
 	s.mu.Lock()
@@ -183,7 +190,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fault = s.fault(s.requests, call, key)
 	}
 	s.mu.Unlock()
-	if fault.before(w) {
+	if fault.before(w, r) {
 		return
 	}
 	out := &answer{header: http.Header{}, status: http.StatusOK}

@@ -61,6 +61,7 @@ func (u *upload) metadata() map[string]string {
 	if u.base != nil {
 		maps.Copy(meta, u.base.meta)
 		delete(meta, metaTime)
+		delete(meta, metaMD5) // of other bytes
 	}
 	meta[metaUpload] = u.mark
 	if u.times {

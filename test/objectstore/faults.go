@@ -2,7 +2,9 @@ package objectstore
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"time"
 )
 
 // A Fault is how a request fails.
@@ -24,9 +26,31 @@ const (
 	Cut
 	// Inside is 200 with an error in the body, as for long copies; nothing is done.
 	Inside
+	// Hung says nothing after it was done, until the client has gone.
+	Hung
+	// Slow answers in pieces, with pauses that no client should take for silence.
+	Slow
+	// Skewed is 403 RequestTimeTooSkewed, and nothing is done, unless the request was signed by
+	// a clock that is an hour ahead, as the store's is said to be.
+	Skewed
 )
 
-func (f Fault) before(w http.ResponseWriter) (answered bool) {
+// skew is how far the clock of a store is ahead that is skewed, and tolerance by how much
+// S3 lets another clock differ.
+const (
+	skew      = time.Hour
+	tolerance = 15 * time.Minute
+)
+
+// tooSkewed reports whether a request is refused by a clock that is ahead.
+func tooSkewed(w http.ResponseWriter, r *http.Request) bool {
+	now := time.Now().Add(skew)
+	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+	signed, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	return err != nil || now.Sub(signed).Abs() > tolerance
+}
+
+func (f Fault) before(w http.ResponseWriter, r *http.Request) (answered bool) {
 	switch f {
 	case Busy:
 		errorXML(w, http.StatusServiceUnavailable, "SlowDown")
@@ -36,7 +60,12 @@ func (f Fault) before(w http.ResponseWriter) (answered bool) {
 		errorXML(w, http.StatusOK, "InternalError")
 	case Reset:
 		panic(http.ErrAbortHandler)
-	case None, Lost, Cut:
+	case Skewed:
+		if !tooSkewed(w, r) {
+			return false
+		}
+		errorXML(w, http.StatusForbidden, "RequestTimeTooSkewed")
+	case None, Lost, Cut, Hung, Slow:
 		return false
 	}
 	return true
@@ -59,5 +88,30 @@ func (f Fault) after(w http.ResponseWriter, r *http.Request, out *answer) {
 		_ = http.NewResponseController(w).Flush() // what is there, and no more
 		panic(http.ErrAbortHandler)
 	}
+	if f == Hung {
+		<-r.Context().Done()
+		return
+	}
+	if f == Slow {
+		w = slowly{w}
+	}
 	out.send(w, r)
+}
+
+// slowly writes little by little.
+type slowly struct{ http.ResponseWriter }
+
+func (s slowly) Write(p []byte) (n int, err error) {
+	for piece := range slices.Chunk(p, max(1, len(p)/4+1)) {
+		time.Sleep(5 * time.Millisecond) // so slow is the store
+		more, err := s.ResponseWriter.Write(piece)
+		n += more
+		if err == nil {
+			err = http.NewResponseController(s.ResponseWriter).Flush()
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
@@ -69,7 +70,7 @@ func newClient(ctx context.Context, o Options) (*s3.Client, error) {
 		s.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts, r.MaxBackoff = attempts, cmp.Or(o.pause, maxPause)
 			r.RateLimiter = ratelimit.None
-			r.Retryables = append(slices.Clone(retry.DefaultRetryables), retry.IsErrorRetryableFunc(wasCut))
+			r.Retryables = append(slices.Clone(retry.DefaultRetryables), retry.IsErrorRetryableFunc(wasCut), retry.IsErrorRetryableFunc(wasSkewed))
 		})
 		if o.Observe != nil {
 			s.APIOptions = append(s.APIOptions, observe(o.Observe))
@@ -85,6 +86,22 @@ func wasCut(err error) aws.Ternary {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
+}
+
+// skewed is by how much clocks may differ before a refusal is taken for one of the time, as the SDK has it.
+const skewed = 4 * time.Minute
+
+// wasSkewed has a HEAD repeated that was refused by a store with another time. The answer has no body, and so
+// the SDK does not see why; it signs the next attempt by the store's time.
+func wasSkewed(err error) aws.Ternary {
+	r, ok := errors.AsType[*awshttp.ResponseError](err)
+	if !ok || r.HTTPStatusCode() != http.StatusForbidden || r.Response.Request.Method != http.MethodHead {
+		return aws.UnknownTernary
+	}
+	if at, err := http.ParseTime(r.Response.Header.Get("Date")); err != nil || time.Since(at).Abs() < skewed {
+		return aws.UnknownTernary
+	}
+	return aws.TrueTernary
 }
 
 func newTransport(o Options) (*http.Transport, error) {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ type action struct {
 	do     func(r *rig) error
 	done   func(r *rig) error // the state after a success
 	not    func(r *rig) error // and after a failure
+	hangs  bool               // it is tried with a store that hangs too, which takes its time
 }
 
 var actions = map[string]action{
@@ -29,12 +29,14 @@ var actions = map[string]action{
 		do:     func(r *rig) error { return upload1(r, "/f", stor, content(2*part+9)) },
 		done:   func(r *rig) error { return has(r, "/f", content(2*part+9)) },
 		not:    func(r *rig) error { return has(r, "/f", []byte("old")) },
+		hangs:  true,
 	},
 	"small upload": {
 		before: func(r *rig) {},
 		do:     func(r *rig) error { return upload1(r, "/f", stor, []byte("new")) },
 		done:   func(r *rig) error { return has(r, "/f", []byte("new")) },
 		not:    func(r *rig) error { return hasNone(r, "/f") },
+		hangs:  true,
 	},
 	"exclusive upload": {
 		before: func(r *rig) {},
@@ -70,12 +72,14 @@ var actions = map[string]action{
 		do:     func(r *rig) error { return has(r, "/f", content(part+9)) },
 		done:   func(r *rig) error { return nil },
 		not:    func(r *rig) error { return nil },
+		hangs:  true,
 	},
 	"rename": {
 		before: func(r *rig) { r.put("/f", content(99)) },
 		do:     func(r *rig) error { return r.Rename("/f", "/g") },
 		done:   func(r *rig) error { return errors.Join(has(r, "/g", content(99)), hasNone(r, "/f")) },
 		not:    func(r *rig) error { return has(r, "/f", content(99)) },
+		hangs:  true,
 	},
 	"rename of a folder": {
 		before: func(r *rig) { r.put("/d/f", content(99)); r.put("/d/g", content(98)) },
@@ -122,42 +126,9 @@ var actions = map[string]action{
 	},
 }
 
-func upload1(r *rig, name string, flag int, data []byte) error {
-	f, err := r.OpenFile(name, flag, 0)
-	if err != nil {
-		return err
-	}
-	for p := range slices.Chunk(data, 1<<20) {
-		if _, err := f.Write(p); err != nil {
-			return errors.Join(err, closeCut(f))
-		}
-	}
-	return f.Close()
-}
-
-func has(r *rig, name string, want []byte) error {
-	f, err := r.OpenFile(name, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	got, err := io.ReadAll(f)
-	if err == nil && string(got) != string(want) {
-		err = fmt.Errorf("%s has %d bytes, which are not the %d that are wanted", name, len(got), len(want))
-	}
-	return err
-}
-
-func hasNone(r *rig, name string) error {
-	if _, ok := r.store.Get("ftp/alice" + name); ok {
-		return fmt.Errorf("%s is there", name)
-	}
-	return nil
-}
-
 func TestARequestThatFailsOnceIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	faults := []objectstore.Fault{objectstore.Busy, objectstore.Reset, objectstore.Lost, objectstore.Cut}
+	faults := []objectstore.Fault{objectstore.Busy, objectstore.Reset, objectstore.Lost, objectstore.Cut, objectstore.Hung, objectstore.Slow, objectstore.Skewed}
 	forEachRequest(t, faults, func(r *rig, a action, n int, fault objectstore.Fault) (failed bool) {
 		r.store.Fail(func(i int, _, _ string) objectstore.Fault {
 			if i != n {
@@ -180,7 +151,7 @@ func TestARequestThatFailsOnceIsTriedAgain(t *testing.T) {
 
 func TestARequestThatFailsForGoodIsAnErrorAndNothingHalfIsSeen(t *testing.T) {
 	t.Parallel()
-	faults := []objectstore.Fault{objectstore.Busy, objectstore.Denied, objectstore.Lost}
+	faults := []objectstore.Fault{objectstore.Busy, objectstore.Denied, objectstore.Lost, objectstore.Slow, objectstore.Skewed}
 	forEachRequest(t, faults, func(r *rig, a action, n int, fault objectstore.Fault) (failed bool) {
 		r.store.Fail(func(i int, _, _ string) objectstore.Fault {
 			if i < n {
@@ -193,6 +164,9 @@ func TestARequestThatFailsForGoodIsAnErrorAndNothingHalfIsSeen(t *testing.T) {
 		r.store.Fail(nil)
 		if !failed {
 			return false
+		}
+		if err != nil && (fault == objectstore.Slow || fault == objectstore.Skewed) {
+			r.t.Errorf("it can be done, and the error is %v", err)
 		}
 		state := a.not(r)
 		if err == nil || fault == objectstore.Lost && state != nil {
@@ -215,11 +189,18 @@ func forEachRequest(t *testing.T, faults []objectstore.Fault, try func(r *rig, a
 	t.Helper()
 	for what, a := range actions {
 		for _, fault := range faults {
+			if fault == objectstore.Hung && !a.hangs {
+				continue
+			}
 			t.Run(fmt.Sprint(what, fault), func(t *testing.T) {
 				t.Parallel()
 				for n, more := 1, true; more; n++ {
 					t.Run(fmt.Sprint("request ", n), func(t *testing.T) {
-						r := newRig(t)
+						r := newRig(t, func(o *Options) {
+							if fault == objectstore.Hung {
+								o.silence = 2 * time.Second
+							}
+						})
 						a.before(r)
 						more = try(r, a, n, fault)
 						if taken, _ := r.Memory(); taken != 0 {

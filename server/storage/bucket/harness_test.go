@@ -3,10 +3,12 @@ package bucket
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -175,3 +177,36 @@ func content(n int) []byte {
 }
 
 const part = MinPartSize
+
+func upload1(r *rig, name string, flag int, data []byte) error {
+	f, err := r.OpenFile(name, flag, 0)
+	if err != nil {
+		return err
+	}
+	for p := range slices.Chunk(data, 1<<20) {
+		if _, err := f.Write(p); err != nil {
+			return errors.Join(err, closeCut(f))
+		}
+	}
+	return f.Close()
+}
+
+func has(r *rig, name string, want []byte) error {
+	f, err := r.OpenFile(name, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	got, err := io.ReadAll(f)
+	if err == nil && string(got) != string(want) {
+		err = fmt.Errorf("%s has %d bytes, which are not the %d that are wanted", name, len(got), len(want))
+	}
+	return err
+}
+
+func hasNone(r *rig, name string) error {
+	if _, ok := r.store.Get("ftp/alice" + name); ok {
+		return fmt.Errorf("%s is there", name)
+	}
+	return nil
+}

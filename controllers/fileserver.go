@@ -178,6 +178,7 @@ func (p *pass) run(ctx context.Context) {
 		p.note(err)
 	}
 	p.note(p.refreshPods(ctx))
+	p.note(p.renewCredentials(ctx))
 	p.note(p.inspectPods(ctx))
 }
 

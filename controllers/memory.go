@@ -80,6 +80,8 @@ type podMemory struct {
 	strayed  bool      // it may still load others, which it was told of before
 	others   string    // those of them that are not about users
 	nudged   string    // the users' file that it was last told of
+
+	credentials credentialsMemory
 }
 
 func newMemory() *memory { return &memory{servers: map[types.NamespacedName]*serverMemory{}} }

@@ -195,6 +195,9 @@ func secretsOfServer(o client.Object) []string {
 	if c := spec.TLS.ClientCertificates; c != nil && c.AuthoritiesFrom.Kind == v1alpha1.CertificatesInSecret {
 		names = append(names, c.AuthoritiesFrom.Name)
 	}
+	if b := spec.Storage.Bucket; b != nil && b.CredentialsSecretRef != nil {
+		names = append(names, b.CredentialsSecretRef.Name)
+	}
 	return names
 }
 

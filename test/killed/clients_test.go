@@ -46,8 +46,8 @@ func all() []client {
 		}},
 		{"tnftp", func(s *fileserver, name string) *exec.Cmd {
 			cmd := exec.Command("tnftp", "-n", "-p")
-			cmd.Stdin = strings.NewReader(fmt.Sprintf("open 127.0.0.1 %s\nuser %s %s\nbinary\nput \"|head -c 300000 /dev/zero; sleep 60\" %s\n",
-				s.ftp, user, password, name))
+			cmd.Stdin = strings.NewReader(fmt.Sprintf("open 127.0.0.1 %s\nuser %s %s\nbinary\nput \"|head -c %d /dev/zero; sleep 60\" %s\n",
+				s.ftp, user, password, s.feed(), name))
 			return cmd
 		}},
 		{"sftp", func(s *fileserver, name string) *exec.Cmd {

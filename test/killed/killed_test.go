@@ -24,8 +24,9 @@ import (
 )
 
 var (
-	uploads = flag.Int("uploads", 540, "how many clients are killed, at least")
-	only    = flag.String("only", "", "run only clients whose name has this")
+	uploads  = flag.Int("uploads", 540, "how many clients are killed whose files go to a volume, at least")
+	inBucket = flag.Int("uploads-in-bucket", 72, "how many whose files go to a bucket, at least")
+	only     = flag.String("only", "", "run only clients whose name has this")
 )
 
 const (
@@ -41,8 +42,20 @@ func TestAKilledClientPublishesNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), most)
 	defer cancel()
 	programs := installed(t)
-	servers := []*fileserver{start(t, true), start(t, false)}
-	rounds := (*uploads + len(programs)*len(servers) - 1) / (len(programs) * len(servers))
+	killed(ctx, t, programs, *uploads, start(t, atomicVolume), start(t, volume))
+}
+
+// TestAKilledClientPublishesNothingInABucket does the same to a server whose files are in a bucket.
+func TestAKilledClientPublishesNothingInABucket(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), most)
+	defer cancel()
+	killed(ctx, t, installed(t), *inBucket, start(t, bucket))
+}
+
+// killed kills so many clients of the servers together, at least.
+func killed(ctx context.Context, t *testing.T, programs []client, uploads int, servers ...*fileserver) {
+	t.Helper()
+	rounds := (uploads + len(programs)*len(servers) - 1) / (len(programs) * len(servers))
 	jobs := make(chan job)
 	var all sync.WaitGroup
 	for range workers {
@@ -62,7 +75,7 @@ func TestAKilledClientPublishesNothing(t *testing.T) {
 	close(jobs)
 	all.Wait()
 	for _, s := range servers {
-		s.judge(t, *uploads/2)
+		s.judge(t, uploads/len(servers))
 	}
 }
 
@@ -90,7 +103,7 @@ func (j job) run(ctx context.Context, t *testing.T) {
 		}
 		// Some of the file, and the rest never comes: what has come is on the
 		// server when the client is killed.
-		feed = func() { _, _ = io.CopyN(in, zeros{}, 100_000+rand.Int64N(400_000)) }
+		feed = func() { _, _ = io.CopyN(in, zeros{}, j.server.feed()) }
 	}
 	if err := cmd.Start(); err != nil {
 		t.Errorf("%s: %v", j.client.name, err)
@@ -110,7 +123,7 @@ func (j job) run(ctx context.Context, t *testing.T) {
 	case <-ctx.Done():
 	}
 	if !begun {
-		t.Errorf("%s (atomicUploads %v): no upload began: %.300s", j.client.name, j.server.atomic, output)
+		t.Errorf("%s (in %s): no upload began: %.300s", j.client.name, j.server.place, output)
 		return
 	}
 	j.server.killed(j.name)
@@ -127,10 +140,10 @@ func (zeros) Read(p []byte) (int, error) {
 func (s *fileserver) begins(ctx context.Context, name string, ended <-chan struct{}) bool {
 	limit := time.After(patience)
 	for {
-		for _, pattern := range []string{name, ".upload.*." + name} {
-			matches, _ := filepath.Glob(filepath.Join(s.home(), pattern))
+		for _, pattern := range s.signs(name) {
+			matches, _ := filepath.Glob(pattern)
 			for _, match := range matches {
-				if info, err := os.Stat(match); err == nil && info.Size() > 0 {
+				if info, err := os.Stat(match); err == nil && (info.Size() > 0 || s.store != nil) {
 					return true
 				}
 			}

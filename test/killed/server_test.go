@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -31,10 +32,20 @@ const (
 	bigSize, rate = 16 << 20, 4 << 20
 )
 
+// A place is where a server keeps its files.
+type place string
+
+const (
+	atomicVolume place = "a volume, with atomic uploads"
+	volume       place = "a volume"
+	bucket       place = "a bucket"
+)
+
 // A fileserver is the real server, with a folder of its own.
 type fileserver struct {
 	*fixture.Process
-	atomic      bool
+	place       place
+	store       *fixture.Store // of a bucket
 	dir         string
 	ftp, ssh    string // ports
 	http        int
@@ -45,11 +56,45 @@ type fileserver struct {
 	names []string // of files whose clients were killed
 }
 
-func (s *fileserver) home() string { return filepath.Join(s.dir, "data", user) }
+func (s *fileserver) home() string {
+	if s.store != nil {
+		return s.store.Home(user)
+	}
+	return filepath.Join(s.dir, fixture.DataDir, user)
+}
 
-func start(t *testing.T, atomic bool) *fileserver {
+// signs are patterns of names of what is there when a file has begun to come. A bucket has a record
+// when the first part is on its way.
+func (s *fileserver) signs(name string) []string {
+	if s.store != nil {
+		return []string{filepath.Join(s.store.Folder, "ftp", ".upload.*", user, name)}
+	}
+	return []string{filepath.Join(s.home(), name), filepath.Join(s.home(), ".upload.*."+name)}
+}
+
+// feed is how many bytes are given to a client that reads its standard input: in a bucket, more than
+// a part.
+func (s *fileserver) feed() int64 {
+	if s.store != nil {
+		return config.MinPartSize + 100_000 + rand.Int64N(2*config.MinPartSize)
+	}
+	return 100_000 + rand.Int64N(400_000)
+}
+
+func start(t *testing.T, p place) *fileserver {
 	t.Helper()
-	s := &fileserver{atomic: atomic, dir: t.TempDir()}
+	s := &fileserver{place: p, dir: t.TempDir()}
+	if p == bucket {
+		program := os.Getenv("VERSITYGW")
+		if program == "" {
+			t.Skip("VERSITYGW is not set to the path of versitygw: `make e2e` builds it")
+		}
+		var err error
+		if s.store, err = fixture.StartGateway(t.Context(), program, filepath.Join(s.dir, "store")); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.store.Stop)
+	}
 	s.configure(t)
 	out, err := exec.Command("rclone", "obscure", password).Output()
 	if err != nil {
@@ -78,8 +123,13 @@ func (s *fileserver) configure(t *testing.T) {
 	host, key := fixture.NewSSHKey(), fixture.NewSSHKey()
 	s.fingerprint = ssh.FingerprintSHA256(host.Signer.PublicKey())
 	c := fixture.Config(s.dir, ports)
-	c.Storage.AtomicUploads = s.atomic
+	c.Storage.AtomicUploads = s.place == atomicVolume
 	c.Sessions.Bandwidth.Upload = rate
+	if s.store != nil {
+		c.Storage = config.Storage{Bucket: s.store.Config(), AtomicUploads: true}
+		c.Storage.Bucket.PartSize = config.MinPartSize
+		c.Sessions.Bandwidth.Upload = 4 * rate // the first part is to come soon
+	}
 	c.Drain = config.Drain{}
 	alice := fixture.User(user, password)
 	alice.AuthorizedKeys = []string{key.Authorized}
@@ -125,7 +175,7 @@ func (s *fileserver) judge(t *testing.T, least int) {
 	outcomes := s.log(t)
 	published, untold := 0, 0
 	for _, name := range s.names {
-		if info, err := os.Stat(filepath.Join(s.home(), name)); err == nil && s.atomic && info.Size() < bigSize {
+		if info, err := os.Stat(filepath.Join(s.home(), name)); err == nil && s.place != volume && info.Size() < bigSize {
 			published++
 			t.Errorf("%s: %d bytes of it are published", name, info.Size())
 		}
@@ -142,7 +192,7 @@ func (s *fileserver) judge(t *testing.T, least int) {
 	if len(s.names) < least && *only == "" {
 		t.Errorf("%d clients were killed, want %d", len(s.names), least)
 	}
-	t.Logf("atomicUploads=%v killed=%d published=%d untold=%d", s.atomic, len(s.names), published, untold)
+	t.Logf("%s: killed=%d published=%d untold=%d", s.place, len(s.names), published, untold)
 }
 
 // settle waits until the server has noticed that all clients have gone.

@@ -22,6 +22,7 @@ const (
 	whole   = 256 << 20 // up to this size all is compared
 
 	mediumSize = 64 << 20
+	partsSize  = 12 << 20
 )
 
 // fixtures are files that clients upload, or that are put on the server for
@@ -30,6 +31,7 @@ type fixtures struct {
 	small, empty string
 	large        longFile
 	medium       longFile // what a row moves that another one speaks for
+	parts        longFile // what fills some parts in a bucket
 }
 
 // longFile is a sparse file, and what there is of it when a transfer is
@@ -46,8 +48,10 @@ func makeFixtures(dir string) (fixtures, error) {
 		small: file("small"), empty: file("empty"),
 		large:  longFile{largeSize, file("large"), file("large-head")},
 		medium: longFile{min(mediumSize, largeSize), file("medium"), file("medium-head")},
+		parts:  longFile{min(partsSize, largeSize), file("parts"), file("parts-head")},
 	}
-	return f, errors.Join(os.MkdirAll(dir, 0o755), makeSmall(f.small), os.WriteFile(f.empty, nil, 0o644), f.large.make(), f.medium.make())
+	return f, errors.Join(os.MkdirAll(dir, 0o755), makeSmall(f.small), os.WriteFile(f.empty, nil, 0o644),
+		f.large.make(), f.medium.make(), f.parts.make())
 }
 
 func (f longFile) make() error {
@@ -195,6 +199,10 @@ func cp(from, to string) error {
 	defer src.Close()
 	size, err := sizeOf(from)
 	if err != nil {
+		return err
+	}
+	// A store removes folders that are empty.
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
 	dst, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)

@@ -27,7 +27,7 @@ func TestAClientGivesADownloadUp(t *testing.T) {
 			continue
 		}
 		t.Run(strings.ReplaceAll(r.client+"/"+r.transport, " ", "-"), func(t *testing.T) {
-			s := newSession(t, interruptUser, r)
+			s := volume.session(t, interruptUser, r)
 			if err := errors.Join(os.WriteFile(s.remote("big"), nil, 0o644), os.Truncate(s.remote("big"), interrupted),
 				cp(sources.small, s.remote("small"))); err != nil {
 				t.Fatal(err)

@@ -29,7 +29,7 @@ func TestSymbolicLinksLeadWhereTheClientSays(t *testing.T) {
 			continue
 		}
 		t.Run(strings.ReplaceAll(r.client, " ", "-"), func(t *testing.T) {
-			s := newSession(t, linksUser, r)
+			s := volume.session(t, linksUser, r)
 			if err := os.WriteFile(s.remote("target.txt"), nil, 0o644); err != nil {
 				t.Fatal(err)
 			}

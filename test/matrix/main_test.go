@@ -10,6 +10,9 @@
 // of a client, the first without TLS and the first with it move that file, since
 // a client counts beyond 4 GiB in one place; the others move 64 MiB, unless
 // MATRIX is long.
+//
+// The same goes for servers whose files are in a bucket: some of the rows in `make
+// e2e`, with small files, and all where MATRIX is bucket.
 package matrix
 
 import (
@@ -32,9 +35,9 @@ var (
 	base      string // a folder for all files
 	largeSize int64  = 5 << 30
 	long      bool   // every row moves the large file
+	inBucket  bool   // the rows with the bucket are all there are
 	sources   fixtures
-	modern    *server // as it comes
-	legacy    *server // with old algorithms of SSH
+	binary    string // of the server
 )
 
 func TestMain(m *testing.M) {
@@ -54,7 +57,7 @@ func run(m *testing.M) (code int, err error) {
 			return 1, fmt.Errorf("MATRIX_LARGE is %q; it is a number of bytes, %d at least", s, 2*resumed)
 		}
 	}
-	long = os.Getenv("MATRIX") == "long"
+	long, inBucket = os.Getenv("MATRIX") == "long", os.Getenv("MATRIX") == "bucket"
 	if err := install(ctx, os.Stderr); err != nil {
 		return 1, err
 	}
@@ -65,18 +68,18 @@ func run(m *testing.M) (code int, err error) {
 	if sources, err = makeFixtures(filepath.Join(base, "sources")); err != nil {
 		return 1, err
 	}
-	binary, err := fixture.Build(ctx, base)
-	if err != nil {
+	if binary, err = fixture.Build(ctx, base); err != nil {
 		return 1, err
 	}
-	for name, s := range map[string]**server{"modern": &modern, "legacy": &legacy} {
-		if *s, err = start(ctx, binary, filepath.Join(base, name), name == "legacy"); err != nil {
-			return 1, fmt.Errorf("the %s server: %w", name, err)
-		}
-		defer (*s).stop()
+	volume = &place{name: "on a volume", long: longFileOf}
+	if err := volume.start(ctx, filepath.Join(base, "volume"), true, nil); err != nil {
+		return 1, err
 	}
+	defer volume.stop()
 	code = m.Run()
-	results.print(os.Stdout)
+	for _, p := range places {
+		p.print(os.Stdout)
+	}
 	return code, nil
 }
 
@@ -84,6 +87,9 @@ func run(m *testing.M) (code int, err error) {
 // name is short: old clients take no long ones.
 func scratch() (string, error) {
 	need := max(rekeySize(), int64(cap(turns))*largeSize)
+	if inBucket {
+		need *= 3 // the store has parts and object for a while
+	}
 	dir := os.TempDir()
 	if os.Getenv("TMPDIR") == "" && min(free("/dev/shm"), freeMemory()) > need*3/2 {
 		dir = "/dev/shm"

@@ -70,6 +70,7 @@ func userName(i int) string { return fmt.Sprintf("user%02d", i) }
 // session is a row with the user and the files that are its own.
 type session struct {
 	row
+	place  *place
 	server *server
 	long   longFile
 	user   string
@@ -99,25 +100,31 @@ const (
 	abort   = "abort" // remote: a download that is given up after its first bytes
 )
 
-func TestMatrix(t *testing.T) {
+func TestMatrix(t *testing.T) { volume.try(t, func(row) bool { return true }) }
+
+// try has the rows that are asked for do all operations.
+func (p *place) try(t *testing.T, asked func(row) bool) {
 	for i, r := range rows() {
+		if !asked(r) {
+			continue
+		}
 		t.Run(strings.ReplaceAll(r.client+"/"+r.transport+"/"+r.mode, " ", "-"), func(t *testing.T) {
 			t.Parallel()
 			for _, op := range operations {
-				results.set(i, op.name, result{state: "-"})
+				p.set(i, op.name, result{state: "-"})
 			}
-			s := newSession(t, userName(i), r)
-			s.long = longFileOf(i)
+			s := p.session(t, userName(i), r)
+			s.long = p.long(i)
 			start := time.Now()
 			for _, op := range operations {
 				got := s.try(t.Context(), op)
-				results.set(i, op.name, got)
+				p.set(i, op.name, got)
 				if got.state == fail {
 					t.Errorf("%s: %s\nthe client said: %s\nthe server said: %s", op.name, got.why, tail(s.output), s.server.logOf(s.user))
 				}
 			}
 			if r.why == "" {
-				t.Logf("%v, of which the large file %v", time.Since(start).Round(time.Millisecond), results.took(i, opLarge))
+				t.Logf("%v, of which the large file %v", time.Since(start).Round(time.Millisecond), p.took(i, opLarge))
 			}
 		})
 	}
@@ -134,11 +141,11 @@ func longFileOf(i int) longFile {
 	return sources.large
 }
 
-func newSession(t *testing.T, user string, r row) *session {
+func (p *place) session(t *testing.T, user string, r row) *session {
 	t.Helper()
-	s := &session{row: r, server: modern, user: user, local: filepath.Join(base, user)}
+	s := &session{row: r, place: p, server: p.modern, user: user, local: filepath.Join(base, p.folder, user)}
 	if r.legacy {
-		s.server = legacy
+		s.server = p.legacy
 	}
 	s.home = s.server.home(s.user)
 	for _, dir := range []string{s.home, s.local} {
@@ -155,7 +162,7 @@ func (s *session) try(ctx context.Context, op operation) result {
 	if s.why != "" {
 		return result{state: unable, why: s.why}
 	}
-	if why := s.cannot[op.name]; why != "" {
+	if why := cmp.Or(s.cannot[op.name], s.place.cannot[op.name]); why != "" {
 		return result{state: unable, why: why}
 	}
 	limit := transferLimit(0)

@@ -92,7 +92,8 @@ func resumeDownload(ctx context.Context, s *session) (string, error) {
 }
 
 func listing(ctx context.Context, s *session) (string, error) {
-	if err := os.MkdirAll(s.remote("list/folder"), 0o755); err != nil {
+	// A folder in a bucket is there since something is in it.
+	if err := errors.Join(os.MkdirAll(s.remote("list/folder"), 0o755), os.WriteFile(s.remote("list/folder/file"), nil, 0o644)); err != nil {
 		return "", err
 	}
 	names := []string{"folder"}
@@ -175,7 +176,7 @@ func folders(ctx context.Context, s *session) (string, error) {
 }
 
 // oddNames uploads, lists, downloads, renames and deletes files of odd names,
-// as far as the client knows these.
+// as far as the client knows these, in a folder that has another file.
 func oddNames(ctx context.Context, s *session) (string, error) {
 	var names, notes []string
 	for _, name := range odd {
@@ -185,7 +186,7 @@ func oddNames(ctx context.Context, s *session) (string, error) {
 			names = append(names, name)
 		}
 	}
-	if err := os.Mkdir(s.remote("odd"), 0o755); err != nil {
+	if err := cp(sources.empty, s.remote("odd/first")); err != nil {
 		return "", err
 	}
 	for _, verb := range []string{put, list, get, move, remove} {

@@ -44,7 +44,7 @@ func TestManyGiBEachWayCrossRekeys(t *testing.T) {
 		{"ChaCha20, which has that limit by default", []string{"-o", "Ciphers=chacha20-poly1305@openssh.com"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSession(t, rekeyUser, row{client: "OpenSSH sftp"})
+			s := volume.session(t, rekeyUser, row{client: "OpenSSH sftp"})
 			start := time.Now()
 			up, down, err := s.moveBothWays(t.Context(), source, tc.options)
 			if err != nil {
@@ -117,7 +117,7 @@ const (
 func TestClientsThatChangeKeysOften(t *testing.T) {
 	for _, flag := range []string{"-scp", "-sftp"} {
 		t.Run("pscp "+flag, func(t *testing.T) {
-			s := newSession(t, rekeyUser, row{client: "pscp"})
+			s := volume.session(t, rekeyUser, row{client: "pscp"})
 			source, back := s.scratch("often"), s.scratch("back")
 			if err := makeSparse(source, oftenSize, 1); err != nil {
 				t.Fatal(err)

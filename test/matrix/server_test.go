@@ -28,6 +28,7 @@ func address(port int) string { return fixture.Address(port) }
 // server is the file server, as a process, with its files.
 type server struct {
 	*fixture.Process
+	store           *fixture.Store // nil: files are on a volume
 	dir             string
 	ftp, ftps, sftp int
 	caFile          string
@@ -37,9 +38,9 @@ type server struct {
 }
 
 // start runs a server with a user for each row, and waits until it is ready.
-func start(ctx context.Context, binary, dir string, oldSSH bool) (*server, error) {
+func start(ctx context.Context, dir string, oldSSH bool, store *fixture.Store) (*server, error) {
 	s := &server{
-		dir: dir, caFile: filepath.Join(dir, fixture.CertFile), keyFile: filepath.Join(dir, "key"),
+		store: store, dir: dir, caFile: filepath.Join(dir, fixture.CertFile), keyFile: filepath.Join(dir, "key"),
 		knownHosts: filepath.Join(dir, "known_hosts"),
 	}
 	ports, err := fixture.FreePorts(passive)
@@ -72,13 +73,23 @@ func (s *server) logOf(user string) string {
 	return strings.Join(lines[max(0, len(lines)-6):], "")
 }
 
-func (s *server) home(user string) string { return filepath.Join(s.dir, "data", user) }
+// home is the folder with the files of a user, as the test sees it.
+func (s *server) home(user string) string {
+	if s.store != nil {
+		return s.store.Home(user)
+	}
+	return filepath.Join(s.dir, fixture.DataDir, user)
+}
 
 func (s *server) configure(ports fixture.Ports, oldSSH bool) error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return err
 	}
 	c := fixture.Config(s.dir, ports)
+	if s.store != nil {
+		c.Storage = config.Storage{Bucket: s.store.Config(), AtomicUploads: true}
+		c.Storage.Bucket.PartSize = config.MinPartSize
+	}
 	host := fixture.NewSSHKey()
 	if oldSSH {
 		host = fixture.NewRSAKey()

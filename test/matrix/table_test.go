@@ -32,11 +32,12 @@ type table struct {
 	cells map[int]map[string]result
 }
 
-var results = &table{cells: map[int]map[string]result{}}
-
 func (t *table) set(row int, op string, r result) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.cells == nil {
+		t.cells = map[int]map[string]result{}
+	}
 	if t.cells[row] == nil {
 		t.cells[row] = map[string]result{}
 	}
@@ -51,12 +52,14 @@ func (t *table) took(row int, op string) time.Duration {
 
 // print prints the rows that were run, and then, once each, what there is to
 // say of the cells. A failure is told by its test.
-func (t *table) print(out io.Writer) {
+func (p *place) print(out io.Writer) {
+	t := &p.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.cells) == 0 {
 		return
 	}
+	fmt.Fprintf(out, "\nFiles %s:\n", p.name)
 	var notes []string
 	count := map[string]int{}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
@@ -76,7 +79,7 @@ func (t *table) print(out io.Writer) {
 			c := t.cells[i][op.name]
 			count[c.state]++
 			if op.name == opLarge && c.state == passed {
-				c.state += " " + sizeText(longFileOf(i).size)
+				c.state += " " + sizeText(p.long(i).size)
 			}
 			if c.why != "" && c.state != fail {
 				n := slices.Index(notes, c.why)

@@ -21,7 +21,7 @@ IMAGE = bin/image --user 65532:65532 $(LABEL).version=$(VERSION) $(LABEL).licens
 	$(LABEL).source=https://github.com/fileserver-dev/fileserver-operator
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test test-oldest e2e many-users matrix soak verify bench bench-operator fuzz generate fmt lint build images release-images chart-archive reproducible sbom plugin plugin-archives install-manifest
+.PHONY: help demo demo-down test test-oldest e2e many-users matrix matrix-bucket bucket-large soak verify bench bench-operator fuzz generate fmt lint build images release-images chart-archive reproducible sbom plugin plugin-archives install-manifest
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,13 @@ e2e: images ## the whole product on a cluster of two nodes, and every client ove
 
 matrix: ## every client over every protocol and mode, with 5 GiB in each; `make e2e` has a short form
 	@MATRIX=long go test -tags e2e -count=1 -v -timeout 90m ./test/matrix
+
+matrix-bucket: ## every client over every protocol and mode with files in a bucket, with 5 GiB in each client
+	@VERSITYGW=$$($(TOOL) versitygw) && export VERSITYGW && \
+		MATRIX=bucket go test -tags e2e -count=1 -v -timeout 120m -run InABucket ./test/matrix
+
+bucket-large: ## 5 GiB to a bucket and back with kills on the way, a rename, an append, and a folder of 100,000 keys; LARGE sets the bytes
+	@VERSITYGW=$$($(TOOL) versitygw) && export VERSITYGW && go test -tags e2e -count=1 -v -timeout 60m ./test/large
 
 many-users: images ## 10,000 users on one server, against an API server alone and on a cluster of two nodes; needs root
 	@KUBEBUILDER_ASSETS=$${KUBEBUILDER_ASSETS:-$$(go run -C hack ./cluster assets)} && export KUBEBUILDER_ASSETS && \

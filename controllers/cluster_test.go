@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -218,9 +219,15 @@ func (c cluster) end(pod *corev1.Pod) {
 	}
 }
 
-// gone lets a pod that ends be gone.
+// gone lets a pod be gone. It has ended by then, as its kubelet says first: else the API
+// server lets everybody see for a moment that it is about to end, and an operator that
+// looks just then has the Deployment make way for one in another slot.
 func (c cluster) gone(pod *corev1.Pod) {
 	c.t.Helper()
+	ended := client.RawPatch(types.MergePatchType, []byte(`{"status":{"phase":"Failed"}}`))
+	if err := api.Status().Patch(c.t.Context(), pod.DeepCopy(), ended); client.IgnoreNotFound(err) != nil {
+		c.t.Fatal(err)
+	}
 	if err := api.Delete(c.t.Context(), pod, client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
 		c.t.Fatal(err)
 	}

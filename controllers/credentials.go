@@ -69,7 +69,7 @@ func served(p v1alpha1.Protocols) []v1alpha1.ProtocolName {
 // read.
 func (p *pass) putCredentialsOf(ctx context.Context, u *userState, login resources.Login) error {
 	if !u.fresh { // the password was forgotten
-		if _, err := p.password(ctx, u); err != nil {
+		if _, err := p.password(ctx, u, nil); err != nil {
 			return err
 		}
 	}

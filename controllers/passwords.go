@@ -27,8 +27,8 @@ func passwordSource(u *v1alpha1.FileServerUser) string {
 }
 
 // password finds out the user's password: its hash, and, if it is known, the
-// password itself.
-func (p *pass) password(ctx context.Context, u *userState) (string, error) {
+// password itself. What was hashed before an operator started is among what is last good.
+func (p *pass) password(ctx context.Context, u *userState, last resources.LastGood) (string, error) {
 	spec := &u.user.Spec
 	switch {
 	case spec.GeneratesPassword():
@@ -44,6 +44,9 @@ func (p *pass) password(ctx context.Context, u *userState) (string, error) {
 			}
 		}
 		return p.hash(u.user.UID, []byte(u.password), func() (string, error) {
+			if known := last.PasswordHash(u.user.UID, passwordSource(u.user)); resources.IsHashOf(known, u.password, u.user.UID) {
+				return known, nil
+			}
 			return resources.HashGenerated(u.password, u.user.UID)
 		})
 	case spec.Password == nil:

@@ -183,7 +183,7 @@ func (u *userState) changed() bool {
 // resolve finds out the user's password and keys, and with them the account.
 func (p *pass) resolve(ctx context.Context, u *userState, last resources.LastGood) {
 	u.origin = resources.Origin{User: u.user.UID, Password: passwordSource(u.user)}
-	hash, err := p.password(ctx, u)
+	hash, err := p.password(ctx, u, last)
 	if err != nil {
 		u.fail(err)
 		u.unread = true

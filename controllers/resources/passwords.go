@@ -41,9 +41,25 @@ const (
 	roundsChosen    = 5000
 )
 
-// HashGenerated hashes a password that GeneratePassword made.
+// HashGenerated hashes a password that GeneratePassword made. [IsHashOf] knows the hash
+// again by its salt. Of a password that somebody has put in its place, the salt tells
+// nothing.
 func HashGenerated(password string, user types.UID) (string, error) {
-	return hash(password, user, roundsGenerated)
+	if isGenerated(password) {
+		return hash(password, saltOf(password, user), roundsGenerated)
+	}
+	return hash(password, salt(user), roundsGenerated)
+}
+
+// IsHashOf says whether a hash is that of a generated password of the user. It is much
+// faster than to hash the password again.
+func IsHashOf(hash, password string, user types.UID) bool {
+	return isGenerated(password) && strings.HasPrefix(hash, fmt.Sprintf("$6$rounds=%d$%s$", roundsGenerated, saltOf(password, user)))
+}
+
+// isGenerated says whether a password looks as if GeneratePassword had made it.
+func isGenerated(password string) bool {
+	return len(password) == passwordLength && strings.Trim(password, passwordAlphabet) == ""
 }
 
 // HashChosen hashes a password that somebody chose. What is a hash already stays as
@@ -65,20 +81,20 @@ func HashChosen(password []byte, user types.UID, memory int64) (string, error) {
 		}
 		return p, nil
 	}
-	return hash(p, user, roundsChosen)
+	return hash(p, salt(user), roundsChosen)
 }
 
 // ChosenPassword is the password in an entry of a Secret.
 func ChosenPassword(entry []byte) string { return strings.TrimRight(string(entry), "\r\n") }
 
 // hash is the same for the same user and password, so that rendering users
-// needs no state: the salt comes from the user's UID, which nobody else has.
-func hash(password string, user types.UID, rounds int) (string, error) {
+// needs no state.
+func hash(password string, salt []byte, rounds int) (string, error) {
 	h, err := shacrypt.New(shacrypt.WithSHA512(), shacrypt.WithIterations(rounds))
 	if err != nil {
 		return "", fmt.Errorf("hashing a password: %w", err)
 	}
-	digest, err := h.HashWithSalt(password, salt(user))
+	digest, err := h.HashWithSalt(password, salt)
 	if err != nil {
 		return "", fmt.Errorf("hashing a password: %w", err)
 	}
@@ -87,8 +103,17 @@ func hash(password string, user types.UID, rounds int) (string, error) {
 
 const saltAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-func salt(user types.UID) []byte {
-	sum := sha256.Sum256([]byte("fileserver.dev password salt\x00" + user))
+// salt comes from the user's UID, which nobody else has.
+func salt(user types.UID) []byte { return saltFrom("fileserver.dev password salt\x00" + string(user)) }
+
+// saltOf comes from a generated password besides. It tells nothing of it: with its 160
+// bits, the password cannot be guessed.
+func saltOf(password string, user types.UID) []byte {
+	return saltFrom("fileserver.dev generated password\x00" + string(user) + "\x00" + password)
+}
+
+func saltFrom(text string) []byte {
+	sum := sha256.Sum256([]byte(text))
 	salt := make([]byte, 16)
 	for i := range salt {
 		salt[i] = saltAlphabet[sum[i]%64]

@@ -48,6 +48,39 @@ func TestHashesMatchAndAreStable(t *testing.T) {
 	}
 }
 
+// An operator that has just started must not hash thousands of passwords again.
+func TestTheHashOfAGeneratedPasswordIsKnownAgain(t *testing.T) {
+	generated := func() string {
+		p, err := resources.GeneratePassword()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	hashed := func(p string) string {
+		h, err := resources.HashGenerated(p, "uid")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := crypt.CheckPassword(p, h); !ok || err != nil {
+			t.Errorf("%s does not match its password (%v)", h, err)
+		}
+		return h
+	}
+	p := generated()
+	h := hashed(p)
+	if !resources.IsHashOf(h, p, "uid") {
+		t.Errorf("%s is not known again", h)
+	}
+	if resources.IsHashOf(h, generated(), "uid") || resources.IsHashOf(h, p, "other") || resources.IsHashOf("", p, "uid") {
+		t.Error("the hash is taken for that of another password, or user")
+	}
+	// One that somebody has put in its place can be guessed, and faster by its salt.
+	if chosen := "secret"; resources.IsHashOf(hashed(chosen), chosen, "uid") {
+		t.Error("the salt tells which password somebody chose")
+	}
+}
+
 const enough = 128 << 20
 
 func TestWhatIsAHashStaysAsItIs(t *testing.T) {

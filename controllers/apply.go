@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -31,6 +32,10 @@ type applier struct {
 	cached client.Client
 	others client.Reader // kinds that the operator has no types for
 	direct client.Reader // the API server itself
+	echoes *echoes       // of what it writes; nil: nothing listens
+	// missed is set if a watch told of what others wrote while the applier wrote, and no
+	// pass follows on that by itself.
+	missed *atomic.Bool
 }
 
 // unborn is a resource version that no object has. An apply with it makes an object
@@ -93,8 +98,18 @@ func (a applier) write(ctx context.Context, fields *unstructured.Unstructured, u
 	u := fields.DeepCopy()
 	u.SetUID(uid)
 	u.SetResourceVersion(version)
+	key := objectKey{u.GetKind(), client.ObjectKeyFromObject(u)}
+	a.echoes.begin(key)
 	// The answer takes the place of what is sent.
-	if err := a.cached.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), FieldOwner, client.ForceOwnership); err != nil {
+	err := a.cached.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), FieldOwner, client.ForceOwnership)
+	made := u.GetResourceVersion()
+	if err != nil {
+		made = ""
+	}
+	if a.echoes.end(key, made) {
+		a.missed.Store(true)
+	}
+	if err != nil {
 		return nil, redact(err, fields.GetKind())
 	}
 	return u, nil

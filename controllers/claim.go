@@ -65,6 +65,9 @@ func (p *pass) reconcileClaim(ctx context.Context) (volume, error) {
 		return v, err
 	}
 	v.usable = true
+	if claim == nil {
+		p.again(soon) // to see whether it has a volume by then
+	}
 	if difference := p.server.ClaimDiffers(claim); difference != "" {
 		return v, conditions.Stalled(v1alpha1.ReasonClaimDiffers, "%s", difference)
 	}

@@ -68,6 +68,8 @@ type FileServerReconciler struct {
 	// changes are what the watches tell of users; nil: nothing tells of them, and all
 	// are looked at in each pass.
 	changes      *changes
+	asks         asker
+	echoes       *echoes
 	certManager  *certManager
 	hostKeyMaker *hostKeyMaker
 	memory       *memory
@@ -84,25 +86,31 @@ func (r *FileServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		r.memory.forget(req.NamespacedName)
 		r.forgetChanges(req.NamespacedName)
 		r.hostKeyMaker.forget(req.NamespacedName)
+		r.asks.keep(req.NamespacedName, nil)
 		r.pace.done(req.NamespacedName)
 		return ctrl.Result{}, r.reportOrphans(ctx, req.NamespacedName)
 	}
 	if !fs.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil // the garbage collector removes what it owns
 	}
+	r.memory.of(req.NamespacedName).written.bringForward(fs)
 	p := r.begin(fs)
 	if fs.Annotations[v1alpha1.AnnotationPaused] == v1alpha1.LabelTrue {
 		return ctrl.Result{}, p.sayPaused(ctx)
 	}
 	p.run(ctx)
 	if p.waits {
-		return ctrl.Result{RequeueAfter: p.requeue}, nil
+		return p.result(), nil
 	}
 	p.draw(ctx)
+	if p.unheard() {
+		p.withholdStatus()
+		return p.result(), nil // the answers of the pods begin another pass
+	}
 	if err := p.writeStatus(ctx); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: p.requeue}, nil
+	return p.result(), nil
 }
 
 // run goes through all that makes a file server. A step takes what it needs and

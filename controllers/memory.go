@@ -34,6 +34,8 @@ type serverMemory struct {
 	certificate versioned[tlsState]                      // in the Secret that it names
 	hostKeys    versioned[resources.HostKeys]            // in the Secret that it names, or its own
 
+	written writtenStatus
+
 	waits time.Time          // since when a new server waits for its address
 	wants map[mounted]string // what new pods should load
 
@@ -67,19 +69,17 @@ type hashMemory struct {
 
 // podMemory is what a pod has loaded.
 type podMemory struct {
-	loaded   config.Loaded
-	asked    bool      // and answered
-	at       time.Time // when it answered last
-	err      error     // of the last time it was asked
-	silent   time.Time // since when it serves and does not answer; zero: it does
-	bumped   time.Time // when its mounts were last refreshed
-	bumps    int       // how often, for the same files
-	attempts int       // how often it was asked, for the same files
-	wants    string    // the files that it was last told of
-	has      bool      // it has said that it has these
-	strayed  bool      // it may still load others, which it was told of before
-	others   string    // those of them that are not about users
-	nudged   string    // the users' file that it was last told of
+	loaded  config.Loaded
+	asked   bool      // and answered
+	err     error     // why it did not answer when it was asked last
+	silent  time.Time // since when it serves and does not answer; zero: it does
+	bumped  time.Time // when its mounts were last refreshed
+	bumps   int       // how often, for the same files
+	wants   string    // the files that it was last told of
+	has     bool      // it has said that it has these
+	strayed bool      // it may still load others, which it was told of before
+	others  string    // those of them that are not about users
+	nudged  string    // the users' file that it was last told of
 
 	credentials credentialsMemory
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -60,7 +62,7 @@ type observed struct {
 func (r *FileServerReconciler) begin(fs *v1alpha1.FileServer) *pass {
 	return &pass{
 		FileServerReconciler: r,
-		applier:              applier{cached: r.Client, others: r.certManager.certificates, direct: r.Direct},
+		applier:              applier{cached: r.Client, others: r.certManager.certificates, direct: r.Direct, echoes: r.echoes, missed: &atomic.Bool{}},
 		server: resources.Server{
 			FileServer:        fs,
 			DefaultImage:      r.Image,
@@ -123,6 +125,14 @@ func (p *pass) again(after time.Duration) {
 	if p.requeue == 0 || after < p.requeue {
 		p.requeue = max(after, time.Millisecond)
 	}
+}
+
+// result says when another pass is due.
+func (p *pass) result() ctrl.Result {
+	if p.missed.Load() {
+		p.again(time.Millisecond)
+	}
+	return again(p.requeue)
 }
 
 // put applies an object of the server's.

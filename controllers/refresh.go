@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,23 +20,18 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
-// How soon a pod is asked again, at first and later, and after how long its
-// mounts are refreshed once more.
+// After how long the mounts of a pod are refreshed once more. What came too early for
+// the kubelet comes again, each time after twice as long.
 const (
-	askSoon  = 200 * time.Millisecond
-	askLater = 5 * time.Second
-	// What came too early for the kubelet comes again, each time after twice as long.
 	bumpSoon  = 500 * time.Millisecond
 	bumpLater = 4 * time.Second
 	// How long after it was told of something else a pod may still load what it was
 	// told of before.
 	strays = 2 * time.Second
-	// A pod that may not use a folder, or delivers events, is asked again: what somebody
-	// changes on the volume, or at the receiver, tells nobody.
-	askDenied = time.Minute
-	// Attempts after which a pod is asked less often.
-	patience = 25
 )
+
+// bumpAfter is how long a pod has to load its files after they were refreshed so often.
+func bumpAfter(bumps int) time.Duration { return min(bumpSoon<<min(bumps-1, 8), bumpLater) }
 
 // nudgePods has the pods look at the users' file before any other step is
 // gone through, if it is another one than they were last told of. It asks
@@ -66,14 +60,10 @@ func (p *pass) nudgePods(ctx context.Context) error {
 // kubelet in no certain order, so a pod that still has the old file is bumped
 // again.
 func (p *pass) refreshPods(ctx context.Context) error {
-	known := p.mem().pods
-	var mu sync.Mutex
-	next := map[types.UID]podMemory{}
+	known, next := p.mem().pods, map[types.UID]podMemory{}
 	before := p.mem().wants
 	p.mem().wants = p.wantsOfNewPods()
 	var errs []error
-	var group sync.WaitGroup
-	turns := make(chan struct{}, parallel)
 	for i := range p.pods {
 		pod := &p.pods[i]
 		if pod.Status.Phase != corev1.PodRunning || pod.Status.PodIP == "" {
@@ -84,36 +74,18 @@ func (p *pass) refreshPods(ctx context.Context) error {
 			// The files are older than the pod, so its start was as good as a refresh.
 			m.wants, m.others, m.bumped, m.bumps = p.wants(files), p.othersWanted(files), p.Clock.Now(), 1
 		}
-		turns <- struct{}{}
-		group.Go(func() {
-			defer func() { <-turns }()
-			m, err := p.refreshPod(ctx, pod, m)
-			mu.Lock()
-			defer mu.Unlock()
-			next[pod.UID] = m
-			errs = append(errs, err)
-		})
+		m, err := p.refreshPod(ctx, pod, m)
+		next[pod.UID] = m
+		errs = append(errs, err)
 	}
-	group.Wait()
 	p.mem().pods = next
+	p.asks.keep(client.ObjectKeyFromObject(p.server.FileServer), next)
 	for i := range p.pods {
 		if pod := &p.pods[i]; !terminating(pod) {
 			errs = append(errs, notInForce(pod, next[pod.UID].loaded), p.notReached(pod, next[pod.UID]))
 		}
 		if p.progress == "" {
 			p.progress = p.yetToLoad(&p.pods[i], next[p.pods[i].UID])
-		}
-	}
-	for _, m := range next {
-		if mayChangeByItself(m.loaded) {
-			p.again(askDenied)
-		}
-		switch {
-		case m.asked && m.err == nil && m.attempts == 0:
-		case m.attempts <= patience:
-			p.again(askSoon)
-		default:
-			p.again(askLater)
 		}
 	}
 	return errors.Join(errs...)
@@ -132,7 +104,7 @@ func (p *pass) yetToLoad(pod *corev1.Pod, m podMemory) string {
 			return "" // it has ended, most likely
 		}
 		return fmt.Sprintf("The pod %q does not say whether it has the configuration in force; the operator must be able to reach its port %d.", pod.Name, resources.PodMetricsPort(&pod.Spec))
-	case m.strayed || !p.hasConfig(pod, m.loaded):
+	case m.strayed || !p.shouldLoad(pod).configured(m.loaded):
 		return fmt.Sprintf("The pod %q does not have the newest configuration in force yet.", pod.Name)
 	}
 	return ""
@@ -148,7 +120,7 @@ func notInForce(pod *corev1.Pod, loaded config.Loaded) error {
 	return nil
 }
 
-// refreshPod asks a pod what it has loaded, unless it has said that it has all,
+// refreshPod has a pod asked what it has loaded, unless it has said that it has all,
 // and has its mounts refreshed if it has not.
 //
 // What a pod says counts for what was wanted when it said so, and no longer: one that
@@ -156,51 +128,58 @@ func notInForce(pod *corev1.Pod, loaded config.Loaded) error {
 // and load the changed ones a moment later.
 func (p *pass) refreshPod(ctx context.Context, pod *corev1.Pod, m podMemory) (podMemory, error) {
 	files := mountedBy(&pod.Spec)
-	wants := p.wants(files)
-	if m.has && m.wants == wants && m.err == nil && !m.loaded.Looking && !p.denialIsOld(m) {
+	if wants := p.wants(files); m.wants != wants {
+		m.strayed, m.has = m.wants != "" && !m.has, false
+		if m.nudged != p.usersWanted(files) || m.others != p.othersWanted(files) {
+			m.bumps = 0
+		}
+		m.wants, m.others = wants, p.othersWanted(files)
+	}
+	if m.settled() {
 		return m, nil
 	}
-	loaded, err := p.Pods.Loaded(ctx, pod)
-	if m.err = err; err != nil {
-		m.attempts++
+	q := question{server: client.ObjectKeyFromObject(p.server.FileServer), pod: pod, should: p.shouldLoad(pod)}
+	said, ok := p.asks.answer(ctx, q)
+	if ok {
+		m = p.hear(pod, m, said, q.should)
+	}
+	var err error
+	if m.asked && m.err == nil && !m.has {
+		all := q.should.met(m.loaded)
+		if m.bumps == 0 || !all && ok && said.at.Sub(m.bumped) >= bumpAfter(m.bumps) {
+			m.bumped, m.bumps = p.Clock.Now(), m.bumps+1
+			err = p.bump(ctx, pod, fmt.Sprintf("%s.%d", m.wants, m.bumped.UnixMilli()))
+		}
+		if q.remind = m.bumped.Add(bumpAfter(m.bumps)); all {
+			q.remind = m.bumped.Add(strays)
+		}
+	}
+	if !m.settled() {
+		p.asks.ask(q)
+	}
+	if left := silentFor - p.Clock.Since(m.silent); !m.silent.IsZero() && left > 0 {
+		p.again(left) // to say that waiting does not help
+	}
+	return m, err
+}
+
+// hear takes down what a pod has said.
+func (p *pass) hear(pod *corev1.Pod, m podMemory, said answer, should should) podMemory {
+	if m.err = said.err; m.err != nil {
 		switch serves := podReady(pod) && !terminating(pod); {
 		case !serves:
 			m.silent = time.Time{}
 		case m.silent.IsZero():
 			m.silent = p.Clock.Now()
 		}
-		return m, nil
+		return m
 	}
-	now := p.Clock.Now()
-	m.loaded, m.asked, m.at, m.silent = loaded, true, now, time.Time{}
-	if m.wants != wants {
-		m.strayed = m.wants != "" && !m.has
-		if m.nudged != p.usersWanted(files) || m.others != p.othersWanted(files) {
-			m.bumps = 0
-		}
-		m.wants, m.others, m.attempts = wants, p.othersWanted(files), 0
-	}
-	all := p.hasAll(pod, loaded)
-	m.has = all && (!m.strayed || m.bumps > 0 && now.Sub(m.bumped) >= strays)
+	m.loaded, m.asked, m.silent = said.loaded, true, time.Time{}
+	m.has = should.met(said.loaded) && (!m.strayed || m.bumps > 0 && said.at.Sub(m.bumped) >= strays)
 	if m.has {
-		m.strayed, m.nudged = false, p.usersWanted(files)
-		if !loaded.Looking {
-			m.attempts = 0
-			return m, nil
-		}
+		m.strayed, m.nudged = false, p.usersWanted(mountedBy(&pod.Spec))
 	}
-	m.attempts++
-	if m.bumps > 0 && (all || now.Sub(m.bumped) < min(bumpSoon<<(m.bumps-1), bumpLater)) || m.has {
-		return m, nil // it will have more, or know more
-	}
-	m.bumped, m.bumps = now, min(m.bumps+1, 8)
-	return m, p.bump(ctx, pod, fmt.Sprintf("%s.%d", m.wants, m.attempts))
-}
-
-// denialIsOld says whether a pod could not use a folder so long ago that it may
-// be another answer now.
-func (p *pass) denialIsOld(m podMemory) bool {
-	return mayChangeByItself(m.loaded) && p.Clock.Since(m.at) >= askDenied
+	return m
 }
 
 // mayChangeByItself says whether a pod may tell something else after a while, though nothing was
@@ -209,23 +188,31 @@ func mayChangeByItself(l config.Loaded) bool {
 	return len(l.Denied) > 0 || l.Bucket != nil || l.Events != nil
 }
 
-// hasAll says whether a pod has loaded what it should. A pod that has not
-// reported a file with users yet lacks it.
-func (p *pass) hasAll(pod *corev1.Pod, loaded config.Loaded) bool {
-	for name, hash := range p.wanted.users[mountedBy(&pod.Spec).shards] {
-		if loaded.Users[name] != hash {
-			return false
-		}
-	}
-	return p.hasConfig(pod, loaded)
+// settled says whether a pod need not be asked.
+func (m *podMemory) settled() bool {
+	return m.has && m.err == nil && !m.loaded.Looking && !mayChangeByItself(m.loaded)
 }
 
-// hasConfig says so of all but the users.
-func (p *pass) hasConfig(pod *corev1.Pod, loaded config.Loaded) bool {
-	want, known := p.wanted.config[configKey(&pod.Spec)]
-	return (!known || loaded.Config == want) &&
-		(p.tls.leaf == nil || !mounts(pod, config.VolumeTLS, p.server.TLSSecret()) || loaded.TLS == p.tls.fingerprint()) &&
-		(len(p.hostKeys.Files) == 0 || !mounts(pod, config.VolumeSSH, p.server.HostKeysSecret()) || slices.Equal(loaded.HostKeys, p.hostKeys.Fingerprints()))
+// shouldLoad is what a pod should have loaded.
+func (p *pass) shouldLoad(pod *corev1.Pod) should {
+	files := mountedBy(&pod.Spec)
+	s := should{id: p.wants(files), config: p.wanted.config[files.entry], users: p.wanted.users[files.shards]}
+	if mounts(pod, config.VolumeTLS, p.server.TLSSecret()) {
+		s.tls = p.tls.fingerprint()
+	}
+	if len(p.hostKeys.Files) > 0 && mounts(pod, config.VolumeSSH, p.server.HostKeysSecret()) {
+		s.hostKeys = p.hostKeys.Fingerprints()
+	}
+	return s
+}
+
+// unheard says whether a pod that serves was asked nothing yet: an operator that has
+// just started would say of it that nothing is known.
+func (p *pass) unheard() bool {
+	return slices.ContainsFunc(p.pods, func(pod corev1.Pod) bool {
+		m, asks := p.mem().pods[pod.UID]
+		return asks && !m.asked && m.err == nil && podReady(&pod) && !terminating(&pod)
+	})
 }
 
 // mounted is what decides which files a pod mounts.

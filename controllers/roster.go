@@ -61,6 +61,9 @@ func (r *roster) enter(user *v1alpha1.FileServerUser) {
 		}
 		u.login, u.key, r.mixed = login, resources.ShardKeyOf(login), true
 	}
+	if u.user != nil && older(user.ResourceVersion, u.user.ResourceVersion) {
+		user = u.user // as its status was written, which the cache has not seen yet
+	}
 	r.edited = r.edited || u.user == nil || u.user.Generation != user.Generation
 	u.user, u.fresh = user, true
 }

@@ -162,6 +162,7 @@ func New(c Clients, o Options) *FileServerReconciler {
 	if r.Pods == nil {
 		r.Pods = NewPodHTTP()
 	}
+	r.asks = askAtOnce{r}
 	if r.ClusterDomain == "" {
 		r.ClusterDomain = "cluster.local"
 	}
@@ -188,7 +189,12 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Events:      mgr.GetEventRecorder("fileserver-operator"),
 		certManager: certManager,
 	}, o)
-	r.changes = newChanges()
+	r.changes, r.echoes = newChanges(), newEchoes()
+	prober := newProber(r.Pods, r.Clock, clock.RealClock{})
+	r.asks = prober
+	if err := mgr.Add(manager.RunnableFunc(prober.run)); err != nil {
+		return fmt.Errorf("adding the prober of pods: %w", err)
+	}
 	if err := mgr.Add(manager.RunnableFunc(r.hostKeyMaker.run)); err != nil {
 		return fmt.Errorf("adding the maker of host keys: %w", err)
 	}
@@ -197,7 +203,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, o Options) error {
 			return fmt.Errorf("adding the watch on what users do: %w", err)
 		}
 	}
-	return r.watch(mgr, others, o)
+	return r.watch(mgr, others, prober.wake, o)
 }
 
 // metadataCache watches the metadata of Secrets, ConfigMaps and claims that are
@@ -232,48 +238,50 @@ func slimMetadata(obj any) (any, error) {
 	}, nil
 }
 
-func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, o Options) error {
+func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, answered chan event.TypedGenericEvent[types.NamespacedName], o Options) error {
 	workers := o.Workers
 	if workers == 0 {
 		workers = 4
 	}
-	byLabel := handler.EnqueueRequestsFromMapFunc(serverByLabel)
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("fileserver").
-		For(&v1alpha1.FileServer{}).
+		For(&v1alpha1.FileServer{}, specChanges()).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
 			SkipNameValidation:      o.SkipNameValidation,
 			// Such as when a status cannot be written.
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](5*time.Millisecond, time.Minute),
 		}).
-		Watches(&v1alpha1.FileServerUser{}, handler.EnqueueRequestsFromMapFunc(r.serverOfUser), userChanges())
+		Watches(&v1alpha1.FileServer{}, enqueueAt(priorityNew, priorityChange, &handler.EnqueueRequestForObject{}), specChanges()).
+		Watches(&v1alpha1.FileServerUser{}, enqueueAt(priorityNew, priorityChange, handler.EnqueueRequestsFromMapFunc(r.serverOfUser)), specChanges()).
+		Watches(&corev1.Pod{}, underWay(r.serverOfPod), podChanges()).
+		Watches(&corev1.Secret{}, underWay(r.serverOfSecret), r.echoes.changes(&corev1.Secret{}))
 	if !o.WithoutNodes {
-		b.Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.serversOnNode), nodeChanges())
+		b.Watches(&corev1.Node{}, underWay(r.serversOnNode), nodeChanges())
 	}
 	for _, obj := range []client.Object{
-		&corev1.ConfigMap{}, &corev1.Service{}, &corev1.Pod{}, &corev1.PersistentVolumeClaim{},
+		&corev1.ConfigMap{}, &corev1.Service{}, &corev1.PersistentVolumeClaim{},
 		&appsv1.Deployment{}, &policyv1.PodDisruptionBudget{}, &networkingv1.NetworkPolicy{},
 	} {
-		b.Watches(obj, byLabel)
+		b.Watches(obj, underWay(serverByLabel), r.echoes.changes(obj))
 	}
-	b.Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.serverOfSecret))
 	for kind, index := range map[schema.GroupVersionKind]string{secretKind: indexSecrets, configMapKind: indexConfigMaps, claimKind: indexClaims} {
 		m := &metav1.PartialObjectMetadata{}
 		m.SetGroupVersionKind(kind)
-		b.WatchesRawSource(source.Kind(others, m, handler.TypedEnqueueRequestsFromMapFunc(
+		b.WatchesRawSource(source.Kind(others, m, enqueueAt(priorityUnderWay, priorityChange, handler.TypedEnqueueRequestsFromMapFunc(
 			func(ctx context.Context, m *metav1.PartialObjectMetadata) []reconcile.Request {
 				return r.serversNaming(ctx, index, m)
-			})))
+			}))))
 	}
 	b.WatchesRawSource(source.TypedFunc[reconcile.Request](func(ctx context.Context, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		return r.pace.resume(ctx, r.Client)
 	}))
-	for _, wake := range []chan event.TypedGenericEvent[types.NamespacedName]{r.pace.wake, r.hostKeyMaker.wake} {
-		b.WatchesRawSource(source.Channel(wake, handler.TypedEnqueueRequestsFromMapFunc(
-			func(_ context.Context, server types.NamespacedName) []reconcile.Request {
-				return []reconcile.Request{{NamespacedName: server}}
-			})))
+	for _, wake := range []chan event.TypedGenericEvent[types.NamespacedName]{r.pace.wake, r.hostKeyMaker.wake, answered} {
+		b.WatchesRawSource(source.Channel(wake, handler.TypedFuncs[types.NamespacedName, reconcile.Request]{
+			GenericFunc: func(_ context.Context, e event.TypedGenericEvent[types.NamespacedName], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+				prioritized(q, priorityUnderWay).Add(reconcile.Request{NamespacedName: e.Object})
+			},
+		}))
 	}
 	c, err := b.Build(r)
 	if err != nil {

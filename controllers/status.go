@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -28,8 +29,7 @@ func (p *pass) writeStatus(ctx context.Context) error {
 	before := p.server.FileServer
 	after := before.DeepCopy()
 	p.describe(&after.Status)
-	err := p.patchStatus(ctx, before, after, before.Status.Conditions, after.Status.Conditions, equality.Semantic.DeepEqual(before.Status, after.Status))
-	return errors.Join(err, p.writeUserStatuses(ctx))
+	return errors.Join(p.writeServerStatus(ctx, before, after), p.writeUserStatuses(ctx))
 }
 
 // writeUserStatuses does so for the users of whom it may be another one. One that cannot be written does not
@@ -64,6 +64,15 @@ func (p *pass) writeUserStatuses(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// withholdStatus has the status of all users looked at in the next pass.
+func (p *pass) withholdStatus() {
+	for _, u := range p.users {
+		if u.fresh {
+			u.said = said{}
+		}
+	}
+}
+
 // sayPaused says that nothing is done. All else in the status stays as it was,
 // and so does observedGeneration.
 func (p *pass) sayPaused(ctx context.Context) error {
@@ -73,7 +82,41 @@ func (p *pass) sayPaused(ctx context.Context) error {
 		Type: v1alpha1.ConditionPaused, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonPaused, ObservedGeneration: before.Generation,
 		Message: "No change of the FileServer or of its users is made, a suspension neither: remove the annotation " + v1alpha1.AnnotationPaused + " to go on.",
 	})
-	return p.patchStatus(ctx, before, after, before.Status.Conditions, after.Status.Conditions, equality.Semantic.DeepEqual(before.Status, after.Status))
+	return p.writeServerStatus(ctx, before, after)
+}
+
+func (p *pass) writeServerStatus(ctx context.Context, before, after *v1alpha1.FileServer) error {
+	if equality.Semantic.DeepEqual(before.Status, after.Status) {
+		return nil
+	}
+	if err := p.patchStatus(ctx, before, after, before.Status.Conditions, after.Status.Conditions); err != nil {
+		return err
+	}
+	p.mem().written = writtenStatus{after.UID, after.ResourceVersion, after.Status}
+	return nil
+}
+
+// writtenStatus is the status of a FileServer as it was written last. The cache may be
+// behind it, and no pass begins when the cache has it.
+type writtenStatus struct {
+	of      types.UID
+	version string
+	status  v1alpha1.FileServerStatus
+}
+
+// bringForward gives a FileServer from the cache the status that was written since.
+func (w *writtenStatus) bringForward(fs *v1alpha1.FileServer) {
+	if w.of == fs.UID && older(fs.ResourceVersion, w.version) {
+		w.status.DeepCopyInto(&fs.Status)
+		return
+	}
+	*w = writtenStatus{}
+}
+
+// older says whether a version of an object came before another one.
+func older(version, than string) bool {
+	order, err := resourceversion.CompareResourceVersion(version, than)
+	return err == nil && order < 0
 }
 
 // describe writes what was found out; what was not stays as it was.
@@ -161,14 +204,8 @@ func (p *pass) countUsers() (users int32) {
 	return users
 }
 
-// patchStatus writes a status if it changed, and then tells the change of
-// readiness as an event. The status that it starts from may be older than the
-// last one written; that one's own arrival in the cache starts another pass,
-// which then sees the difference.
-func (p *pass) patchStatus(ctx context.Context, before, after client.Object, was, is []metav1.Condition, same bool) error {
-	if same {
-		return nil
-	}
+// patchStatus writes a status, and then tells the change of readiness as an event.
+func (p *pass) patchStatus(ctx context.Context, before, after client.Object, was, is []metav1.Condition) error {
 	if err := p.Status().Patch(ctx, after, client.MergeFrom(before)); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			return nil
@@ -237,7 +274,14 @@ func (p *pass) writeUserStatus(ctx context.Context, serving []servingPod, u *use
 		u.said = said{}
 		return nil
 	}
-	return p.patchStatus(ctx, before, after, before.Status.Conditions, status.Conditions, equality.Semantic.DeepEqual(before.Status, *status))
+	if equality.Semantic.DeepEqual(before.Status, *status) {
+		return nil
+	}
+	if err := p.patchStatus(ctx, before, after, before.Status.Conditions, status.Conditions); err != nil {
+		return err
+	}
+	u.user = after
+	return nil
 }
 
 // Pods load a change within a second or so.

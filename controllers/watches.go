@@ -33,6 +33,14 @@ func serverByLabel(_ context.Context, obj client.Object) []reconcile.Request {
 	return requestFor(obj.GetNamespace(), name)
 }
 
+// serverOfPod is the server that a pod is part of. The pod is asked already.
+func (r *FileServerReconciler) serverOfPod(ctx context.Context, obj client.Object) []reconcile.Request {
+	if pod, ok := obj.(*corev1.Pod); ok {
+		r.asks.meet(pod)
+	}
+	return serverByLabel(ctx, obj)
+}
+
 // serverOfUser is the server that a user names, or named until now.
 func (r *FileServerReconciler) serverOfUser(_ context.Context, obj client.Object) []reconcile.Request {
 	u, ok := obj.(*v1alpha1.FileServerUser)
@@ -101,19 +109,46 @@ func nodeChanges() builder.Predicates {
 	}})
 }
 
-// userChanges are the changes of users that matter: what users do is written into their
-// status all the time (ActivityWatch).
-func userChanges() builder.Predicates {
+// specChanges are the changes of FileServers and of their users that matter. Nobody but
+// the operator writes a status, and passes know what they have written.
+func specChanges() builder.Predicates {
 	return builder.WithPredicates(predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		before, ok1 := e.ObjectOld.(*v1alpha1.FileServerUser)
-		after, ok2 := e.ObjectNew.(*v1alpha1.FileServerUser)
+		before, after := metaOf(e.ObjectOld), metaOf(e.ObjectNew)
+		if before.ResourceVersion == after.ResourceVersion {
+			return true
+		}
+		before.ResourceVersion = after.ResourceVersion
+		return !equality.Semantic.DeepEqual(before, after)
+	}})
+}
+
+// metaOf is the metadata of a FileServer or of a user; the generation in it changes with
+// the spec.
+func metaOf(obj client.Object) metav1.ObjectMeta {
+	switch o := obj.(type) {
+	case *v1alpha1.FileServer:
+		return o.ObjectMeta
+	case *v1alpha1.FileServerUser:
+		return o.ObjectMeta
+	}
+	return metav1.ObjectMeta{}
+}
+
+// podChanges are the changes of pods that matter: that its mounts were refreshed is no
+// news.
+func podChanges() builder.Predicates {
+	return builder.WithPredicates(predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*corev1.Pod)
+		after, ok2 := e.ObjectNew.(*corev1.Pod)
 		if !ok1 || !ok2 || before.ResourceVersion == after.ResourceVersion {
 			return true
 		}
-		same := before.DeepCopy()
-		same.ResourceVersion = after.ResourceVersion
-		same.Status.LastLogin, same.Status.LastUpload, same.Status.Sessions = after.Status.LastLogin, after.Status.LastUpload, after.Status.Sessions
-		return !equality.Semantic.DeepEqual(same, after)
+		a, b := *before, *after
+		a.ResourceVersion, b.ResourceVersion = "", ""
+		a.Annotations, b.Annotations = maps.Clone(a.Annotations), maps.Clone(b.Annotations)
+		delete(a.Annotations, v1alpha1.AnnotationRefresh)
+		delete(b.Annotations, v1alpha1.AnnotationRefresh)
+		return !equality.Semantic.DeepEqual(&a, &b)
 	}})
 }
 

@@ -33,6 +33,7 @@ type applier struct {
 	others client.Reader // kinds that the operator has no types for
 	direct client.Reader // the API server itself
 	echoes *echoes       // of what it writes; nil: nothing listens
+	kept   *keptObjects  // what was found to be as desired
 	// missed is set if a watch told of what others wrote while the applier wrote, and no
 	// pass follows on that by itself.
 	missed *atomic.Bool
@@ -46,8 +47,24 @@ const unborn = "1"
 // FileServerUser. The error is a conflict if the desired object has a UID and a
 // resource version, and the object has others by now; or if it is [unborn], and the
 // object exists.
-func (a applier) apply(ctx context.Context, owner client.Object, desired runtime.ApplyConfiguration) (*unstructured.Unstructured, error) {
-	want, err := fieldsOf(desired)
+func (a applier) apply(ctx context.Context, owner client.Object, desired runtime.ApplyConfiguration) (client.Object, error) {
+	encoded, err := json.Marshal(desired)
+	if err != nil {
+		return nil, fmt.Errorf("encoding an object: %w", err)
+	}
+	if same, err := a.unchanged(ctx, desired, encoded); same != nil || err != nil {
+		return same, err
+	}
+	made, err := a.makeSo(ctx, owner, desired, encoded)
+	if made == nil {
+		return nil, err
+	}
+	return made, err
+}
+
+// makeSo is apply for what is not known to be as desired already.
+func (a applier) makeSo(ctx context.Context, owner client.Object, desired runtime.ApplyConfiguration, encoded []byte) (*unstructured.Unstructured, error) {
+	want, err := fieldsOf(encoded)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +102,7 @@ func (a applier) apply(ctx context.Context, owner client.Object, desired runtime
 			version = have.GetResourceVersion()
 		}
 		if holds(have.Object, want.Object) {
+			a.kept.keep(desired, encoded, have)
 			return have, nil
 		}
 	}
@@ -216,13 +234,9 @@ func (a applier) disown(ctx context.Context, have *unstructured.Unstructured, ow
 }
 
 // fieldsOf is the object that an apply configuration stands for.
-func fieldsOf(desired runtime.ApplyConfiguration) (*unstructured.Unstructured, error) {
-	b, err := json.Marshal(desired)
-	if err != nil {
-		return nil, fmt.Errorf("encoding an object: %w", err)
-	}
+func fieldsOf(encoded []byte) (*unstructured.Unstructured, error) {
 	u := &unstructured.Unstructured{}
-	if err := json.Unmarshal(b, &u.Object); err != nil {
+	if err := json.Unmarshal(encoded, &u.Object); err != nil {
 		return nil, fmt.Errorf("encoding an object: %w", err)
 	}
 	return u, nil

@@ -1,12 +1,15 @@
 package controllers
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -19,6 +22,8 @@ import (
 type tlsState struct {
 	leaf *x509.Certificate
 	ca   []byte // PEM of who signed it, if it is known
+	// renew is when it or its authority is made anew, if that is the operator's to do.
+	renew time.Time
 }
 
 func (t tlsState) fingerprint() string {
@@ -96,6 +101,11 @@ func (p *pass) issueCertificate(ctx context.Context) (tlsState, error) {
 	if err != nil {
 		return tlsState{}, fmt.Errorf("reading the certificate: %w", err)
 	}
+	names, refused := p.server.CertificateNames()
+	version := strings.Join(append([]string{identity(caSecret), identity(secret)}, names...), " ")
+	if known, ok := p.mem().certificate.of(version); ok && refused == nil && now.Before(known.renew) {
+		return known, p.keepCertificate(ctx, known, caSecret, secret)
+	}
 	var there tlsState
 	if leaf, err := resources.KeyPairFrom(secret.Data).Leaf(); err == nil {
 		there = tlsState{leaf: leaf, ca: secret.Data[config.TLSCAFile]}
@@ -109,11 +119,10 @@ func (p *pass) issueCertificate(ctx context.Context) (tlsState, error) {
 	if _, err := p.putSecret(ctx, p.server.FileServer, caSecret, p.server.CASecret(ca)); err != nil {
 		return there, err
 	}
-	cert := resources.KeyPairFrom(secret.Data)
-	names, err := p.server.CertificateNames()
-	if err != nil {
-		return there, nameRefused(err)
+	if refused != nil {
+		return there, nameRefused(refused)
 	}
+	cert := resources.KeyPairFrom(secret.Data)
 	if resources.CertificateNeedsIssue(cert, ca, names, now) {
 		if cert, err = resources.IssueCertificate(ca, names, now); err != nil {
 			return there, err
@@ -126,6 +135,27 @@ func (p *pass) issueCertificate(ctx context.Context) (tlsState, error) {
 	if err != nil {
 		return there, fmt.Errorf("reading the certificate that was issued: %w", err)
 	}
-	p.again(resources.RenewAt(leaf).Sub(now))
-	return tlsState{leaf: leaf, ca: ca.Certificate}, nil
+	authority, err := ca.Leaf()
+	if err != nil {
+		return there, fmt.Errorf("reading the certificate authority: %w", err)
+	}
+	issued := tlsState{leaf: leaf, ca: ca.Certificate, renew: resources.RenewAt(leaf)}
+	if r := resources.RenewAt(authority); r.Before(issued.renew) {
+		issued.renew = r
+	}
+	p.again(issued.renew.Sub(now))
+	if there.leaf != nil && there.leaf.Equal(leaf) && bytes.Equal(ca.Certificate, caSecret.Data[config.TLSCertFile]) {
+		p.mem().certificate = versioned[tlsState]{version, issued} // neither is new
+	}
+	return issued, nil
+}
+
+// keepCertificate has the Secrets with the certificate and its authority stay as they
+// are.
+func (p *pass) keepCertificate(ctx context.Context, known tlsState, caSecret, secret *corev1.Secret) error {
+	p.again(known.renew.Sub(p.Clock.Now()))
+	ca, cert := resources.KeyPairFrom(caSecret.Data), resources.KeyPairFrom(secret.Data)
+	_, err1 := p.putSecret(ctx, p.server.FileServer, caSecret, p.server.CASecret(ca))
+	_, err2 := p.putSecret(ctx, p.server.FileServer, secret, p.server.CertificateSecret(cert, ca.Certificate))
+	return errors.Join(err1, err2)
 }

@@ -33,8 +33,12 @@ func (p *pass) reconcileConfig(ctx context.Context, missing resources.Missing) (
 	if err != nil {
 		return nil, err
 	}
-	files := p.olderConfigs(there, spec, missing)
-	wanted, known := resources.KeepLast(spec, p.lastConfig(there), missing)
+	var last *config.Config
+	if missing != (resources.Missing{}) {
+		last = p.lastConfig(there)
+	}
+	wanted, known := resources.KeepLast(spec, last, missing)
+	files := p.olderConfigs(there, spec, missing, known)
 	if known {
 		b, err := wanted.Marshal()
 		if err != nil {
@@ -104,11 +108,12 @@ func (p *pass) noteLeftOut(c *config.Config) {
 }
 
 // olderConfigs are the configurations of pods that listen on other ports than
-// the spec has now. What is hot is in force there too.
-func (p *pass) olderConfigs(there map[string]string, wanted *config.Config, missing resources.Missing) map[string]string {
-	files := map[string]string{}
+// the spec has now. What is hot is in force there too. Known is true if the
+// configuration of the others is.
+func (p *pass) olderConfigs(there map[string]string, wanted *config.Config, missing resources.Missing, known bool) map[string]string {
+	files, newest := map[string]string{}, p.server.ConfigKey()
 	for _, key := range p.configKeys() {
-		if file, ok := there[key]; ok {
+		if file, ok := there[key]; ok && (key != newest || !known) {
 			files[key] = resources.OlderConfig(file, wanted, missing)
 		}
 	}

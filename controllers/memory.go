@@ -35,6 +35,7 @@ type serverMemory struct {
 	hostKeys    versioned[resources.HostKeys]            // in the Secret that it names, or its own
 
 	written writtenStatus
+	kept    *keptObjects
 
 	waits time.Time          // since when a new server waits for its address
 	wants map[mounted]string // what new pods should load
@@ -97,6 +98,7 @@ func (m *memory) of(server types.NamespacedName) *serverMemory {
 			pods:    map[types.UID]podMemory{},
 			roster:  newRoster(),
 			doubted: map[string]bool{},
+			kept:    newKeptObjects(),
 		}
 		m.servers[server] = s
 	}

@@ -12,7 +12,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -62,7 +61,7 @@ type observed struct {
 func (r *FileServerReconciler) begin(fs *v1alpha1.FileServer) *pass {
 	return &pass{
 		FileServerReconciler: r,
-		applier:              applier{cached: r.Client, others: r.certManager.certificates, direct: r.Direct, echoes: r.echoes, missed: &atomic.Bool{}},
+		applier:              applier{cached: r.Client, others: r.certManager.certificates, direct: r.Direct, echoes: r.echoes, kept: r.memory.of(client.ObjectKeyFromObject(fs)).kept, missed: &atomic.Bool{}},
 		server: resources.Server{
 			FileServer:        fs,
 			DefaultImage:      r.Image,
@@ -146,7 +145,7 @@ func (p *pass) put(ctx context.Context, desired runtime.ApplyConfiguration) erro
 // and an entry that somebody deletes meanwhile, to have it made anew, must not come
 // back. The API server answers with a conflict then, and [pass.ownSecret] does not
 // rely on the cache the next time.
-func (p *pass) putSecret(ctx context.Context, owner client.Object, read *corev1.Secret, desired *corev1ac.SecretApplyConfiguration) (*unstructured.Unstructured, error) {
+func (p *pass) putSecret(ctx context.Context, owner client.Object, read *corev1.Secret, desired *corev1ac.SecretApplyConfiguration) (client.Object, error) {
 	if read.ResourceVersion != "" {
 		desired.WithUID(read.UID).WithResourceVersion(read.ResourceVersion)
 	} else {

@@ -28,8 +28,15 @@ func (p *pass) reconcileService(ctx context.Context) (*corev1.Service, error) {
 	if err != nil {
 		return svc, err
 	}
+	if same, ok := made.(*corev1.Service); ok {
+		return same, nil
+	}
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(made)
 	svc = &corev1.Service{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(made.Object, svc); err != nil {
+	if err == nil {
+		err = runtime.DefaultUnstructuredConverter.FromUnstructured(fields, svc)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("reading the Service: %w", err)
 	}
 	return svc, nil

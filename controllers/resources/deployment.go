@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
 	"github.com/fileserver-dev/fileserver-operator/api/v1alpha1"
@@ -15,8 +16,10 @@ import (
 
 // Template identifies what the pods run, apart from what differs by slot.
 // Pods of another template are outdated.
-func (s Server) Template() string {
-	b, err := json.Marshal(s.pod())
+func (s Server) Template() string { return templateOf(s.pod()) }
+
+func templateOf(pod *corev1ac.PodTemplateSpecApplyConfiguration) string {
+	b, err := json.Marshal(pod)
 	if err != nil {
 		panic(err) // an apply configuration is made to be marshalled
 	}
@@ -27,11 +30,12 @@ func (s Server) Template() string {
 // changes starts in a free slot, and this one drains.
 func (s Server) SlotDeployment(slot Slot) *appsv1ac.DeploymentApplyConfiguration {
 	pod := s.pod()
+	template := templateOf(pod)
 	own(pod, slot, !s.onHost())
 	number := map[string]string{v1alpha1.LabelSlot: strconv.Itoa(slot.Number)}
 	return s.deployment(SlotName(s.Name, slot.Number), number).
 		WithAnnotations(map[string]string{
-			v1alpha1.AnnotationTemplate:     s.Template(),
+			v1alpha1.AnnotationTemplate:     template,
 			v1alpha1.AnnotationPassivePorts: slot.Ports.String(),
 		}).
 		WithSpec(appsv1ac.DeploymentSpec().
@@ -46,6 +50,7 @@ func (s Server) SlotDeployment(slot Slot) *appsv1ac.DeploymentApplyConfiguration
 // pod serves any connection, so an ordinary rolling update loses nothing.
 func (s Server) SharedDeployment(replicas int32, overlap bool) *appsv1ac.DeploymentApplyConfiguration {
 	pod := s.pod()
+	template := templateOf(pod)
 	shared := map[string]string{v1alpha1.LabelSlot: SharedSlot}
 	pod.WithLabels(shared)
 	strategy := appsv1ac.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)
@@ -57,7 +62,7 @@ func (s Server) SharedDeployment(replicas int32, overlap bool) *appsv1ac.Deploym
 				WithMaxUnavailable(intstr.FromInt32(0)))
 	}
 	return s.deployment(SharedName(s.Name), shared).
-		WithAnnotations(map[string]string{v1alpha1.AnnotationTemplate: s.Template()}).
+		WithAnnotations(map[string]string{v1alpha1.AnnotationTemplate: template}).
 		WithSpec(appsv1ac.DeploymentSpec().
 			WithReplicas(replicas).
 			WithRevisionHistoryLimit(2).

@@ -73,10 +73,10 @@ func (s *fileserver) signs(name string) []string {
 }
 
 // feed is how many bytes are given to a client that reads its standard input: in a bucket, more than
-// a part.
+// a part and what client and server hold back, so that the part is sent.
 func (s *fileserver) feed() int64 {
 	if s.store != nil {
-		return config.MinPartSize + 100_000 + rand.Int64N(2*config.MinPartSize)
+		return config.MinPartSize + 2<<20 + rand.Int64N(config.MinPartSize)
 	}
 	return 100_000 + rand.Int64N(400_000)
 }

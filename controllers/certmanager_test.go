@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -183,9 +184,7 @@ func withIssuer(ns, issuer string, dnsNames ...string) *v1alpha1.FileServer {
 
 // This test is not parallel: it changes what the API server knows for all.
 func TestCertManagerComesAndGoesWhileTheOperatorRuns(t *testing.T) {
-	if err := envtest.UninstallCRDs(restConfig, certManagerKinds()); err != nil {
-		t.Fatal(err)
-	}
+	removeCertManager(t)
 	fs := withIssuer(namespace(t), "ours", "ftp.example.com")
 	create(t, fs)
 	for range 2 {
@@ -194,26 +193,42 @@ func TestCertManagerComesAndGoesWhileTheOperatorRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		notReady(t, fs, v1alpha1.ReasonCertificatePending, "kubectl describe certificate files")
-		if err := envtest.UninstallCRDs(restConfig, certManagerKinds()); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, func() error {
-			_, err := api.RESTMapper().RESTMapping(resources.CertificateKind.GroupKind(), "v1")
-			list := &unstructured.UnstructuredList{}
-			list.SetGroupVersionKind(resources.CertificateKind)
-			if err == nil {
-				err = api.List(context.Background(), list)
-			}
-			switch {
-			case err == nil:
-				return errors.New("cert-manager's kinds are still there")
-			case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-				return nil
-			}
-			return fmt.Errorf("looking for cert-manager's kinds: %w", err)
-		})
+		removeCertManager(t)
 	}
 	notReady(t, fs, v1alpha1.ReasonCertManagerMissing)
+}
+
+// removeCertManager removes cert-manager's kinds, and waits until they are gone: a definition
+// that the API server is about to remove can be written still, which keeps nothing.
+func removeCertManager(t *testing.T) {
+	t.Helper()
+	kinds := certManagerKinds()
+	if err := envtest.UninstallCRDs(restConfig, kinds); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		for _, kind := range kinds.CRDs {
+			definition := &unstructured.Unstructured{}
+			definition.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
+			err := api.Get(context.Background(), client.ObjectKey{Name: kind.Name}, definition)
+			if !apierrors.IsNotFound(err) {
+				return fmt.Errorf("looking for the definition of %s, which is to be gone: %w", kind.Name, cmp.Or(err, errors.New("it is there")))
+			}
+		}
+		_, err := api.RESTMapper().RESTMapping(resources.CertificateKind.GroupKind(), "v1")
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(resources.CertificateKind)
+		if err == nil {
+			err = api.List(context.Background(), list)
+		}
+		switch {
+		case err == nil:
+			return errors.New("cert-manager's kinds are still there")
+		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
+			return nil
+		}
+		return fmt.Errorf("looking for cert-manager's kinds: %w", err)
+	})
 }
 
 func TestAnIssuerIsAskedForPublicNamesAloneAndOnce(t *testing.T) {

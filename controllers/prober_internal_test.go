@@ -16,6 +16,9 @@ import (
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
 
+// deadlineOfTalk is how long anything may take. It is long because the machine may be busy.
+const deadlineOfTalk = 2 * time.Minute
+
 // talk is a prober whose time is the test's, and pods that say what the test has them say.
 type talk struct {
 	*prober
@@ -81,14 +84,19 @@ func (k *talk) times(pod *corev1.Pod) int {
 // until has time pass until something is so.
 func (k *talk) until(what string, is func() bool) {
 	k.t.Helper()
-	timeout, tick := time.After(time.Minute), time.NewTicker(time.Millisecond)
+	k.untilBy(100*time.Millisecond, what, is)
+}
+
+func (k *talk) untilBy(step time.Duration, what string, is func() bool) {
+	k.t.Helper()
+	timeout, tick := time.After(deadlineOfTalk), time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !is() {
 		select {
 		case <-timeout:
 			k.t.Fatalf("it never comes that %s", what)
 		case <-tick.C:
-			k.clock.Step(100 * time.Millisecond)
+			k.clock.Step(step)
 		}
 	}
 }
@@ -102,11 +110,12 @@ func (k *talk) woken(why string) {
 	}
 }
 
-// quiet has so much time pass, in which no server must be woken.
+// quiet has so much time pass, in which no server must be woken. It takes few steps: on a
+// busy machine each takes long.
 func (k *talk) quiet(d time.Duration) {
 	k.t.Helper()
 	end := k.clock.Now().Add(d)
-	k.until("time passes", func() bool { return k.clock.Now().After(end) })
+	k.untilBy(max(100*time.Millisecond, d/300), "time passes", func() bool { return k.clock.Now().After(end) })
 	if len(k.wake) > 0 {
 		k.t.Errorf("%v is woken for nothing", (<-k.wake).Object)
 	}

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -24,7 +25,7 @@ func (p *pass) reconcileService(ctx context.Context) (*corev1.Service, error) {
 		}
 		svc = nil
 	}
-	made, err := p.apply(ctx, p.server.FileServer, p.server.Service(p.olderRanges()...))
+	made, err := p.apply(ctx, p.server.FileServer, p.server.Service(p.keptPorts(), p.olderRanges()...))
 	if err != nil {
 		return svc, err
 	}
@@ -40,6 +41,25 @@ func (p *pass) reconcileService(ctx context.Context) (*corev1.Service, error) {
 		return nil, fmt.Errorf("reading the Service: %w", err)
 	}
 	return svc, nil
+}
+
+// keptPorts are ports of the Service for protocols that are not wanted any more, while
+// there are pods that serve them.
+func (p *pass) keptPorts() (kept []resources.ProtocolPort) {
+	if p.service == nil || p.server.Spec.Expose.Type == v1alpha1.ExposeHostNetwork {
+		return nil
+	}
+	for _, port := range p.service.Spec.Ports {
+		served := slices.ContainsFunc(p.pods, func(pod corev1.Pod) bool {
+			return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool {
+				return slices.ContainsFunc(c.Ports, func(its corev1.ContainerPort) bool { return its.Name == port.Name })
+			})
+		})
+		if served && resources.IsProtocolPort(port.Name) {
+			kept = append(kept, resources.ProtocolPort{Name: port.Name, Port: port.Port})
+		}
+	}
+	return kept
 }
 
 // findExposure finds out where clients reach the server.

@@ -177,6 +177,7 @@ func TestOtherPortsKeepTheOldOnesAsLongAsAPodServesThem(t *testing.T) {
 	}
 	lists(true, 2121, 50000, 50044)
 	lists(false, 21)
+	lists(true, 989, 990, 22) // of protocols that the old pod serves: see resources.Server.Service
 	cm := get(t, c.ns, "files-config", &corev1.ConfigMap{})
 	if len(cm.Data) != 2 {
 		t.Errorf("the ConfigMap has %d configurations, want one for each pod", len(cm.Data))
@@ -190,9 +191,9 @@ func TestOtherPortsKeepTheOldOnesAsLongAsAPodServesThem(t *testing.T) {
 	c.have("files-1")
 	c.end(pods[0])
 	c.settle()
-	lists(true, 50000)
+	lists(true, 50000, 989, 990, 22)
 	c.gone(pods[0])
-	lists(false, 50000)
+	lists(false, 50000, 989, 990, 22)
 	eventually(t, func() error {
 		_, err := configFile(t, c.ns, "files")
 		return err

@@ -28,7 +28,7 @@ func TestService(t *testing.T) {
 		"inside the cluster":             `{protocols: {sftp: {}}, expose: {type: ClusterIP}}`,
 		"the host network":               `{expose: {type: HostNetwork}}`,
 	} {
-		t.Run(name, func(t *testing.T) { golden(t, "service", name, server(t, spec).Service()) })
+		t.Run(name, func(t *testing.T) { golden(t, "service", name, server(t, spec).Service(nil)) })
 	}
 }
 
@@ -49,7 +49,7 @@ func TestWhoGetsNodePortsForABalancer(t *testing.T) {
 	} {
 		s := server(t, c.spec)
 		s.NoNodePorts = c.noNeed
-		if got := *s.Service().Spec.AllocateLoadBalancerNodePorts; got != c.want {
+		if got := *s.Service(nil).Spec.AllocateLoadBalancerNodePorts; got != c.want {
 			t.Errorf("%s: %t, want %t", name, got, c.want)
 		}
 	}
@@ -57,7 +57,8 @@ func TestWhoGetsNodePortsForABalancer(t *testing.T) {
 
 func TestServiceKeepsThePortsOfOlderPods(t *testing.T) {
 	s := server(t, `{protocols: {ftp: {}}, passive: {ports: {first: 50005, last: 50007}}}`)
-	golden(t, "service", "older pods serve other ports", s.Service(v1alpha1.PortRange{First: 50003, Last: 50005}))
+	golden(t, "service", "older pods serve other ports", s.Service(nil, v1alpha1.PortRange{First: 50003, Last: 50005}))
+	golden(t, "service", "older pods serve another protocol", s.Service([]resources.ProtocolPort{{Name: "ftps", Port: 990}, {Name: "ftps-data", Port: 989}, {Name: "ftp", Port: 2121}, {Name: "sftp", Port: 21}}))
 }
 
 func TestDeployment(t *testing.T) {

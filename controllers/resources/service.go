@@ -65,10 +65,28 @@ func (s Server) ports(passive ...v1alpha1.PortRange) []namedPort {
 	return list
 }
 
+// A ProtocolPort is a port of a Service that a protocol has, with the name that it has in the pods.
+type ProtocolPort struct {
+	Name string
+	Port int32
+}
+
+// IsProtocolPort tells by the name of a port whether a protocol has it: it is neither a passive
+// one nor that for metrics.
+func IsProtocolPort(name string) bool {
+	switch name {
+	case config.PortNameFTP, config.PortNameFTPData, config.PortNameFTPS, config.PortNameFTPSData, config.PortNameSFTP:
+		return true
+	}
+	return false
+}
+
 // Service lists every port by name, so that a pod which does not declare one
 // is skipped for it. The ranges are that of the spec and those of older pods
-// which still serve.
-func (s Server) Service(older ...v1alpha1.PortRange) *corev1ac.ServiceApplyConfiguration {
+// which still serve; so are the kept ports of protocols that are not wanted any more. Kubernetes
+// groups pods by which of the ports they have, and groups them anew when one that they have
+// goes: for a moment, nobody would reach the others of such a pod.
+func (s Server) Service(kept []ProtocolPort, older ...v1alpha1.PortRange) *corev1ac.ServiceApplyConfiguration {
 	e := s.Spec.Expose
 	var ranges []v1alpha1.PortRange
 	if s.Spec.ServedProtocols().HasPassive() && e.Type != v1alpha1.ExposeHostNetwork {
@@ -78,6 +96,11 @@ func (s Server) Service(older ...v1alpha1.PortRange) *corev1ac.ServiceApplyConfi
 		ranges = append(ranges, older...)
 	}
 	ports := s.ports(ranges...)
+	for _, k := range kept {
+		if !slices.ContainsFunc(ports, func(p namedPort) bool { return p.name == k.Name || p.port == k.Port }) {
+			ports = append(ports, namedPort{k.Name, k.Port})
+		}
+	}
 	spec := corev1ac.ServiceSpec().WithSelector(s.Selector())
 	for _, p := range ports {
 		spec.WithPorts(corev1ac.ServicePort().

@@ -5,8 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/fileserver-dev/fileserver-operator/server/storage"
 )
 
 // volumeWait is how long the volume may take to answer. The kubelet waits for the
@@ -37,34 +38,26 @@ type answer struct {
 type space struct{ size, free float64 }
 
 func newVolume(root func() string) *volume {
-	return &volume{wait: volumeWait, ask: func() (space, error) {
-		if err := openFolder(root()); err != nil {
-			return space{}, err
-		}
-		return spaceOf(root()), nil
-	}}
+	return &volume{wait: volumeWait, ask: func() (space, error) { return lookInto(root()) }}
 }
 
-func spaceOf(path string) space {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(path, &s); err != nil {
-		return space{}
-	}
-	block := float64(s.Bsize)
-	return space{size: float64(s.Blocks) * block, free: float64(s.Bavail) * block}
-}
-
-// openFolder opens a folder, for which a network file system asks its server again,
+// lookInto opens a folder, for which a network file system asks its server again,
 // and stat might not. A server that refuses is there.
-func openFolder(path string) error {
+func lookInto(path string) (space, error) {
 	dir, err := os.Open(path)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil
+		return space{}, nil
 	}
 	if err != nil {
-		return err
+		return space{}, err
 	}
-	return dir.Close()
+	defer dir.Close()
+	s, err := storage.SpaceOf(dir)
+	if err != nil {
+		return space{}, nil //nolint:nilerr // it is there, and does not tell
+	}
+	block := float64(s.BlockSize)
+	return space{size: float64(s.Blocks) * block, free: float64(s.Available) * block}, nil
 }
 
 // answers returns nil if the volume is there.

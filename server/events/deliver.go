@@ -146,13 +146,7 @@ func (p *pace) enter(ctx context.Context) bool {
 		if left <= 0 {
 			left = time.Hour // until the one that is tried has ended
 		}
-		timer := time.NewTimer(left)
-		select {
-		case <-timer.C:
-		case <-changed:
-		case <-ctx.Done():
-		}
-		timer.Stop()
+		rest(ctx, left, changed)
 	}
 	return false
 }

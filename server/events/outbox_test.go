@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fileserver-dev/fileserver-operator/server/config"
 )
@@ -142,9 +141,13 @@ func TestWhatALivingRunDoesIsLeftAlone(t *testing.T) {
 	w.run(b)
 	err := a.Do(UploadCompleted, Data{Path: "/f", Location: "/f"}, check{Location: "/f", Token: "token"}, func() error {
 		beats := func() uint64 { b.mu.Lock(); defer b.mu.Unlock(); return b.beats }
-		for end := beats() + 10*staleAfter; beats() < end; {
-			time.Sleep(time.Millisecond)
-		}
+		end := beats() + 10*staleAfter
+		eventually(t, "the other run would have taken this one for dead", func() error {
+			if n := beats(); n < end {
+				return fmt.Errorf("%d of %d beats", n, end)
+			}
+			return nil
+		})
 		if len(w.keys("pending/")) != 1 {
 			t.Error("another run has settled what goes on")
 		}

@@ -57,15 +57,20 @@ func (q *queue) take(ctx context.Context) *item {
 		if i != nil {
 			return i
 		}
-		timer := time.NewTimer(left)
-		select {
-		case <-timer.C:
-		case <-changed:
-		case <-ctx.Done():
-		}
-		timer.Stop()
+		rest(ctx, left, changed)
 	}
 	return nil
+}
+
+// rest waits for so long, or until something has changed, or ctx has ended.
+func rest(ctx context.Context, left time.Duration, changed <-chan struct{}) {
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-changed:
+	case <-ctx.Done():
+	}
 }
 
 // first takes the first item if it is due. Otherwise it tells for how long to wait, unless the

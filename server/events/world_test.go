@@ -258,12 +258,18 @@ func (r *receiver) count() (events, tried int) {
 
 func eventually(t *testing.T, what string, f func() error) {
 	t.Helper()
-	for end := time.Now().Add(deadline); ; time.Sleep(2 * time.Millisecond) {
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
 		err := f()
 		if err == nil {
 			return
 		}
-		if time.Now().After(end) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
 			t.Fatalf("%s: %v", what, err)
 		}
 	}

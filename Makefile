@@ -50,7 +50,7 @@ e2e: images ## the whole product on a cluster of two nodes, and every client ove
 		$$GOTESTSUM --format standard-verbose -- -tags e2e -count=1 -p 1 -timeout 60m ./test/e2e/... ./test/matrix/... ./test/killed/...
 
 matrix: ## every client over every protocol and mode, with 5 GiB in each; `make e2e` has a short form
-	@MATRIX=long go test -tags e2e -count=1 -v -timeout 90m ./test/matrix
+	@VERSITYGW=$$($(TOOL) versitygw) && export VERSITYGW && MATRIX=long go test -tags e2e -count=1 -v -timeout 90m ./test/matrix
 
 matrix-bucket: ## every client over every protocol and mode with files in a bucket, with 5 GiB in each client
 	@VERSITYGW=$$($(TOOL) versitygw) && export VERSITYGW && \

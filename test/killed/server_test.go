@@ -87,7 +87,7 @@ func start(t *testing.T, p place) *fileserver {
 	if p == bucket {
 		program := os.Getenv("VERSITYGW")
 		if program == "" {
-			t.Skip("VERSITYGW is not set to the path of versitygw: `make e2e` builds it")
+			t.Fatal("VERSITYGW is not set to the path of versitygw: `make e2e` builds it")
 		}
 		var err error
 		if s.store, err = fixture.StartGateway(t.Context(), program, filepath.Join(s.dir, "store")); err != nil {

@@ -77,7 +77,7 @@ func isOneOfFew(r row) bool {
 func TestMatrixInABucketOfVersitygw(t *testing.T) {
 	program := os.Getenv("VERSITYGW")
 	if program == "" {
-		t.Skip("VERSITYGW is not set to the path of versitygw: `make e2e` and `make matrix-bucket` build it")
+		t.Fatal("VERSITYGW is not set to the path of versitygw: `make e2e`, `make matrix` and `make matrix-bucket` build it")
 	}
 	store, err := fixture.StartGateway(t.Context(), program, filepath.Join(base, "versitygw"))
 	if err != nil {

@@ -245,7 +245,7 @@ func (r *FileServerReconciler) watch(mgr ctrl.Manager, others cache.Cache, answe
 	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("fileserver").
-		For(&v1alpha1.FileServer{}, specChanges()).
+		For(&v1alpha1.FileServer{}, specChanges()). // for what is logged; the watch below has the priority
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: workers,
 			SkipNameValidation:      o.SkipNameValidation,
